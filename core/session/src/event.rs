@@ -1,0 +1,115 @@
+//! What a session tells the engine, in neutral words.
+
+use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, Outcome, PointId, Timestamp};
+
+use crate::Channel;
+
+/// Names one received command until it is settled; unique within a session's life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct CommandToken(pub u64);
+
+/// The state of a link as its peer shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkState {
+    /// Transport open, data transfer not started.
+    Connected,
+    /// Data transfer started (104 STARTDT confirmed): values flow, commands may.
+    Started,
+    /// Data transfer stopped, transport still open.
+    Stopped,
+    /// No usable channel.
+    Down,
+}
+
+/// How far a command has come on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// The select left.
+    SelectSent,
+    /// The station confirmed the select.
+    Selected,
+    /// The execute's first byte left: from here no silence reads as "not operated".
+    ExecuteSent,
+    /// The station confirmed the execute; its termination may follow.
+    Confirmed,
+    /// The station reported termination.
+    Terminated,
+}
+
+/// A command that reached a serving link. The engine answers with [`Request::Answer`](crate::Request::Answer) before `answer_by`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CommandReceived {
+    /// Names it in answers.
+    pub token: CommandToken,
+    /// The served control point.
+    pub point: PointId,
+    /// What is wanted, in wire units.
+    pub action: Action,
+    /// Direct, select, execute or cancel.
+    pub mode: CommandMode,
+    /// Protocol qualifier.
+    pub qualifier: u8,
+    /// The command's own time tag, if it carried one.
+    pub tagged: Option<Timestamp>,
+    /// The connection it came on: with `frame` it names the frame record.
+    pub connection: u32,
+    /// The frame it came in.
+    pub frame: u64,
+    /// When it was read.
+    pub received: Now,
+    /// The originator address of the protocol (104 OA), zero if none.
+    pub originator: u8,
+    /// Marked as test: must not reach the process.
+    pub test: bool,
+}
+
+/// What a session tells.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The link changed state.
+    LinkState(LinkState),
+    /// An interrogation began: the image is being read.
+    InterrogationBegan,
+    /// The interrogation ended: the image may be trusted again (R20).
+    InterrogationEnded,
+    /// The interrogation was refused or never ended.
+    InterrogationFailed,
+    /// The station announced that it restarted.
+    PeerRestarted,
+    /// A command for us.
+    CommandReceived(CommandReceived),
+    /// A command of ours moved on.
+    Progress {
+        /// Which.
+        id: CommandId,
+        /// Where it is.
+        phase: Phase,
+    },
+    /// A command of ours reached its one final state.
+    Settled {
+        /// The command.
+        command: Command,
+        /// Its outcome.
+        outcome: Outcome,
+        /// When.
+        at: Now,
+    },
+    /// The peer acknowledged published events up to this number, in order (serving roles).
+    Delivered(u64),
+    /// The peer sent something we do not serve; already answered by the protocol. For the log.
+    Refused {
+        /// One clause: what was refused and why.
+        what: String,
+    },
+    /// A point's select ran out unanswered.
+    SelectLapsed(PointId),
+    /// A channel was closed for this reason. For the log and the counters.
+    Closed {
+        /// Which.
+        channel: Channel,
+        /// One clause.
+        cause: String,
+        /// When, on the deadline clock.
+        at: Mono,
+    },
+}

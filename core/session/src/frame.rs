@@ -1,0 +1,59 @@
+//! Received frames with the updates they carried, in buffers that are reused.
+
+use std::ops::Range;
+
+use bridge_model::{PointUpdate, Utc};
+
+/// One received frame that the protocol will acknowledge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// Counts the link's transport connections; never reused within a session's life.
+    pub connection: u32,
+    /// Counts the connection's frames from 1, without gaps. With link and connection it is the receipt's name.
+    pub number: u64,
+    /// When it was read.
+    pub received: Utc,
+    /// Its octets within [`FrameBatch::bytes`].
+    pub bytes: Range<usize>,
+    /// Its updates within [`FrameBatch::updates`].
+    pub updates: Range<usize>,
+}
+
+/// Frames of one link, in order of arrival. One read of the transport is one batch.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FrameBatch {
+    /// The frames' octets, one after the other.
+    pub bytes: Vec<u8>,
+    /// The frames' updates, one after the other.
+    pub updates: Vec<PointUpdate>,
+    /// The frames.
+    pub frames: Vec<Frame>,
+}
+
+impl FrameBatch {
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.updates.clear();
+        self.frames.clear();
+    }
+
+    /// Appends one frame; `updates` were already pushed from index `first_update` on.
+    pub fn push(&mut self, connection: u32, number: u64, received: Utc, octets: &[u8], first_update: usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(octets);
+        self.frames.push(Frame { connection, number, received, bytes: start..self.bytes.len(), updates: first_update..self.updates.len() });
+    }
+
+    /// The octets of a frame of this batch.
+    #[must_use]
+    pub fn octets(&self, frame: &Frame) -> &[u8] {
+        self.bytes.get(frame.bytes.clone()).unwrap_or_default()
+    }
+
+    /// The updates of a frame of this batch.
+    #[must_use]
+    pub fn updates_of(&self, frame: &Frame) -> &[PointUpdate] {
+        self.updates.get(frame.updates.clone()).unwrap_or_default()
+    }
+}

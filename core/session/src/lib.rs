@@ -1,0 +1,26 @@
+//! The sans-io contracts between protocol, engine and shell.
+//!
+//! A [`Session`] is a value: bytes, requests and time go in; frames, events, bytes and the next deadline come out. It knows no socket, no
+//! clock, no task and no profile. A [`Protocol`] is the adapter's front door: it checks addresses and makes sessions. [`Sink`] messages
+//! and [`Door`](door) requests are the same contract on the IES side. Start at [`Session`].
+//!
+//! The contract every session keeps, and the property test that all adapters share: however a stream is split, and whenever the session
+//! is polled, the result is the same; any bytes give an error, never a panic.
+
+mod address;
+mod door;
+mod event;
+mod frame;
+mod protocol;
+mod queue;
+mod session;
+mod window;
+
+pub use address::{Field, FieldProblem, Fields};
+pub use door::{Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, SinkId, StreamEvent, StreamMessage, SubscriberId};
+pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase};
+pub use frame::{Frame, FrameBatch};
+pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
+pub use queue::ByteQueue;
+pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session};
+pub use window::SeqWindow;

@@ -1,0 +1,98 @@
+//! The adapter's front door.
+
+use bridge_model::{Command, PointId, PointUpdate, Utc, Zone};
+
+use crate::{FieldProblem, Fields, Session};
+
+/// Which side of the protocol the bridge plays on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// We read and command: controlling station, master, client, PDC.
+    Client,
+    /// We serve: controlled station, outstation, server, PMU.
+    Server,
+}
+
+/// What an address is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressUse {
+    /// A value that flows from the controlled to the controlling side.
+    Monitor,
+    /// A command that flows from the controlling to the controlled side.
+    Control,
+}
+
+/// One addressable point of a link. On a client link `Monitor` points are read and `Control` points are commanded; on a server link
+/// `Monitor` points are served and `Control` points are received.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkPoint {
+    /// Its number.
+    pub point: PointId,
+    /// Its use.
+    pub usage: AddressUse,
+    /// Its address, checked by [`Protocol::check_address`].
+    pub address: Fields,
+}
+
+/// Everything a session needs to know about its link. Made by the profile, checked by the protocol.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkSpec {
+    /// The link's name, for logs.
+    pub name: String,
+    /// Our side.
+    pub role: Role,
+    /// The zone of the device's stamps.
+    pub zone: Zone,
+    /// No control may be encoded on this link (delivery rule 6).
+    pub monitor_only: bool,
+    /// Protocol parameters (`ca`, `k`, `w`, `t1`…), checked by [`Protocol::check_link`].
+    pub params: Fields,
+    /// The points.
+    pub points: Vec<LinkPoint>,
+    /// Frames that may wait for the journal before the connection is closed (delivery rule 1).
+    pub max_unacked: usize,
+    /// An execute leaves only if the peer answered within this many milliseconds (R5).
+    pub fresh_link_ms: u32,
+}
+
+/// A command as it would look on the wire.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rendered {
+    /// In words: `C_SE_NC_1 act ca=21 ioa=1101 210.0 select`.
+    pub text: String,
+    /// The frame's octets, with sequence numbers zero.
+    pub bytes: Vec<u8>,
+    /// The address and value as fields, for tests: `ioa`, `ti`, `select`, `value`.
+    pub fields: Fields,
+}
+
+/// An adapter, seen from profile and engine.
+pub trait Protocol: Send + Sync {
+    /// Its name in profiles: `iec104`.
+    fn name(&self) -> &'static str;
+
+    /// Checks link parameters; unknown fields are problems.
+    fn check_link(&self, role: Role, params: &Fields) -> Vec<FieldProblem>;
+
+    /// Checks an address in its use and gives a key that is equal for equal addresses of one link.
+    ///
+    /// # Errors
+    /// All problems of the address.
+    fn check_address(&self, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>>;
+
+    /// Makes the session of a checked link.
+    fn session(&self, spec: &LinkSpec) -> Box<dyn Session>;
+
+    /// Reads the input of a profile test (`{ ioa = 1001, ti = "M_ME_TF_1", value = 243.6, cot = "spontaneous" }`) as the updates it
+    /// would give.
+    ///
+    /// # Errors
+    /// The field that cannot be read.
+    fn decode_test(&self, spec: &LinkSpec, input: &Fields, received: Utc) -> Result<Vec<PointUpdate>, FieldProblem>;
+
+    /// Shows a command as it would be sent.
+    ///
+    /// # Errors
+    /// If the point has no control address on this link.
+    fn render_command(&self, spec: &LinkSpec, command: &Command) -> Result<Rendered, FieldProblem>;
+}

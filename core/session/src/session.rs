@@ -1,0 +1,149 @@
+//! The session contract.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bridge_model::{Command, Mono, Now, PointId, Quality, Timestamp, Value};
+
+use crate::{CommandToken, Event, FrameBatch};
+
+/// One transport connection of a session. A session may own several (104 redundancy groups); numbers are never reused within a session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Channel(pub u32);
+
+/// Who is at the other end of a channel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerInfo {
+    /// The transport address.
+    pub addr: SocketAddr,
+    /// The identity proven by TLS, if any.
+    pub tls_identity: Option<String>,
+}
+
+/// Bytes from the transport.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chunk<'a> {
+    /// A piece of a byte stream, split anywhere.
+    Stream(&'a [u8]),
+    /// One whole datagram.
+    Datagram {
+        /// Its sender.
+        from: SocketAddr,
+        /// Its payload.
+        bytes: &'a [u8],
+    },
+}
+
+/// A wish of the session that its channel be closed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Close {
+    /// Close with RST, so that nothing still queued in the kernel can arrive later (R5).
+    pub abort: bool,
+    /// Why, in one lower-case clause that names the fault (`sequence gap: expected 4, got 6`).
+    pub cause: String,
+}
+
+/// How a served value competes with others on its way to the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PublishClass {
+    /// Never dropped: queued in order until the peer acknowledges (R16). The number comes back in [`Event::Delivered`].
+    Event(u64),
+    /// Latest only: a newer value replaces an unsent one.
+    Latest,
+}
+
+/// A value for a serving link.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Publish {
+    /// The served point, as named in the link's [`LinkSpec`](crate::LinkSpec).
+    pub point: PointId,
+    /// In wire units.
+    pub value: Value,
+    /// As it came from the source, made worse by what was lost on the way.
+    pub quality: Quality,
+    /// The source's own stamp.
+    pub time: Timestamp,
+    /// Event or latest-only.
+    pub class: PublishClass,
+    /// Whether the change is worth a spontaneous transmission; `false` only refreshes the image that interrogations read.
+    pub spontaneous: bool,
+    /// The value is the consequence of a remote command (104 cause 11).
+    pub return_info: bool,
+}
+
+/// An answer to a [`CommandReceived`](crate::CommandReceived).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Positive confirmation of the select or execute (104 ACT CON).
+    Confirm,
+    /// Negative confirmation; settles the token.
+    Refuse,
+    /// The action has ended (104 ACT TERM); settles the token.
+    Terminate,
+    /// No answer will come: the outcome is not known. The peer's own timer tells its operator. Settles the token.
+    Silence,
+}
+
+/// What the engine asks of a session.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Request {
+    /// Issue a command (controlling roles). Settled by exactly one [`Event::Settled`].
+    Command(Command),
+    /// Withdraw a command whose execute has not left yet; later than that it has no effect.
+    Cancel(bridge_model::CommandId),
+    /// Refresh the whole image (104 station interrogation).
+    Interrogate,
+    /// Serve these values (serving roles).
+    Publish(Vec<Publish>),
+    /// Answer a received command.
+    Answer {
+        /// Which.
+        token: CommandToken,
+        /// How.
+        answer: Answer,
+    },
+}
+
+/// A protocol conversation as a value. See the crate's documentation for the contract.
+///
+/// Order of use by a driver: any `handle_*`, then `poll_frames`, `poll_event` until `None`, `poll_output` and `poll_close` for every open
+/// channel, then sleep until [`Session::poll_timeout`] or input.
+pub trait Session: Send {
+    /// A channel opened.
+    fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now);
+
+    /// Bytes arrived. Bad bytes do not fail here: they show as [`Session::poll_close`] with a named cause.
+    fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now);
+
+    /// The engine asks.
+    fn handle_request(&mut self, request: Request, now: Now);
+
+    /// Every frame of `connection` up to and including number `frame` is durable: only now may the protocol acknowledge it.
+    fn handle_durable(&mut self, connection: u32, frame: u64, now: Now);
+
+    /// The deadline of [`Session::poll_timeout`] has come (or earlier: it must be harmless).
+    fn handle_timeout(&mut self, now: Now);
+
+    /// The channel is gone: closed by either side, or failed.
+    fn handle_close(&mut self, channel: Channel, now: Now);
+
+    /// Moves the frames received since the last call into `batch` (which the caller hands over empty). `false` if there were none.
+    fn poll_frames(&mut self, batch: &mut FrameBatch) -> bool;
+
+    /// The next event, oldest first.
+    fn poll_event(&mut self) -> Option<Event>;
+
+    /// Appends bytes to send to `out`, at most about `limit`; `false` if there is nothing to send now. The driver calls this only when
+    /// everything it took before was handed to the transport, so that an unsent command can still be withdrawn.
+    fn poll_output(&mut self, channel: Channel, out: &mut Vec<u8>, limit: usize, now: Now) -> bool;
+
+    /// The session wants this channel closed; asked after `poll_output`, so that a last frame may leave first.
+    fn poll_close(&mut self, channel: Channel) -> Option<Close>;
+
+    /// The next deadline, if any.
+    fn poll_timeout(&self) -> Option<Mono>;
+
+    /// How long written bytes may stay unacknowledged by the peer's transport: the remaining life of a command on the wire
+    /// (`TCP_USER_TIMEOUT`, R5). `None`: no limit beyond the protocol's own timers.
+    fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration>;
+}

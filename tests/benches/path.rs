@@ -1,0 +1,2 @@
+//! path bench
+fn main() {}

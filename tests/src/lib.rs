@@ -1,0 +1,1 @@
+//! The integration tests live in `it/`, the benchmarks in `benches/`.
