@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Append-only durable log of opaque records.
+
+mod disk;
+
+pub use disk::Disk;

@@ -136,3 +136,50 @@ pub enum StreamEvent {
         cause: String,
     },
 }
+
+/// What the IES side hands to the engine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Inbound {
+    /// A request at our door: answered by one [`Outbound::Reply`]. The path `/v0/stream/ack` arrives as action `stream/ack`.
+    Door(DoorRequest),
+    /// What became of a delivery.
+    Delivered(DeliveryResult),
+    /// Something happened on a stream.
+    Stream(StreamEvent),
+}
+
+/// What the engine hands to the IES side.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outbound {
+    /// The answer to a request.
+    Reply(DoorReply),
+    /// A message for a peer: answered by one [`Inbound::Delivered`].
+    Deliver(Delivery),
+    /// One message for a subscriber of ours.
+    Push {
+        /// The subscription.
+        subscriber: SubscriberId,
+        /// The message.
+        message: StreamMessage,
+    },
+    /// End this subscription of ours.
+    End(SubscriberId),
+    /// Subscribe at a peer: answered by [`StreamEvent::Opened`] or [`StreamEvent::Lost`]. The engine decides when to try again.
+    Subscribe {
+        /// The peer.
+        sink: SinkId,
+        /// Where to resume, if anything was taken before.
+        last_event_id: Option<String>,
+        /// The `Authorization` header (Beckn signature over an empty body).
+        authorization: String,
+    },
+    /// Confirm the peer's stream up to this message (`POST /v0/stream/ack`, body `{"id":"…"}`). A later one supersedes; losing one is harmless.
+    AckStream {
+        /// The peer.
+        sink: SinkId,
+        /// The `Authorization` header over the body.
+        authorization: String,
+        /// The body.
+        body: Vec<u8>,
+    },
+}

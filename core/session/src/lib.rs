@@ -1,8 +1,8 @@
 //! The sans-io contracts between protocol, engine and shell.
 //!
 //! A [`Session`] is a value: bytes, requests and time go in; frames, events, bytes and the next deadline come out. It knows no socket, no
-//! clock, no task and no profile. A [`Protocol`] is the adapter's front door: it checks addresses and makes sessions. [`Sink`] messages
-//! and [`Door`](door) requests are the same contract on the IES side. Start at [`Session`].
+//! clock, no task and no profile. A [`Protocol`] is the adapter's front door: it checks addresses and makes sessions. [`Inbound`] and
+//! [`Outbound`] are the same contract on the IES side. Start at [`Session`].
 //!
 //! The contract every session keeps, and the property test that all adapters share: however a stream is split, and whenever the session
 //! is polled, the result is the same; any bytes give an error, never a panic.
@@ -17,7 +17,7 @@ mod session;
 mod window;
 
 pub use address::{Field, FieldProblem, Fields};
-pub use door::{Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, SinkId, StreamEvent, StreamMessage, SubscriberId};
+pub use door::{Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId};
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase};
 pub use frame::{Frame, FrameBatch};
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
