@@ -11,7 +11,15 @@ pub struct CommandId(pub u128);
 impl fmt::Display for CommandId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let v = self.0;
-        write!(f, "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", v >> 96, (v >> 80) & 0xFFFF, (v >> 64) & 0xFFFF, (v >> 48) & 0xFFFF, v & 0xFFFF_FFFF_FFFF)
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            v >> 96,
+            (v >> 80) & 0xFFFF,
+            (v >> 64) & 0xFFFF,
+            (v >> 48) & 0xFFFF,
+            v & 0xFFFF_FFFF_FFFF
+        )
     }
 }
 

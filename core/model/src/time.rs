@@ -144,7 +144,12 @@ impl TimeFlags {
 
 impl fmt::Debug for TimeFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [(Self::INVALID, "INVALID"), (Self::NOT_SYNCHRONISED, "NOT_SYNCHRONISED"), (Self::SUBSTITUTED, "SUBSTITUTED"), (Self::SUMMER, "SUMMER")];
+        let names = [
+            (Self::INVALID, "INVALID"),
+            (Self::NOT_SYNCHRONISED, "NOT_SYNCHRONISED"),
+            (Self::SUBSTITUTED, "SUBSTITUTED"),
+            (Self::SUMMER, "SUMMER"),
+        ];
         f.debug_set().entries(names.iter().filter(|(flag, _)| self.contains(*flag)).map(|(_, name)| name)).finish()
     }
 }

@@ -17,7 +17,9 @@ mod session;
 mod window;
 
 pub use address::{Field, FieldProblem, Fields};
-pub use door::{Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId};
+pub use door::{
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId,
+};
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase};
 pub use frame::{Frame, FrameBatch};
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
