@@ -15,6 +15,8 @@ pub struct Frame {
     pub received: Utc,
     /// Its octets within [`FrameBatch::bytes`].
     pub bytes: Range<usize>,
+    /// How many of them, from the front, differ when a peer sends the same content again (104: the six of the APCI).
+    pub header: usize,
     /// Its updates within [`FrameBatch::updates`].
     pub updates: Range<usize>,
 }
@@ -40,9 +42,21 @@ impl FrameBatch {
 
     /// Appends one frame; `updates` were already pushed from index `first_update` on.
     pub fn push(&mut self, connection: u32, number: u64, received: Utc, octets: &[u8], first_update: usize) {
+        self.push_framed(connection, number, received, octets, 0, first_update);
+    }
+
+    /// Appends one frame whose first `header` octets change when it is sent again.
+    pub fn push_framed(&mut self, connection: u32, number: u64, received: Utc, octets: &[u8], header: usize, first_update: usize) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(octets);
-        self.frames.push(Frame { connection, number, received, bytes: start..self.bytes.len(), updates: first_update..self.updates.len() });
+        let updates = first_update..self.updates.len();
+        self.frames.push(Frame { connection, number, received, bytes: start..self.bytes.len(), header: header.min(octets.len()), updates });
+    }
+
+    /// The octets of a frame that are the same when its content is sent again.
+    #[must_use]
+    pub fn content(&self, frame: &Frame) -> &[u8] {
+        self.octets(frame).get(frame.header..).unwrap_or_default()
     }
 
     /// The octets of a frame of this batch.

@@ -1,0 +1,76 @@
+//! What the configuration tells the engine, already checked.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bridge_ies::Role;
+
+use crate::recorder::Pace;
+
+/// One party on the IES side that we exchange with.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its name in the configuration and the profiles.
+    pub name: String,
+    /// Its identity: `did:web:…`; also its Beckn subscriber id.
+    pub did: String,
+    /// Its role.
+    pub role: Role,
+    /// The base of its addresses, for the envelope.
+    pub uri: String,
+    /// Whether we subscribe to its stream.
+    pub subscribe: bool,
+    /// Its log's origin.
+    pub origin: String,
+    /// Whether it gives us orders (we are its resource side) rather than the other way round.
+    pub commands_us: bool,
+    /// The standing operating contract's id.
+    pub contract: String,
+}
+
+/// The engine's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Our identity.
+    pub did: String,
+    /// Our role.
+    pub role: Role,
+    /// Our address base, for the envelope.
+    pub uri: String,
+    /// The log's origin.
+    pub origin: String,
+    /// The Beckn network.
+    pub network: String,
+    /// The peers; a peer's [`SinkId`](bridge_session::SinkId) is its index.
+    pub peers: Vec<Peer>,
+    /// Names of links on which control is permitted (R14).
+    pub control_links: BTreeSet<String>,
+    /// How often commits and seals run.
+    pub pace: Pace,
+    /// Where the clock gets its time, for the batch header.
+    pub clock_source: String,
+    /// Commands are refused when the clock may be wrong by more (R5).
+    pub clock_limit: Duration,
+    /// A peer's stream silent for longer is lost (R19).
+    pub stream_silence: Duration,
+    /// A pending journal write for longer makes `pass` links pass (R23).
+    pub journal_patience: Duration,
+    /// Between attestations; zero for none.
+    pub attest_every: Duration,
+    /// Between reports; zero for none.
+    pub report_every: Duration,
+    /// What is kept back from `not_after` for the way to the plant (R15).
+    pub relay_margin: Duration,
+    /// Events that may wait for a serving link.
+    pub event_queue_depth: u64,
+    /// Clock skew allowed on signatures.
+    pub skew: Duration,
+    /// The hash of the expanded configuration.
+    pub config_hash: [u8; 32],
+    /// The hash of the trust bundle in force.
+    pub policy_hash: [u8; 32],
+    /// The hash that names this build.
+    pub build_hash: [u8; 32],
+    /// A counter to lie about, for the demonstration that lying shows.
+    pub lie: bool,
+}

@@ -1,0 +1,121 @@
+//! The one timer service: each timer has a key; setting a key again moves it.
+
+use std::collections::BTreeMap;
+
+use bridge_model::Mono;
+use bridge_session::SinkId;
+
+/// What a timer is for. Ordered, so that timers of one instant fire in a fixed order.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Timer {
+    /// Start the next commit.
+    Commit,
+    /// Seal what is durable.
+    Seal,
+    /// Try again to write what did not fit on the disk.
+    Rewrite,
+    /// Seal a heartbeat if nothing else was sealed.
+    Heartbeat,
+    /// Write a snapshot.
+    Snapshot,
+    /// Look for points that were not refreshed in time.
+    Freshness,
+    /// Alarm delays and transit times of the mapping.
+    Mapping,
+    /// Publish the telemetry attestation.
+    Attest,
+    /// Publish reports.
+    Report,
+    /// Interrogate a link again.
+    Integrity(u16),
+    /// A link stayed down: its values become INVALID.
+    Invalid(u16),
+    /// The next step of a control's programme.
+    Step(usize),
+    /// The set-point echo of a control is due.
+    Taken(usize),
+    /// The plant should have followed by now.
+    Followed(usize),
+    /// The start of a programme is due no later than this.
+    StartBy(usize),
+    /// The EMS waits no longer for its confirmation.
+    AnswerBy(String),
+    /// Try the outbox again.
+    Outbox(SinkId),
+    /// Subscribe again.
+    Subscribe(SinkId),
+    /// A peer's stream has been silent too long.
+    Silent(SinkId),
+    /// A subscriber has confirmed nothing for too long.
+    Unconfirmed(SinkId),
+}
+
+/// The timers that are set.
+#[derive(Default)]
+pub(crate) struct Timers {
+    due: BTreeMap<(Mono, Timer), ()>,
+    at: BTreeMap<Timer, Mono>,
+}
+
+impl Timers {
+    /// Sets or moves a timer.
+    pub(crate) fn set(&mut self, timer: Timer, at: Mono) {
+        self.cancel(&timer);
+        self.due.insert((at, timer.clone()), ());
+        self.at.insert(timer, at);
+    }
+
+    /// Sets a timer unless it is already set to an earlier instant.
+    pub(crate) fn set_earlier(&mut self, timer: Timer, at: Mono) {
+        if self.at.get(&timer).is_none_or(|set| *set > at) {
+            self.set(timer, at);
+        }
+    }
+
+    /// Unsets a timer.
+    pub(crate) fn cancel(&mut self, timer: &Timer) {
+        if let Some(at) = self.at.remove(timer) {
+            self.due.remove(&(at, timer.clone()));
+        }
+    }
+
+    /// Whether a timer is set.
+    pub(crate) fn is_set(&self, timer: &Timer) -> bool {
+        self.at.contains_key(timer)
+    }
+
+    /// The next instant at which something is due.
+    pub(crate) fn next(&self) -> Option<Mono> {
+        self.due.first_key_value().map(|((at, _), ())| *at)
+    }
+
+    /// Takes one timer that is due.
+    pub(crate) fn pop(&mut self, now: Mono) -> Option<Timer> {
+        let ((at, _), ()) = self.due.first_key_value()?;
+        if *at > now {
+            return None;
+        }
+        let ((_, timer), ()) = self.due.pop_first()?;
+        self.at.remove(&timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_moves_fires_once_and_in_order() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Seal, Mono(20));
+        timers.set(Timer::Commit, Mono(10));
+        timers.set(Timer::Seal, Mono(5));
+        timers.set_earlier(Timer::Seal, Mono(7));
+        assert_eq!(timers.next(), Some(Mono(5)));
+        assert_eq!(timers.pop(Mono(4)), None);
+        assert_eq!(timers.pop(Mono(10)), Some(Timer::Seal));
+        assert_eq!(timers.pop(Mono(10)), Some(Timer::Commit));
+        assert_eq!(timers.pop(Mono(100)), None);
+    }
+}
