@@ -1,1 +1,31 @@
-//! Placeholder.
+//! The profile language: TOML that says what each point and each control of a site means, compiled to a flat [`Plan`].
+//!
+//! [`compile`] reads a profile through [`Files`], reports every problem with place, origin and fix, and gives a [`Plan`]. [`Upward`]
+//! applies it to southbound facts: scale, sign, range, deadband, limits and state alarms (`OPERATIONS.md` R18–R20). [`run_test`] runs
+//! the embedded tests that need no engine. The language is written down in `docs/spec/profile.md`.
+//!
+//! This crate knows protocols only as [`bridge_session::Protocol`]: what an address means is the adapter's business. It knows no
+//! socket, no clock and no journal, and it reads no file by itself. Start at [`compile`].
+
+mod codes;
+mod compile;
+mod plan;
+mod quantity;
+mod template;
+mod testcase;
+mod testrun;
+mod units;
+mod upward;
+
+pub use codes::{DIALECT, EXPLANATIONS};
+pub use compile::{Files, MemoryFiles, compile};
+pub use plan::{
+    Basis, Capture, Control, ControlKind, Conversion, Drive, EmsTiming, Execution, Followed, JournalFailure, Lapse, Limit, LimitKind, Peer,
+    Plan, PlannedLink, PlannedPoint, PointSource, Ramp, RampBy, Relay, Require, Resource, SelectMode, Served, ServedClass, ServedSource,
+    Severity, Side, StateAlarm, StatusKind, StreamClass, Taken, Verbs,
+};
+pub use quantity::parse_duration;
+pub use testcase::{Expect, ExpectKind, Given, GivenKind, TestCase};
+pub use testrun::{TestOutcome, run_test};
+pub use units::{Dimension, Unit, unit};
+pub use upward::{AlarmChange, Error, Mapped, MappedPoint, Upward};

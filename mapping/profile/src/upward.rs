@@ -1,0 +1,1 @@
+//! Upward mapping: from a southbound fact to values and alarms.
