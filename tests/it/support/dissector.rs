@@ -1,0 +1,55 @@
+//! A second opinion on every byte: tshark reads what was captured on loopback.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{PATIENCE, Process, interop_file};
+
+/// A running capture of one TCP port on loopback.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    process: Process,
+    file: PathBuf,
+}
+
+impl Capture {
+    /// Captures what goes over `port` into `file`, from before this returns. Needs the right to capture (root, or dumpcap's capability).
+    #[track_caller]
+    pub(crate) fn start(port: u16, file: &Path) -> Self {
+        let filter = format!("tcp port {port}");
+        let arguments = ["-q", "-i", "lo", "-f", &filter, "-w"];
+        // dumpcap says the name of the file on standard error once it captures; the shell brings that to standard output.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec dumpcap \"$@\" 2>&1", "dumpcap"]).args(arguments).arg(file);
+        let process = Process::spawn("dumpcap", &mut command);
+        process.wait_for_line("File:", PATIENCE);
+        Self { process, file: file.to_owned() }
+    }
+
+    /// Ends the capture and returns its file.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> PathBuf {
+        let asked = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().expect("kill runs");
+        assert!(asked.success(), "dumpcap had ended before it was asked to");
+        self.process.finish(PATIENCE);
+        std::mem::take(&mut self.file)
+    }
+}
+
+/// What the dissector said of a capture.
+#[derive(Debug)]
+pub(crate) struct Dissection {
+    /// Whether it found nothing malformed and no expert error.
+    pub(crate) clean: bool,
+    /// Its own words.
+    pub(crate) text: String,
+}
+
+/// Runs `testbeds/interop/dissect` on a capture of IEC 60870-5-104 over `port`.
+#[track_caller]
+pub(crate) fn dissect(capture: &Path, port: u16) -> Dissection {
+    let output = Command::new(interop_file("dissect")).arg(capture).arg(port.to_string()).output().expect("testbeds/interop/dissect runs");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(matches!(output.status.code(), Some(0 | 1)), "the capture cannot be read: {text}");
+    Dissection { clean: output.status.success(), text }
+}

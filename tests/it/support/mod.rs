@@ -1,0 +1,41 @@
+//! What tests of real processes share: loopback ports, child processes, the Python environment, the dissector.
+
+mod dissector;
+mod port;
+mod process;
+mod python;
+
+pub(crate) use dissector::{Capture, Dissection, dissect};
+pub(crate) use port::free_port;
+pub(crate) use process::Process;
+pub(crate) use python::{interop_file, python};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a test waits for a real process to say something before it counts as silent.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The folder that holds the workspace's `Cargo.toml`.
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
+}
+
+/// An empty folder of this test's own, below the build folder; what an earlier run left there is removed.
+pub(crate) fn scratch(test: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    match std::fs::remove_dir_all(&folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => panic!("{}: {error}", folder.display()),
+    }
+    std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    folder
+}
+
+#[test]
+fn a_scratch_folder_starts_empty() {
+    let folder = scratch("a_scratch_folder_starts_empty");
+    std::fs::write(folder.join("left"), b"x").expect("the folder is writable");
+    assert_eq!(std::fs::read_dir(scratch("a_scratch_folder_starts_empty")).expect("a folder").count(), 0);
+}
