@@ -61,4 +61,12 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the operating system says.
     fn sync_dir(&self) -> io::Result<()>;
+
+    /// Claims the folder for one writer, for as long as this value lives. The default claims nothing (memory, simulation).
+    ///
+    /// # Errors
+    /// `WouldBlock` if another writer has it.
+    fn lock(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
