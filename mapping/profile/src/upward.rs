@@ -1,1 +1,5 @@
-//! Upward mapping: from a southbound fact to values and alarms.
+pub enum Error {}
+pub struct AlarmChange;
+pub struct Mapped;
+pub struct MappedPoint;
+pub struct Upward;

@@ -1,0 +1,155 @@
+//! `[link]`: who speaks what to whom.
+
+use std::time::Duration;
+
+use bridge_diag::{Entry, Report, Shape, View, nearest};
+use bridge_model::Zone;
+use bridge_session::{Fields, LinkSpec, Role};
+
+use super::scope::{LinkDraft, Scope, declare, field_of, push_field_problem, settle, take_duration, word};
+use crate::codes::DIALECT;
+use crate::plan::{Capture, JournalFailure, PlannedLink};
+
+/// What `max_unacked` is unless stated: frames that may wait for the journal.
+const MAX_UNACKED: usize = 1024;
+/// What `fresh_link` is unless stated (R5).
+const FRESH_LINK: Duration = Duration::from_secs(2);
+/// What `stale_after` is unless stated.
+const STALE_AFTER: Duration = Duration::from_secs(90);
+/// What `clock_tolerance` is unless stated.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
+
+impl Scope<'_> {
+    /// Reads `[link]`, in the order of the links' names.
+    pub(crate) fn read_links(&mut self, view: &mut View<'_>, report: &mut Report) {
+        let Some(table) = view.take_table("link", report) else { return };
+        let mut entries: Vec<&Entry> = table.entries.iter().collect();
+        entries.sort_by(|a, b| a.key.cmp(&b.key));
+        for entry in entries {
+            self.read_link(entry, view, report);
+        }
+    }
+
+    fn read_link(&mut self, entry: &Entry, outer: &View<'_>, report: &mut Report) {
+        let Shape::Table(table) = &entry.node.shape else {
+            report.push(
+                outer
+                    .error(DIALECT.wrong_kind, entry.node.span, format!("link `{}` must be a table", entry.key))
+                    .fix("write `{ protocol = \"iec104\", role = \"client\", zone = \"IST\", … }`"),
+            );
+            return;
+        };
+        let fresh = declare(&mut self.link_names, &entry.key, entry.key_span, "link", None, report);
+        let mut view = outer.inner(table, format!("link `{}`", entry.key));
+        let before = report.errors();
+        let protocol = view.need_str("protocol", report);
+        let roles = [
+            ("client", Role::Client),
+            ("controlling", Role::Client),
+            ("master", Role::Client),
+            ("server", Role::Server),
+            ("controlled", Role::Server),
+            ("outstation", Role::Server),
+        ];
+        view.need("role", report);
+        let role = word(&mut view, "role", &roles, report);
+        let zone = zone(&mut view, report);
+        let stale_after = take_duration(&mut view, "stale_after", report).unwrap_or(STALE_AFTER);
+        let invalid_after = take_duration(&mut view, "invalid_after", report).unwrap_or(stale_after.saturating_mul(10));
+        if invalid_after < stale_after {
+            let span = table.entry("invalid_after").map_or(view.span(), |e| e.node.span);
+            report.push(
+                view.error("profile::stale-order", span, format!("{} is invalid before it is stale", view.noun()))
+                    .fix("`invalid_after` is longer than `stale_after`; by default ten times"),
+            );
+        }
+        let monitor_only = view.take_bool("monitor_only", report).is_some_and(|(v, _)| v);
+        let capture = word(&mut view, "capture", &[("bytes", Capture::Bytes), ("hash", Capture::Hash)], report).unwrap_or(Capture::Bytes);
+        let failure = word(&mut view, "on_journal_failure", &[("hold", JournalFailure::Hold), ("pass", JournalFailure::Pass)], report);
+        let integrity_every = take_duration(&mut view, "integrity_every", report);
+        let clock_tolerance = take_duration(&mut view, "clock_tolerance", report).unwrap_or(CLOCK_TOLERANCE);
+        let max_unacked = max_unacked(&mut view, report);
+        let fresh_link = take_duration(&mut view, "fresh_link", report).unwrap_or(FRESH_LINK);
+        view.take_str("text", report);
+
+        let mut params = Fields::new();
+        for rest in view.take_rest() {
+            if let Some(field) = field_of(&rest.node) {
+                params.insert(rest.key.clone(), field);
+            } else {
+                report.push(view.error(
+                    DIALECT.wrong_kind,
+                    rest.node.span,
+                    format!("`{}` of {} must be text or a number, not {}", rest.key, view.noun(), rest.node.shape.noun()),
+                ));
+            }
+        }
+        let Some((name, span)) = protocol else { return };
+        let Some(protocol) = self.protocols.iter().find(|p| p.name() == name) else {
+            let names = || self.protocols.iter().map(|p| p.name());
+            let fix = nearest(name, names()).map_or_else(
+                || format!("known protocols: {}", names().collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            report.push(view.error("profile::protocol-unknown", span, format!("there is no protocol `{name}`")).fix(fix));
+            return;
+        };
+        let Some(role) = role else { return };
+        for problem in protocol.check_link(role, &params) {
+            push_field_problem(&problem, table, &view, report);
+        }
+        let Some(zone) = zone else { return };
+        if report.errors() > before || !fresh {
+            return;
+        }
+        settle(&mut self.link_names, &entry.key, self.links.len());
+        let spec = LinkSpec {
+            name: entry.key.clone(),
+            role,
+            zone,
+            monitor_only,
+            params,
+            points: Vec::new(),
+            max_unacked,
+            fresh_link_ms: u32::try_from(fresh_link.as_millis()).unwrap_or(u32::MAX),
+        };
+        let on_journal_failure = failure.unwrap_or(match role {
+            Role::Client => JournalFailure::Hold,
+            Role::Server => JournalFailure::Pass,
+        });
+        let plan = PlannedLink {
+            spec,
+            protocol: name.to_owned(),
+            stale_after,
+            invalid_after,
+            capture,
+            on_journal_failure,
+            integrity_every,
+            clock_tolerance,
+        };
+        self.links.push(LinkDraft::new(plan, *protocol, entry.key_span));
+    }
+}
+
+fn zone(view: &mut View<'_>, report: &mut Report) -> Option<Zone> {
+    if view.take("zone").is_none() {
+        report.push(
+            view.error("profile::zone-missing", view.span(), format!("{} does not say in which zone its device stamps", view.noun()))
+                .fix("add `zone = \"IST\"` or `zone = \"UTC\"`; ask the site, there is no default"),
+        );
+    }
+    word(view, "zone", &[("UTC", Zone::Utc), ("IST", Zone::Ist)], report)
+}
+
+fn max_unacked(view: &mut View<'_>, report: &mut Report) -> usize {
+    let Some((value, span)) = view.take_int("max_unacked", report) else { return MAX_UNACKED };
+    match usize::try_from(value) {
+        Ok(value) if (1..=1_000_000).contains(&value) => value,
+        _ => {
+            report.push(
+                view.error("profile::max-unacked", span, format!("`max_unacked` of {} is {value}", view.noun())).fix("use 1 to 1000000"),
+            );
+            MAX_UNACKED
+        }
+    }
+}
