@@ -1,1 +1,15 @@
-//! Placeholder.
+//! Whether a command may go to the plant: the native safety envelope, default deny.
+//!
+//! This crate deliberately knows no key, no signature, no journal, no link and no clock: whoever asks brings the facts. It never
+//! touches what it decides on. Start at [`decide`]; every refusal carries a [`code`] with a paragraph in [`explain`].
+//!
+//! Implements rules R4 (DIRECT only, so far), R5 (life and own clock), R11 (live limits), R12 (no relative set-points, so far),
+//! R17 (basis) and the plant-state checks of R6 and R8.
+
+pub mod code;
+mod envelope;
+#[cfg(test)]
+mod tests;
+
+pub use code::{codes, explain};
+pub use envelope::{ClockFacts, Condition, ControlFacts, Decision, Facts, Request, decide};

@@ -1,0 +1,148 @@
+//! The refusal codes and what each means to the people at both ends.
+
+/// Above the highest allowed value.
+pub const ABOVE_MAX: &str = "ABOVE_MAX";
+/// Below the lowest allowed value.
+pub const BELOW_MIN: &str = "BELOW_MIN";
+/// Faster than the declared ramp.
+pub const RAMP_TOO_FAST: &str = "RAMP_TOO_FAST";
+/// Past `validUntil` or ttl.
+pub const EXPIRED: &str = "EXPIRED";
+/// Older than the control's `max_age`.
+pub const TOO_OLD: &str = "TOO_OLD";
+/// Before `validFrom`.
+pub const NOT_YET_VALID: &str = "NOT_YET_VALID";
+/// The issuer may not do this.
+pub const NOT_AUTHORISED: &str = "NOT_AUTHORISED";
+/// The plant is in local.
+pub const LOCAL_CONTROL: &str = "LOCAL_CONTROL";
+/// A precondition is not met.
+pub const NOT_READY: &str = "NOT_READY";
+/// Wrong or missing power basis.
+pub const BAD_BASIS: &str = "BAD_BASIS";
+/// Wrong unit.
+pub const BAD_UNIT: &str = "BAD_UNIT";
+/// Wrong quantity.
+pub const BAD_QUANTITY: &str = "BAD_QUANTITY";
+/// The bridge's own clock is not good enough.
+pub const CLOCK_UNSYNCHRONISED: &str = "CLOCK_UNSYNCHRONISED";
+/// The point is locked.
+pub const POINT_LOCKED: &str = "POINT_LOCKED";
+/// No such control.
+pub const UNKNOWN_RESOURCE: &str = "UNKNOWN_RESOURCE";
+/// Select and operate are not offered.
+pub const SELECT_NOT_SUPPORTED: &str = "SELECT_NOT_SUPPORTED";
+/// Relative set-points are not offered.
+pub const RELATIVE_NOT_SUPPORTED: &str = "RELATIVE_NOT_SUPPORTED";
+/// The link to the station is down.
+pub const LINK_DOWN: &str = "LINK_DOWN";
+/// The journal cannot be written.
+pub const JOURNAL_FAILED: &str = "JOURNAL_FAILED";
+/// NaN or infinite.
+pub const NOT_A_NUMBER: &str = "NOT_A_NUMBER";
+
+/// Every code with a paragraph for operators and engineers.
+const EXPLANATIONS: &[(&str, &str)] = &[
+    (
+        ABOVE_MAX,
+        "The set-point lies above the control's highest value: the lower of the profile's Pmax, the plant's live declared limit and the \
+         issuer's own limit. Nothing was sent. Issue a lower value, or have the declared capability raised at the plant.",
+    ),
+    (
+        BELOW_MIN,
+        "The set-point lies below the control's lowest value, for a thermal unit its technical minimum. Nothing was sent. Issue a \
+         higher value; taking the unit off is a different instruction.",
+    ),
+    (
+        RAMP_TOO_FAST,
+        "The instruction asks for a ramp faster than the declared one, zero, negative, or in a direction for which none is declared. \
+         Nothing was sent. Leave the ramp out to use the plant's own, or ask for at most the declared rate.",
+    ),
+    (
+        EXPIRED,
+        "The instruction's validUntil or ttl passed before it could be sent to the plant, or it carries none. A late command is never \
+         executed. Check the clocks and the path between the parties, then issue a new instruction.",
+    ),
+    (
+        TOO_OLD,
+        "The instruction was issued longer ago than the control's max_age allows, or carries an issue time ahead of this clock, so \
+         that its age cannot be known. Check both clocks and the path, then issue a new instruction.",
+    ),
+    (
+        NOT_YET_VALID,
+        "The instruction's validFrom lies in the future. This bridge does not keep commands waiting: issue it when it is due, or send \
+         a schedule.",
+    ),
+    (
+        NOT_AUTHORISED,
+        "The trust bundle does not list this party, acting in this role, for this verb on this resource, or control authority is with \
+         someone else. Default is refusal. The officers of the plant's bridge change the bundle; two of them must sign.",
+    ),
+    (
+        LOCAL_CONTROL,
+        "The plant's remote-enable point says local, is not GOOD, or is not fresh. While it is so, no remote command is sent, whoever \
+         issues it. The shift engineer at the plant switches to remote.",
+    ),
+    (
+        NOT_READY,
+        "A precondition that the profile demands of this control (`requires`) is not met, or its point is not GOOD and fresh. The text \
+         names the precondition. Nothing was sent.",
+    ),
+    (
+        BAD_BASIS,
+        "Active power without powerBasis, or with another basis than the control's. 240 MW ex-bus and 240 MW gross are different \
+         outputs; the bridge does not guess and does not convert. State the basis that the control declares.",
+    ),
+    (
+        BAD_UNIT,
+        "The set-point's unit, or the ramp's, is not the one that the control declares. The bridge does not convert units of commands.",
+    ),
+    (
+        BAD_QUANTITY,
+        "The control does not drive this quantity: a set-point of reactive power was sent to a control of active power, for example.",
+    ),
+    (
+        CLOCK_UNSYNCHRONISED,
+        "The bridge's own clock is not synchronised, or its uncertainty is beyond the limit (1 s by default). It could not tell a fresh \
+         command from a late one, so it refuses. Restore its time source.",
+    ),
+    (
+        POINT_LOCKED,
+        "The control is locked: an earlier command's outcome is unknown, or another transaction is on the wire. An unknown outcome is \
+         resolved by read-back or by a named operator; a safe-direction command passes.",
+    ),
+    (
+        UNKNOWN_RESOURCE,
+        "No control of this bridge belongs to the resource and verb of the instruction. Compare the resource address with the profile.",
+    ),
+    (
+        SELECT_NOT_SUPPORTED,
+        "The instruction's mode is SELECT, OPERATE, CANCEL or TEST, which this control does not offer to issuers. Send it with mode \
+         DIRECT: where the station needs a select, the bridge makes it.",
+    ),
+    (
+        RELATIVE_NOT_SUPPORTED,
+        "The set-point is a change, not a target. This control takes absolute targets only: send the value to be reached.",
+    ),
+    (
+        LINK_DOWN,
+        "The link to the station is not up, or is not in the state that carries commands. Nothing was sent and nothing will be sent later.",
+    ),
+    (
+        JOURNAL_FAILED,
+        "The bridge cannot write its journal, so it could not prove what it did. It refuses control until the disk is repaired and the \
+         bridge restarted.",
+    ),
+    (NOT_A_NUMBER, "The set-point, its ramp or a limit is NaN or infinite. It cannot be compared with any limit, so it is refused."),
+];
+
+/// A paragraph about a code, for `ies-bridge explain CODE` and the operator's screen; `None` for a code that is not of this crate.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static str> {
+    EXPLANATIONS.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
+}
+
+/// Every code, in the order of the explanations.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    EXPLANATIONS.iter().map(|(code, _)| *code)
+}
