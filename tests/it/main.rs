@@ -1,4 +1,5 @@
 //! The one integration test binary. Each line is a noun; the tests of a rule or a conformance row are named after it.
 
 mod house;
+mod interop;
 mod support;

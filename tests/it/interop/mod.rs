@@ -1,0 +1,3 @@
+//! Independent stacks as separate processes. What they are and how they misbehave: `testbeds/interop/README.md`.
+
+mod peers;

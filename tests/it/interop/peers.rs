@@ -1,0 +1,86 @@
+//! The independent 104 peers against each other: what the interop tests stand on is itself tested, without any byte of ours.
+
+use std::path::Path;
+
+use bridge_sim::ledger::{Entry, EntryKind, parse_jsonl};
+
+use crate::support::{Capture, PATIENCE, Process, dissect, free_port, interop_file, python, scratch};
+
+fn ledger(path: &Path) -> Vec<Entry> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    parse_jsonl(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The events of a point as (value, quality, stamp).
+fn events(ledger: &[Entry], point: &str) -> Vec<(Option<f64>, Option<u16>, Option<i64>)> {
+    let of_it = ledger.iter().filter(|entry| entry.kind == EntryKind::Event && entry.point == point);
+    of_it.map(|entry| (entry.value, entry.quality, entry.stamp)).collect()
+}
+
+fn kinds(ledger: &[Entry], point: &str, wanted: &[EntryKind]) -> Vec<EntryKind> {
+    let of_it = ledger.iter().filter(|entry| entry.point == point && wanted.contains(&entry.kind));
+    of_it.map(|entry| entry.kind).collect()
+}
+
+#[test]
+fn c104_station_and_ems_tell_one_story_and_the_dissector_agrees() {
+    let folder = scratch("c104_station_and_ems");
+    let port = free_port();
+    let points = interop_file("points.json");
+    let (station_ledger, ems_ledger) = (folder.join("station.jsonl"), folder.join("ems.jsonl"));
+    let capture = Capture::start(port, &folder.join("link.pcapng"));
+
+    let mut command = python("c104_server.py");
+    command.arg(&points).arg("--port").arg(port.to_string()).arg("--ledger").arg(&station_ledger);
+    let mut station = Process::spawn("c104 station", &mut command);
+    station.wait_for_line("READY", PATIENCE);
+    let mut command = python("c104_client.py");
+    command.arg("--points").arg(&points).arg("--port").arg(port.to_string()).arg("--ledger").arg(&ems_ledger);
+    let mut ems = Process::spawn("c104 EMS", &mut command);
+    ems.wait_for_line("ANSWER interrogation ACTIVATION_TERMINATION", PATIENCE);
+
+    station.say("burst U1.cb 20 2");
+    station.wait_for_line("BURST U1.cb 20", PATIENCE);
+    ems.say("set 1101 210");
+    ems.wait_for_line("ANSWER U1.p_set ACTIVATION_TERMINATION", PATIENCE);
+    ems.say("set 1102 300");
+    ems.wait_for_line("ANSWER U2.p_set ACTIVATION_CON NEGATIVE", PATIENCE);
+    assert!(ems.finish(PATIENCE).success(), "{}", ems.standard_error());
+    assert!(station.finish(PATIENCE).success(), "{}", station.standard_error());
+    let capture = capture.stop();
+
+    let (made, seen) = (ledger(&station_ledger), ledger(&ems_ledger));
+    assert_eq!(events(&made, "U1.cb").len(), 20);
+    assert_eq!(events(&seen, "U1.cb"), events(&made, "U1.cb"));
+    let commands = [EntryKind::Select, EntryKind::Execute, EntryKind::Refused];
+    assert_eq!(kinds(&made, "U1.p_set", &commands), [EntryKind::Select, EntryKind::Execute]);
+    assert_eq!(kinds(&made, "U2.p_set", &commands), [EntryKind::Refused]);
+    let answers = [EntryKind::Selected, EntryKind::Confirmed, EntryKind::Terminated];
+    assert_eq!(kinds(&seen, "U1.p_set", &answers), answers);
+    assert_eq!(kinds(&seen, "U2.p_set", &answers), []);
+    let echo = seen.iter().rev().find(|entry| entry.point == "U1.p_echo").expect("the echo was told");
+    assert_eq!(echo.value, Some(210.0));
+
+    let whole = dissect(&capture, port);
+    assert!(whole.clean, "{}", whole.text);
+    let damaged = folder.join("damaged.pcapng");
+    std::fs::write(&damaged, with_too_many_objects(&std::fs::read(&capture).expect("the capture is there")))
+        .expect("the folder is writable");
+    let found = dissect(&damaged, port);
+    assert!(!found.clean && found.text.contains("Malformed"), "{}", found.text);
+}
+
+/// Every frame of double-point information with time tag (type 31) claims five objects where it has one.
+fn with_too_many_objects(capture: &[u8]) -> Vec<u8> {
+    let mut bytes = capture.to_vec();
+    let starts: Vec<usize> = bytes
+        .windows(8)
+        .enumerate()
+        .filter(|(_, window)| window[0] == 0x68 && window[6] == 31 && window[7] & 0x7F == 1)
+        .map(|(at, _)| at)
+        .collect();
+    for at in starts {
+        bytes[at + 7] = 5;
+    }
+    bytes
+}
