@@ -1,1 +1,52 @@
-//! Placeholder.
+//! IEC 60870-5-104, both roles, as sans-io sessions.
+//!
+//! Start at [`Iec104`], the protocol's front door: it checks link parameters ([`Params`]) and addresses and makes a
+//! [`Session`](bridge_session::Session) for the controlling station ([`Controlling`]) or the controlled station ([`Controlled`]).
+//!
+//! The wire view ([`apci`], [`AsduView`]) is checked and borrows its octets; the meaning ([`Asdu`]) is owned and round-trips. Nothing here
+//! can panic on bytes: every read is a checked slice or a fixed-size array taken from one.
+//!
+//! What this crate deliberately does not know: sockets, clocks, tasks, profiles, scaling, alarms, the journal (it only keeps N(R) behind
+//! what the journal has made durable), who may command, and what an answer to a command means.
+//!
+//! Clauses: IEC 60870-5-104 clauses 5 (APCI, k, w, t1 to t3, start and stop), 6 (ASDU selection) and 9 (parameters); IEC 60870-5-101
+//! clauses 7.1 to 7.3 (data unit identifier, information objects, elements) for the types 1, 3, 13, 30, 31, 36, 45, 46, 50, 58, 63, 70,
+//! 100, 103 and 107; IEC 60870-5-5 clauses 6.1 to 6.11 for station initialisation, interrogation and command transmission.
+//! `docs/conformance/iec104.md` lists what is met, row by row.
+
+mod address;
+pub mod apci;
+mod asdu;
+mod controlled;
+mod controlling;
+mod cot;
+mod cp56;
+mod elements;
+mod error;
+mod link104;
+mod params;
+mod permit;
+mod protocol;
+mod text;
+mod type_id;
+
+pub use address::{Address, ControlKind};
+pub use asdu::{
+    Asdu, AsduView, ControlAsdu, ControlElement, MonitorAsdu, MonitorElement, MonitorObject, Objects, SystemAsdu, SystemElement,
+};
+pub use controlled::Controlled;
+pub use controlling::Controlling;
+pub use cot::{Cause, Cot};
+pub use cp56::{Cp56Time2a, DayCache};
+pub use elements::{Qoc, Qos, QualityBits};
+pub use error::{Error, Malformed};
+pub use params::{ClockPolicy, Params, SelectPolicy, TermPolicy};
+pub use permit::ControlPermit;
+pub use protocol::Iec104;
+pub use text::describe;
+pub use type_id::{Family, TypeId};
+
+/// The TCP port of IEC 60870-5-104 in clear (clause 7.1 of its TCP profile).
+pub const PORT: u16 = 2404;
+/// The TCP port of IEC 60870-5-104 over TLS (IEC 62351-3).
+pub const PORT_TLS: u16 = 19998;

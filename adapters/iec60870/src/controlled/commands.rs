@@ -1,0 +1,188 @@
+//! Received commands, from their octets to their answer (R15). The session never decides what happens to the plant: it refuses what is
+//! unlawful on the wire, hands on the rest and mirrors the engine's answer.
+
+use std::collections::BTreeMap;
+
+use bridge_model::{Action, CommandMode, Mono, Now, PointId, TimeFlags, Timestamp, Zone};
+use bridge_session::{Answer, CommandReceived, CommandToken, Event};
+
+use super::outbox::Replies;
+use super::select::SelectStore;
+use crate::address::Address;
+use crate::asdu::mirror;
+use crate::params::{Params, SelectPolicy};
+use crate::{Cause, ControlAsdu, ControlElement, DayCache, TypeId};
+
+/// A command that waits for the engine's answer.
+#[derive(Debug)]
+struct Held {
+    point: PointId,
+    connection: u32,
+    mode: CommandMode,
+    /// The ASDU as received: answers mirror it.
+    octets: Vec<u8>,
+    asdu: ControlAsdu,
+}
+
+/// What a command that goes no further is answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct No {
+    pub(super) cause: Cause,
+    pub(super) why: &'static str,
+}
+
+#[derive(Debug)]
+pub(super) struct Commands {
+    controls: BTreeMap<(u16, u32), (PointId, TypeId)>,
+    policy: SelectPolicy,
+    age_ns: i64,
+    selects: SelectStore,
+    held: BTreeMap<CommandToken, Held>,
+    last_token: u64,
+}
+
+impl Commands {
+    pub(super) fn new(params: &Params, controls: Vec<(PointId, Address)>) -> Self {
+        Self {
+            controls: controls.into_iter().map(|(point, a)| ((a.ca, a.ioa), (point, a.type_id))).collect(),
+            policy: params.select,
+            age_ns: i64::try_from(params.command_age.as_nanos()).unwrap_or(i64::MAX),
+            selects: SelectStore::new(params.select_timeout),
+            held: BTreeMap::new(),
+            last_token: 0,
+        }
+    }
+
+    /// Takes a command whose cause and common address are in order; gives what to hand on.
+    ///
+    /// # Errors
+    /// The negative answer.
+    pub(super) fn receive(
+        &mut self,
+        asdu: &ControlAsdu,
+        octets: &[u8],
+        (connection, frame): (u32, u64),
+        zone: Zone,
+        now: Now,
+    ) -> Result<Event, No> {
+        let target = (asdu.ca, asdu.ioa);
+        let no =
+            |why| No { cause: if asdu.cot.cause == Cause::DEACTIVATION { Cause::DEACTIVATION_CON } else { Cause::ACTIVATION_CON }, why };
+        let Some((point, _)) = self.controls.get(&target).copied().filter(|(_, type_id)| *type_id == asdu.type_id) else {
+            return Err(No { cause: Cause::UNKNOWN_IOA, why: "no such command point" });
+        };
+        let (action, qualifier) = meaning(asdu.element).map_err(no)?;
+        let tagged = asdu.time.map(|time| time.timestamp(zone, now.utc, &mut DayCache::default()));
+        let originator = asdu.cot.originator;
+        let mode = if asdu.cot.cause == Cause::DEACTIVATION {
+            self.selects.cancel(target, originator);
+            CommandMode::Cancel
+        } else {
+            self.fresh(tagged, now).map_err(no)?;
+            if self.held.values().any(|held| held.point == point) {
+                return Err(no("another command of the point is in progress"));
+            }
+            match (self.policy, asdu.element.is_select()) {
+                (SelectPolicy::Refuse, true) => return Err(no("select is not served")),
+                (SelectPolicy::Refuse, false) => CommandMode::Direct,
+                (SelectPolicy::Relay, true) => CommandMode::Select,
+                (SelectPolicy::Relay, false) if self.selects.execute(target, originator, asdu.element, now.mono) => CommandMode::Execute,
+                (SelectPolicy::Relay, false) => return Err(no("execute without its select")),
+            }
+        };
+        self.last_token += 1;
+        let token = CommandToken(self.last_token);
+        self.held.insert(token, Held { point, connection, mode, octets: octets.to_vec(), asdu: *asdu });
+        Ok(Event::CommandReceived(CommandReceived {
+            token,
+            point,
+            action,
+            mode,
+            qualifier,
+            tagged,
+            connection,
+            frame,
+            received: now,
+            originator,
+            test: asdu.cot.test,
+        }))
+    }
+
+    /// A command's own time tag must be valid and near our clock (row 55).
+    fn fresh(&self, tagged: Option<Timestamp>, now: Now) -> Result<(), &'static str> {
+        let Some(time) = tagged else { return Ok(()) };
+        if time.flags.contains(TimeFlags::INVALID) {
+            return Err("the command's time tag is invalid");
+        }
+        if now.utc.0.saturating_sub(time.utc.0).saturating_abs() > self.age_ns {
+            return Err("the command's time tag is too far from our clock");
+        }
+        Ok(())
+    }
+
+    /// Carries the engine's answer out, if the command's connection still lives (`live`).
+    pub(super) fn answer(&mut self, token: CommandToken, answer: Answer, live: Option<u32>, replies: &mut Replies, now: Mono) {
+        let Some(held) = self.held.get(&token) else { return };
+        if live != Some(held.connection) {
+            self.held.remove(&token);
+            return;
+        }
+        let con = match held.mode {
+            CommandMode::Cancel => Cause::DEACTIVATION_CON,
+            CommandMode::Direct | CommandMode::SelectExecute | CommandMode::Select | CommandMode::Execute => Cause::ACTIVATION_CON,
+        };
+        let settles = match answer {
+            Answer::Confirm => {
+                let taken = held.mode != CommandMode::Select
+                    || self.selects.select((held.asdu.ca, held.asdu.ioa), held.point, held.asdu.cot.originator, held.asdu.element, now);
+                replies.push_with(|out| mirror(&held.octets, con, !taken, out));
+                // No termination follows a select or a deactivation.
+                matches!(held.mode, CommandMode::Select | CommandMode::Cancel)
+            }
+            Answer::Refuse => {
+                replies.push_with(|out| mirror(&held.octets, con, true, out));
+                true
+            }
+            Answer::Terminate => {
+                if !matches!(held.mode, CommandMode::Select | CommandMode::Cancel) {
+                    replies.push_with(|out| mirror(&held.octets, Cause::ACTIVATION_TERM, false, out));
+                }
+                true
+            }
+            Answer::Silence => true,
+        };
+        if settles {
+            self.held.remove(&token);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, events: &mut std::collections::VecDeque<Event>, now: Mono) {
+        while let Some(point) = self.selects.lapsed(now) {
+            events.push_back(Event::SelectLapsed(point));
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Mono {
+        self.selects.deadline()
+    }
+
+    /// Selections end with their connection, and answers to its commands are dropped.
+    pub(super) fn connection_lost(&mut self) {
+        self.selects.clear();
+        self.held.clear();
+    }
+}
+
+/// What a command wants, if its octets have a meaning (rows 36, 37 and 57).
+fn meaning(element: ControlElement) -> Result<(Action, u8), &'static str> {
+    match element {
+        ControlElement::Single(_, qoc) | ControlElement::Double(_, qoc) if !qoc.is_defined() => Err("reserved qualifier of command"),
+        ControlElement::SetFloat(_, qos) if !qos.is_defined() => Err("reserved qualifier of set-point"),
+        ControlElement::SetFloat(value, _) if !value.is_finite() => Err("the set-point is no number"),
+        ControlElement::Single(on, qoc) => Ok((Action::Switch(on), qoc.qu)),
+        ControlElement::Double(1, qoc) => Ok((Action::Switch(false), qoc.qu)),
+        ControlElement::Double(2, qoc) => Ok((Action::Switch(true), qoc.qu)),
+        ControlElement::Double(_, _) => Err("double command neither on nor off"),
+        ControlElement::SetFloat(value, qos) => Ok((Action::Set(f64::from(value)), qos.ql)),
+    }
+}

@@ -1,0 +1,294 @@
+//! Link parameters (IEC 60870-5-104 clause 9.6 and our own), read from a profile's fields.
+
+use std::time::Duration;
+
+use bridge_session::{Field, FieldProblem, Fields, Role};
+
+/// What a controlled station does with a clock synchronisation. It never steps a clock (R22).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ClockPolicy {
+    /// Negative confirmation.
+    #[default]
+    Refuse,
+    /// Positive confirmation that carries our own time.
+    Answer,
+}
+
+/// What a controlled station does with a SELECT (R4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SelectPolicy {
+    /// Negative confirmation; commands are direct. The only one a profile can choose now.
+    #[default]
+    Refuse,
+    /// The select is handed on, and an execute needs one.
+    Relay,
+}
+
+/// When a controlling station holds a command to be completed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TermPolicy {
+    /// At the positive confirmation of the execute; a termination is welcome.
+    #[default]
+    Optional,
+    /// Only at the termination.
+    Required,
+}
+
+/// The parameters of one link.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Params {
+    /// `ca`: the default common address.
+    pub ca: Option<u16>,
+    /// `oa`: our originator address (controlling station), 0 for none.
+    pub oa: u8,
+    /// `k`: I frames we send without acknowledgement, 1 to 32767.
+    pub k: u16,
+    /// `w`: durable I frames we receive without acknowledging, 1 to k.
+    pub w: u16,
+    /// `t0`: connection establishment; kept for the driver.
+    pub t0: Duration,
+    /// `t1`: answer to our I and U frames.
+    pub t1: Duration,
+    /// `t2`: our acknowledgement, less than t1.
+    pub t2: Duration,
+    /// `t3`: silence before a test frame.
+    pub t3: Duration,
+    /// `ei_wait`: how long to await the end of initialisation before interrogating; zero interrogates at once.
+    pub ei_wait: Duration,
+    /// `gi_timeout`: silence that ends a running interrogation as failed.
+    pub gi_timeout: Duration,
+    /// `command_timeout`: each leg of a command.
+    pub command_timeout: Duration,
+    /// `term`: `optional` or `required`.
+    pub term: TermPolicy,
+    /// `clock`: `refuse` or `answer`.
+    pub clock: ClockPolicy,
+    /// `select`: `refuse`.
+    pub select: SelectPolicy,
+    /// How long a relayed select lives.
+    pub select_timeout: Duration,
+    /// `end_of_init`: send `M_EI_NA_1` at the session's first start.
+    pub end_of_init: bool,
+    /// `command_age`: the greatest difference between a command's own time tag and our clock.
+    pub command_age: Duration,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            ca: None,
+            oa: 0,
+            k: 12,
+            w: 8,
+            t0: Duration::from_secs(30),
+            t1: Duration::from_secs(15),
+            t2: Duration::from_secs(10),
+            t3: Duration::from_secs(20),
+            ei_wait: Duration::ZERO,
+            gi_timeout: Duration::from_secs(60),
+            command_timeout: Duration::from_secs(10),
+            term: TermPolicy::Optional,
+            clock: ClockPolicy::Refuse,
+            select: SelectPolicy::Refuse,
+            select_timeout: Duration::from_secs(30),
+            end_of_init: true,
+            command_age: Duration::from_secs(10),
+        }
+    }
+}
+
+const T3_MAX: Duration = Duration::from_secs(48 * 3600);
+const BOTH: &str = "ca, k, w, t0, t1, t2, t3";
+const CLIENT: &str = "oa, ei_wait, gi_timeout, command_timeout, term";
+const SERVER: &str = "clock, select, end_of_init, command_age";
+
+impl Params {
+    /// Reads checked fields; what is absent or wrong keeps its default.
+    #[must_use]
+    pub fn from_fields(fields: &Fields) -> Self {
+        Self::read(fields, None).0
+    }
+
+    /// Every problem of a link's fields in its role, unknown names included.
+    #[must_use]
+    pub fn check(role: Role, fields: &Fields) -> Vec<FieldProblem> {
+        Self::read(fields, Some(role)).1
+    }
+
+    fn read(fields: &Fields, role: Option<Role>) -> (Self, Vec<FieldProblem>) {
+        let mut params = Self::default();
+        let mut problems = Vec::new();
+        for (name, field) in fields {
+            if let Some(role) = role {
+                let (own, role_name) = match role {
+                    Role::Client => (CLIENT, "controlling"),
+                    Role::Server => (SERVER, "controlled"),
+                };
+                if !BOTH.split(", ").chain(own.split(", ")).any(|known| known == name) {
+                    let what = format!("`{name}` is no parameter of a {role_name} 104 link");
+                    problems.push(problem(name, "unknown-field", what, &format!("use one of {BOTH}, {own}")));
+                    continue;
+                }
+            }
+            if let Err(found) = params.take(name, field) {
+                problems.push(found);
+            }
+        }
+        if params.t2 >= params.t1 {
+            let what = format!("t2 ({:?}) is not below t1 ({:?})", params.t2, params.t1);
+            problems.push(problem("t2", "t2-not-below-t1", what, "make t2 shorter than t1, or the peer closes before it is acknowledged"));
+        }
+        if params.w > params.k {
+            let what = format!("w ({}) is above k ({})", params.w, params.k);
+            problems.push(problem("w", "w-above-k", what, "use at most two thirds of k"));
+        }
+        (params, problems)
+    }
+
+    fn take(&mut self, name: &str, field: &Field) -> Result<(), FieldProblem> {
+        let seconds = |from: u64, to: Duration| duration_between(name, field, Duration::from_secs(from), to);
+        match name {
+            "ca" => self.ca = Some(whole(name, field, 1, 65534)?),
+            "oa" => self.oa = whole(name, field, 0, 255)?,
+            "k" => self.k = whole(name, field, 1, 32767)?,
+            "w" => self.w = whole(name, field, 1, 32767)?,
+            "t0" => self.t0 = seconds(1, Duration::from_secs(255))?,
+            "t1" => self.t1 = seconds(1, Duration::from_secs(255))?,
+            "t2" => self.t2 = seconds(1, Duration::from_secs(255))?,
+            "t3" => self.t3 = seconds(1, T3_MAX)?,
+            "ei_wait" => self.ei_wait = seconds(0, Duration::from_secs(600))?,
+            "gi_timeout" => self.gi_timeout = seconds(1, Duration::from_secs(3600))?,
+            "command_timeout" => self.command_timeout = seconds(1, Duration::from_secs(600))?,
+            "command_age" => self.command_age = seconds(0, Duration::from_secs(600))?,
+            "term" => self.term = word(name, field, &[("optional", TermPolicy::Optional), ("required", TermPolicy::Required)])?,
+            "clock" => self.clock = word(name, field, &[("refuse", ClockPolicy::Refuse), ("answer", ClockPolicy::Answer)])?,
+            "select" => self.select = word(name, field, &[("refuse", SelectPolicy::Refuse)])?,
+            "end_of_init" => match field {
+                Field::Bool(on) => self.end_of_init = *on,
+                Field::Int(_) | Field::Float(_) | Field::Text(_) => {
+                    return Err(problem(name, "not-a-truth", format!("`{name}` is neither true nor false"), "use true or false"));
+                }
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// One problem of one field.
+pub(crate) fn problem(field: &str, code: &'static str, problem: String, fix: &str) -> FieldProblem {
+    FieldProblem { field: field.to_owned(), code, problem, fix: fix.to_owned() }
+}
+
+fn whole<T: TryFrom<i64>>(name: &str, field: &Field, from: i64, to: i64) -> Result<T, FieldProblem> {
+    let refuse =
+        || problem(name, "out-of-range", format!("`{name}` is no whole number from {from} to {to}"), &format!("use {from} to {to}"));
+    match field {
+        Field::Int(value) if (from..=to).contains(value) => T::try_from(*value).map_err(|_| refuse()),
+        Field::Int(_) | Field::Float(_) | Field::Bool(_) | Field::Text(_) => Err(refuse()),
+    }
+}
+
+fn word<T: Copy>(name: &str, field: &Field, words: &[(&str, T)]) -> Result<T, FieldProblem> {
+    let found = match field {
+        Field::Text(text) => words.iter().find(|(word, _)| word == text),
+        Field::Int(_) | Field::Float(_) | Field::Bool(_) => None,
+    };
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        problem(
+            name,
+            "unknown-word",
+            format!("`{name}` is not one of {}", known.join(", ")),
+            &format!("use \"{}\"", known.join("\" or \"")),
+        )
+    })
+}
+
+fn duration_between(name: &str, field: &Field, from: Duration, to: Duration) -> Result<Duration, FieldProblem> {
+    let fix = format!("use {from:?} to {to:?}, as \"{}s\"", from.as_secs().max(10));
+    let Some(value) = duration(field) else {
+        return Err(problem(name, "not-a-duration", format!("`{name}` is no duration"), &fix));
+    };
+    if value < from || value > to {
+        return Err(problem(name, "out-of-range", format!("`{name}` is {value:?}, outside {from:?} to {to:?}"), &fix));
+    }
+    Ok(value)
+}
+
+/// A duration: whole or broken seconds, or text as `500ms`, `15s`, `5min`, `48h`.
+fn duration(field: &Field) -> Option<Duration> {
+    match field {
+        Field::Int(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+        Field::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+        Field::Text(text) => {
+            let text = text.trim();
+            let at = text.find(|c: char| c.is_ascii_alphabetic())?;
+            let (number, unit) = text.split_at(at);
+            let number: f64 = number.trim().parse().ok()?;
+            let each = match unit {
+                "ms" => 0.001,
+                "s" => 1.0,
+                "m" | "min" => 60.0,
+                "h" => 3600.0,
+                _ => return None,
+            };
+            Duration::try_from_secs_f64(number * each).ok()
+        }
+        Field::Bool(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(list: &[(&str, Field)]) -> Fields {
+        list.iter().map(|(name, field)| ((*name).to_owned(), field.clone())).collect()
+    }
+
+    fn text(value: &str) -> Field {
+        Field::Text(value.to_owned())
+    }
+
+    #[test]
+    fn a1_r06_to_r11_defaults_are_the_table_of_the_standard() {
+        let params = Params::from_fields(&Fields::new());
+        assert_eq!((params.k, params.w), (12, 8));
+        let seconds: Vec<u64> = [params.t0, params.t1, params.t2, params.t3].iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, [30, 15, 10, 20]);
+    }
+
+    #[test]
+    fn a1_r12_ranges_are_enforced() {
+        let codes =
+            |list: &[(&str, Field)]| -> Vec<&'static str> { Params::check(Role::Client, &fields(list)).iter().map(|p| p.code).collect() };
+        assert!(codes(&[("t1", Field::Int(255)), ("t2", Field::Int(254)), ("t3", text("48h"))]).is_empty());
+        assert_eq!(codes(&[("t1", Field::Int(256))]), ["out-of-range"]);
+        assert_eq!(codes(&[("t2", Field::Int(0))]), ["out-of-range"]);
+        assert_eq!(codes(&[("t3", text("49h"))]), ["out-of-range"]);
+        assert_eq!(codes(&[("t1", text("10s"))]), ["t2-not-below-t1"]);
+        assert_eq!(codes(&[("k", Field::Int(32768))]), ["out-of-range"]);
+        assert_eq!(codes(&[("k", Field::Int(0))]), ["out-of-range"]);
+        assert_eq!(codes(&[("k", Field::Int(4))]), ["w-above-k"]);
+        assert_eq!(codes(&[("t1", text("soon"))]), ["not-a-duration"]);
+        assert_eq!(codes(&[("clock", text("answer"))]), ["unknown-field"]);
+    }
+
+    #[test]
+    fn r04_select_can_only_be_refused_now() {
+        let server = |list: &[(&str, Field)]| Params::check(Role::Server, &fields(list));
+        assert!(server(&[("select", text("refuse")), ("clock", text("answer")), ("end_of_init", Field::Bool(false))]).is_empty());
+        assert_eq!(server(&[("select", text("relay"))])[0].code, "unknown-word");
+        assert_eq!(server(&[("oa", Field::Int(1))])[0].code, "unknown-field");
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        assert_eq!(duration(&text("500ms")), Some(Duration::from_millis(500)));
+        assert_eq!(duration(&text("1.5 s")), Some(Duration::from_millis(1500)));
+        assert_eq!(duration(&text("5min")), Some(Duration::from_secs(300)));
+        assert_eq!(duration(&Field::Int(-1)), None);
+        assert_eq!(duration(&text("5")), None);
+    }
+}

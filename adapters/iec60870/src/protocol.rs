@@ -1,0 +1,249 @@
+//! The front door: checks, sessions, and the two things a profile's tests need.
+
+use bridge_model::{Command, CommandMode, PointUpdate, TimeFlags, TimeOrigin, Timestamp, Utc};
+use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec, Protocol, Rendered, Role, Session};
+
+use crate::address::{Address, PointTable};
+use crate::apci::{Apci, START};
+use crate::controlling::{control_asdu, read_objects};
+use crate::params::{Params, problem};
+use crate::text::describe_control;
+use crate::{
+    AsduView, Cause, ControlElement, ControlPermit, Controlled, Controlling, Cot, Cp56Time2a, DayCache, Family, MonitorAsdu,
+    MonitorElement, MonitorObject, QualityBits, TypeId,
+};
+
+/// IEC 60870-5-104. Link parameters: see [`Params`]. Address fields: `ca` (default: the link's), `ioa`, `ti`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Iec104;
+
+impl Protocol for Iec104 {
+    fn name(&self) -> &'static str {
+        "iec104"
+    }
+
+    fn check_link(&self, role: Role, params: &Fields) -> Vec<FieldProblem> {
+        Params::check(role, params)
+    }
+
+    fn check_address(&self, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>> {
+        Address::from_fields(usage, params, address).map(|address| address.key(usage))
+    }
+
+    fn session(&self, spec: &LinkSpec) -> Box<dyn Session> {
+        match spec.role {
+            Role::Client => Box::new(Controlling::new(spec)),
+            Role::Server => Box::new(Controlled::new(spec)),
+        }
+    }
+
+    /// Fields: `ioa`, `value`; optional `ca`, `ti` (default: the point's), `cot` (a word as `spontaneous`, or a number), `time` (RFC 3339),
+    /// `quality` (bit names as `"IV NT"`, or the octet), `test`. A field `link` is not looked at. The input is encoded and read back through
+    /// the receive path, so it gives what the wire would give.
+    fn decode_test(&self, spec: &LinkSpec, input: &Fields, received: Utc) -> Result<Vec<PointUpdate>, FieldProblem> {
+        let asdu = test_asdu(spec, input, received)?;
+        let mut octets = Vec::new();
+        asdu.encode(&mut octets);
+        let mut updates = Vec::new();
+        let (Ok(view), Some((family, tagged))) = (AsduView::parse(&octets), asdu.type_id.family()) else { return Ok(updates) };
+        let table = PointTable::new(Address::all(spec, AddressUse::Monitor));
+        let finding = read_objects(&view, family, tagged, &table, spec.zone, received, &mut DayCache::default(), &mut updates);
+        match finding {
+            Ok(None) => Ok(updates),
+            Ok(Some(what)) => Err(problem("ti", "ti-does-not-fit", what, "use the point's own type, with or without time tag")),
+            Err(error) => Err(problem("", "malformed", error.to_string(), "check the input's fields")),
+        }
+    }
+
+    fn render_command(&self, spec: &LinkSpec, command: &Command) -> Result<Rendered, FieldProblem> {
+        let Some(permit) = ControlPermit::for_link(spec) else {
+            return Err(problem(
+                "",
+                "monitor-only",
+                format!("link {} carries no controls", spec.name),
+                "use a controlling link that may control",
+            ));
+        };
+        let Some((_, address)) = Address::all(spec, AddressUse::Control).find(|(point, _)| *point == command.point) else {
+            let what = format!("point {} has no control address on link {}", command.point.0, spec.name);
+            return Err(problem("", "no-control-address", what, "give the control an address"));
+        };
+        let select = matches!(command.mode, CommandMode::SelectExecute | CommandMode::Select);
+        let params = Params::from_fields(&spec.params);
+        let time = Some(Timestamp::by_device(command.not_after.utc));
+        let Some(mut asdu) = control_asdu(address, command, select, params.oa, time, spec.zone) else {
+            let what = format!("{} cannot carry `{}` with qualifier {}", address.type_id, command.action, command.qualifier);
+            return Err(problem("ti", "action-does-not-fit", what, "use a set-point type for values and a command type for switching"));
+        };
+        if command.mode == CommandMode::Cancel {
+            asdu.cot.cause = Cause::DEACTIVATION;
+        }
+        let mut bytes = vec![START, 0];
+        bytes.extend_from_slice(&Apci::Information { ns: 0, nr: 0 }.octets());
+        asdu.encode(&permit, &mut bytes);
+        let length = u8::try_from(bytes.len() - 2).unwrap_or(u8::MAX);
+        if let Some(octet) = bytes.get_mut(1) {
+            *octet = length;
+        }
+        let value = match asdu.element {
+            ControlElement::Single(on, _) => Field::Bool(on),
+            ControlElement::Double(bits, _) => Field::Bool(bits == 2),
+            // Through its shortest decimal form: 243.6 stays 243.6.
+            ControlElement::SetFloat(value, _) => Field::Float(value.to_string().parse().unwrap_or(f64::from(value))),
+        };
+        let fields = [
+            ("ca", Field::Int(i64::from(asdu.ca))),
+            ("ioa", Field::Int(i64::from(asdu.ioa))),
+            ("ti", Field::Text(asdu.type_id.to_string())),
+            ("select", Field::Bool(select)),
+            ("value", value),
+        ];
+        let fields = fields.into_iter().map(|(name, field)| (name.to_owned(), field)).collect();
+        Ok(Rendered { text: describe_control(&asdu), bytes, fields })
+    }
+}
+
+/// The ASDU that a test input describes.
+fn test_asdu(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<MonitorAsdu, FieldProblem> {
+    const KNOWN: [&str; 9] = ["link", "ca", "ioa", "ti", "value", "cot", "time", "quality", "test"];
+    if let Some(name) = input.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        return Err(problem(
+            name,
+            "unknown-field",
+            format!("`{name}` is no field of a 104 test input"),
+            &format!("use {}", KNOWN.join(", ")),
+        ));
+    }
+    let number = |name: &str| match input.get(name) {
+        Some(Field::Int(value)) => Ok(Some(*value)),
+        None => Ok(None),
+        Some(Field::Float(_) | Field::Bool(_) | Field::Text(_)) => {
+            Err(problem(name, "not-a-number", format!("`{name}` is no whole number"), "use a whole number"))
+        }
+    };
+    let (ca, ioa) = (number("ca")?, number("ioa")?);
+    let matches = |address: &Address| ioa == Some(i64::from(address.ioa)) && ca.is_none_or(|ca| ca == i64::from(address.ca));
+    let Some((_, address)) = Address::all(spec, AddressUse::Monitor).find(|(_, address)| matches(address)) else {
+        let what = format!("link {} has no monitored point at {}", spec.name, ioa.map_or("no ioa".to_owned(), |ioa| format!("ioa {ioa}")));
+        return Err(problem("ioa", "unknown-address", what, "use an address of this link"));
+    };
+    let type_id = match input.get("ti") {
+        None => Some(address.type_id),
+        Some(Field::Text(name)) => TypeId::from_name(name),
+        Some(Field::Int(_) | Field::Float(_) | Field::Bool(_)) => None,
+    };
+    let Some((type_id, (family, tagged))) = type_id.and_then(|id| id.family().map(|family| (id, family))) else {
+        return Err(problem("ti", "ti-unsupported", "the type cannot be monitored".to_owned(), "use a type as M_ME_TF_1"));
+    };
+    let time = match input.get("time") {
+        None => Timestamp { utc: received, origin: TimeOrigin::Device, flags: TimeFlags(0) },
+        Some(Field::Text(text)) => Timestamp::by_device(
+            rfc3339(text)
+                .ok_or_else(|| problem("time", "not-a-time", format!("`{text}` is no time"), "write it as 2026-04-01T10:00:00+05:30"))?,
+        ),
+        Some(Field::Int(_) | Field::Float(_) | Field::Bool(_)) => {
+            return Err(problem("time", "not-a-time", "the time is no text".to_owned(), "write it as 2026-04-01T10:00:00+05:30"));
+        }
+    };
+    let object = MonitorObject {
+        ioa: address.ioa,
+        element: test_element(family, input.get("value"))?,
+        quality: test_quality(input.get("quality"))?,
+        time: tagged.then(|| Cp56Time2a::from_timestamp(time, spec.zone)),
+    };
+    let cot = Cot { test: input.get("test") == Some(&Field::Bool(true)), ..Cot::new(test_cause(input.get("cot"))?) };
+    Ok(MonitorAsdu { type_id, sequence: false, cot, ca: address.ca, objects: vec![object] })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the wire carries a short float")]
+fn test_element(family: Family, value: Option<&Field>) -> Result<MonitorElement, FieldProblem> {
+    let wrong = |fix: &str| problem("value", "value-does-not-fit", "the value does not fit the type".to_owned(), fix);
+    match (family, value) {
+        (Family::Single, Some(Field::Bool(on))) => Ok(MonitorElement::Single(*on)),
+        (Family::Single, Some(Field::Int(bit @ 0..=1))) => Ok(MonitorElement::Single(*bit == 1)),
+        (Family::Single, Some(Field::Text(word))) if word == "on" || word == "off" => Ok(MonitorElement::Single(word == "on")),
+        (Family::Single, _) => Err(wrong("use true, false, 0, 1, \"on\" or \"off\"")),
+        (Family::Double, Some(Field::Int(bits @ 0..=3))) => Ok(MonitorElement::Double(u8::try_from(*bits).unwrap_or(3))),
+        (Family::Double, Some(Field::Bool(on))) => Ok(MonitorElement::Double(1 + u8::from(*on))),
+        (Family::Double, Some(Field::Text(word))) => {
+            match ["intermediate", "off", "on", "bad"].iter().zip(0_u8..).find(|(w, _)| *w == word) {
+                Some((_, bits)) => Ok(MonitorElement::Double(bits)),
+                None => Err(wrong("use 0 to 3, \"intermediate\", \"off\", \"on\" or \"bad\"")),
+            }
+        }
+        (Family::Double, _) => Err(wrong("use 0 to 3, \"intermediate\", \"off\", \"on\" or \"bad\"")),
+        (Family::Float, Some(Field::Float(value))) => Ok(MonitorElement::Float(*value as f32)),
+        (Family::Float, Some(Field::Int(value))) => Ok(MonitorElement::Float(*value as f32)),
+        (Family::Float, _) => Err(wrong("use a number")),
+    }
+}
+
+fn test_quality(field: Option<&Field>) -> Result<QualityBits, FieldProblem> {
+    let wrong =
+        || problem("quality", "quality-unknown", "the quality is unknown".to_owned(), "use IV, NT, SB, BL, OV, as \"IV NT\", or the octet");
+    match field {
+        None => Ok(QualityBits(0)),
+        Some(Field::Int(octet)) => u8::try_from(*octet).map(QualityBits).map_err(|_| wrong()),
+        Some(Field::Text(text)) => {
+            let mut bits = 0;
+            for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty() && *word != "GOOD") {
+                bits |= QualityBits::NAMES.iter().find(|(_, name)| *name == word).ok_or_else(wrong)?.0;
+            }
+            Ok(QualityBits(bits))
+        }
+        Some(Field::Float(_) | Field::Bool(_)) => Err(wrong()),
+    }
+}
+
+fn test_cause(field: Option<&Field>) -> Result<Cause, FieldProblem> {
+    const WORDS: [(&str, Cause); 8] = [
+        ("spontaneous", Cause::SPONTANEOUS),
+        ("cyclic", Cause::CYCLIC),
+        ("background", Cause::BACKGROUND),
+        ("interrogated", Cause::INTERROGATED),
+        ("interrogation", Cause::INTERROGATED),
+        ("requested", Cause::REQUESTED),
+        ("return_remote", Cause::RETURN_REMOTE),
+        ("return_local", Cause::RETURN_LOCAL),
+    ];
+    let found = match field {
+        None => Some(Cause::SPONTANEOUS),
+        Some(Field::Int(number)) => u8::try_from(*number).ok().map(Cause).filter(|cause| cause.of_update().is_some()),
+        Some(Field::Text(word)) => WORDS.iter().find(|(name, _)| name == word).map(|(_, cause)| *cause),
+        Some(Field::Float(_) | Field::Bool(_)) => None,
+    };
+    found.ok_or_else(|| {
+        let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
+        problem("cot", "cot-unknown", "the cause is unknown".to_owned(), &format!("use {}", words.join(", ")))
+    })
+}
+
+/// `2026-04-01T10:00:00[.fff][Z|+05:30]` to UTC; `None` if it is not that.
+fn rfc3339(text: &str) -> Option<Utc> {
+    let (date, rest) = text.split_once('T')?;
+    let (clock, offset_s) = match rest.strip_suffix('Z') {
+        Some(clock) => (clock, 0),
+        None => {
+            let at = rest.rfind(['+', '-'])?;
+            let (clock, offset) = rest.split_at(at);
+            let (sign, offset) = (if offset.starts_with('-') { -1 } else { 1 }, offset.get(1..)?);
+            let (hours, minutes) = offset.split_once(':')?;
+            (clock, sign * (hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60))
+        }
+    };
+    let mut date = date.split('-').map(str::parse::<i64>);
+    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let mut whole = whole.split(':').map(str::parse::<i64>);
+    let (hour, minute, second) = (whole.next()?.ok()?, whole.next()?.ok()?, whole.next()?.ok()?);
+    let ms: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    // The same calendar as the wire's: 2000 to 2099.
+    let [low, high] = u16::try_from(second * 1000 + ms).ok()?.to_le_bytes();
+    let octet = |value: i64, max: i64| u8::try_from(value).ok().filter(|v| i64::from(*v) <= max);
+    let tag = [low, high, octet(minute, 59)?, octet(hour, 23)?, octet(day, 31)?, octet(month, 12)?, octet(year - 2000, 99)?];
+    let wall_ns = Cp56Time2a(tag).wall_clock_ns(&mut DayCache::default())?;
+    Some(Utc(wall_ns - offset_s * 1_000_000_000))
+}
+
+#[cfg(test)]
+mod tests;
