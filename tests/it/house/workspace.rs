@@ -36,6 +36,9 @@ pub(super) struct Graph {
     pub(super) packages: Vec<Package>,
 }
 
+/// A package of an example: name, licence (empty for none), whether it is ours, dependencies by name and kind.
+pub(super) type Row<'a> = (&'a str, &'a str, bool, &'a [(&'a str, Kind)]);
+
 impl Graph {
     /// Reads this workspace. Needs the network only if the machine has never built it.
     pub(super) fn of_this_workspace() -> Self {
@@ -77,8 +80,8 @@ impl Graph {
         Self { packages }
     }
 
-    /// A graph by hand, for bad examples: (name, licence, is it ours, dependencies by name and kind).
-    pub(super) fn by_hand(rows: &[(&str, &str, bool, &[(&str, Kind)])]) -> Self {
+    /// A graph by hand, for bad examples.
+    pub(super) fn by_hand(rows: &[Row<'_>]) -> Self {
         let position = |name: &str| rows.iter().position(|row| row.0 == name).expect("a dependency of an example is in the example");
         let packages = rows.iter().map(|(name, licence, ours, depends)| Package {
             name: (*name).to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bridge_sim::ledger::{Entry, EntryKind, parse_jsonl};
+use bridge_sim::{Entry, EntryKind, parse_jsonl};
 
 use crate::support::{Capture, PATIENCE, Process, dissect, free_port, interop_file, python, scratch};
 

@@ -5,7 +5,7 @@ mod port;
 mod process;
 mod python;
 
-pub(crate) use dissector::{Capture, Dissection, dissect};
+pub(crate) use dissector::{Capture, dissect};
 pub(crate) use port::free_port;
 pub(crate) use process::Process;
 pub(crate) use python::{interop_file, python};
