@@ -28,4 +28,4 @@ pub use quantity::parse_duration;
 pub use testcase::{Expect, ExpectKind, Given, GivenKind, TestCase};
 pub use testrun::{TestOutcome, run_test};
 pub use units::{Dimension, Unit, unit};
-pub use upward::{AlarmChange, Error, Mapped, MappedPoint, Upward};
+pub use upward::{AlarmChange, Mapped, MappedPoint, Upward};
