@@ -114,6 +114,8 @@ struct Slot {
     newest_by_device: bool,
     identity: bool,
     ranged: bool,
+    /// A state, whatever type it came in: a code sent as a float is a whole number here.
+    discrete: bool,
 }
 
 const NONE: u32 = u32::MAX;
@@ -338,6 +340,15 @@ fn is_stamped(time: Timestamp) -> bool {
     time.origin == TimeOrigin::Device && !time.flags.contains(TimeFlags::INVALID)
 }
 
+/// A state code as a whole number; what is no number stays what it is.
+fn whole(value: Value) -> Value {
+    match value {
+        #[expect(clippy::cast_possible_truncation, reason = "state codes are small whole numbers; a larger one saturates")]
+        Value::Real32(_) | Value::Real(_) if value.as_f64().is_finite() => Value::Int(value.as_f64().round() as i64),
+        Value::Bool(_) | Value::Double(_) | Value::Int(_) | Value::Real32(_) | Value::Real(_) => value,
+    }
+}
+
 impl Slot {
     fn new(point: &PlannedPoint, alarms: &mut Vec<AlarmSlot>) -> Self {
         let (low, high) = point.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
@@ -367,12 +378,15 @@ impl Slot {
             newest_by_device: false,
             identity: point.conversion.is_identity(),
             ranged: point.range.is_some(),
+            discrete: point.cim_class == "Discrete",
         }
     }
 
     /// To engineering units, in the width the device gave; outside the range it is QUESTIONABLE, no number at all is INVALID.
     fn scale(&self, update: &PointUpdate) -> MappedPoint {
-        let value = if self.identity {
+        let value = if self.discrete {
+            whole(update.value)
+        } else if self.identity {
             update.value
         } else {
             let eng = |wire: f64| wire * self.factor + self.offset;
@@ -403,7 +417,7 @@ impl Slot {
         if !self.has_sent || mapped.quality.to_bits() != self.sent_quality {
             return true;
         }
-        if mapped.value.is_state() {
+        if self.discrete || mapped.value.is_state() {
             return match mapped.cause {
                 Cause::Spontaneous | Cause::ReturnRemote | Cause::ReturnLocal => true,
                 #[expect(clippy::float_cmp, reason = "state codes are small whole numbers")]

@@ -86,7 +86,7 @@ impl Rows {
             let at = rows_at.map_or(span, |entry| entry.node.span);
             usage.finish(report);
             for params in all {
-                let origin = format!("template {name}, {}", describe(&visible(&params, template)));
+                let origin = format!("template {name}, {}", visible(&params, template));
                 for missing in template.params.iter().filter(|p| !params.contains_key(*p)) {
                     report.push(
                         Diagnostic::error("profile::param-missing", format!("template `{name}` needs the parameter `{missing}`"))
@@ -139,7 +139,10 @@ impl Rows {
 
     fn extend(&mut self, lists: &Lists<'_>, params: &Params, origin: Option<&str>, shared: &[Entry], report: &mut Report) {
         let into = [&mut self.points, &mut self.remotes, &mut self.controls, &mut self.serves];
-        for (list, into) in lists.iter().zip(into) {
+        // A remote point stands on no link.
+        let linkless: Vec<Entry> = shared.iter().filter(|entry| entry.key != "on").cloned().collect();
+        for (((_, long), list), into) in KINDS.iter().zip(lists).zip(into) {
+            let shared = if *long == "remote" { &linkless } else { shared };
             for table in list {
                 expand(table, params, origin, shared, into, report);
             }
@@ -204,9 +207,11 @@ fn templates<'t>(view: &mut View<'t>, report: &mut Report) -> BTreeMap<String, T
     out
 }
 
-/// The parameters worth naming in an origin: those without default.
-fn visible(params: &Params, template: &Template<'_>) -> Params {
-    params.iter().filter(|(name, _)| !template.defaults.contains_key(*name)).map(|(n, v)| (n.clone(), v.clone())).collect()
+/// The parameters worth naming in an origin, in the template's order: those without default.
+fn visible(params: &Params, template: &Template<'_>) -> String {
+    let named = template.params.iter().filter(|name| !template.defaults.contains_key(*name));
+    let one = |name: &String| Some(describe(&Params::from([(name.clone(), params.get(name)?.clone())])));
+    named.filter_map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn params_of(table: &Table) -> Params {

@@ -1,0 +1,99 @@
+//! The shipped profiles compile without a word, and their embedded tests pass.
+
+use std::io;
+use std::path::PathBuf;
+
+use bridge_diag::Report;
+use bridge_iec60870::Iec104;
+use bridge_profile::{ControlKind, Files, Plan, PointSource, RampBy, ServedClass, TestOutcome, compile, run_test};
+use bridge_session::{AddressUse, Field, Protocol, Role};
+
+struct Folder(PathBuf);
+
+impl Files for Folder {
+    fn read(&self, path: &str) -> io::Result<String> {
+        std::fs::read_to_string(self.0.join(path))
+    }
+}
+
+fn shipped(name: &str) -> Plan {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../cim-profiles").join(name);
+    let mut report = Report::new();
+    let plan = compile(&Folder(folder), "profile.toml", &[&Iec104], &mut report);
+    assert!(report.diagnostics().is_empty(), "{}", report.render_text());
+    plan.unwrap()
+}
+
+fn run_all(plan: &Plan) -> (usize, usize) {
+    let (mut passed, mut engine) = (0, 0);
+    for case in &plan.tests {
+        match run_test(plan, &[&Iec104], case) {
+            TestOutcome::Passed => passed += 1,
+            TestOutcome::NeedsEngine => engine += 1,
+            TestOutcome::Failed(problems) => panic!("{} ({}):\n{}", case.name, case.place, problems.join("\n")),
+        }
+    }
+    (passed, engine)
+}
+
+#[test]
+fn the_station() {
+    let plan = shipped("thermal-station-104");
+    assert_eq!(plan.points.len(), 2 + 2 * 25);
+    assert_eq!(plan.controls.len(), 2);
+    assert_eq!(run_all(&plan), (10, 3));
+    let ramps: Vec<RampBy> = plan
+        .controls
+        .iter()
+        .filter_map(|control| if let ControlKind::Drive(drive) = &control.kind { drive.ramp.map(|ramp| ramp.by) } else { None })
+        .collect();
+    assert_eq!(ramps, [RampBy::Bridge, RampBy::Plant]);
+}
+
+#[test]
+fn the_gateway() {
+    let plan = shipped("ems-gateway-104");
+    assert_eq!(plan.served.len(), 3 + 2 * 30);
+    assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_))));
+    assert_eq!(run_all(&plan), (2, 2));
+    let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
+    assert_eq!(classes, 1 + 2 * (6 - 1 + 16 + 3), "state, breaker, trip, remote, enable, 16 events, and three of the progress");
+}
+
+/// Every point the gateway expects of the station is there under the same resource, type and basis.
+#[test]
+fn the_gateway_fits_the_station() {
+    let (station, gateway) = (shipped("thermal-station-104"), shipped("ems-gateway-104"));
+    for point in &gateway.points {
+        let PointSource::Remote { era, measurement, .. } = &point.source else { panic!("{} is not remote", point.id) };
+        let twin = station
+            .points
+            .iter()
+            .find(|p| station.resource_of(p).unwrap().era == *era && p.measurement == *measurement && p.phases == point.phases)
+            .unwrap_or_else(|| panic!("{} is not in the station", point.id));
+        assert_eq!((&twin.unit, twin.basis, &twin.cim_class), (&point.unit, point.basis, &point.cim_class), "{}", point.id);
+    }
+}
+
+#[test]
+fn r21_shipped_commands_carry_no_time_tag() {
+    for name in ["thermal-station-104", "ems-gateway-104"] {
+        for link in shipped(name).links {
+            for point in link.spec.points.iter().filter(|point| point.usage == AddressUse::Control) {
+                assert_eq!(point.address.get("ti"), Some(&Field::Text("C_SE_NC_1".to_owned())));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_far_side_is_a_valid_link() {
+    for (name, role) in [("thermal-station-104", Role::Server), ("ems-gateway-104", Role::Client)] {
+        let plan = shipped(name);
+        let far = plan.reversed();
+        assert_eq!(far.len(), 1);
+        assert_eq!(far[0].role, role);
+        assert_eq!(far[0].points, plan.links[0].spec.points);
+        assert_eq!(Iec104.check_link(far[0].role, &far[0].params), []);
+    }
+}
