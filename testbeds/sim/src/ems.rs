@@ -15,6 +15,9 @@ use crate::ledger::{Entry, EntryKind, Ledger};
 use crate::rng::Rng;
 use crate::station::{EVENT_WINDOW, Names, cause_name};
 
+/// How many settled commands an EMS remembers, to name a termination that comes later.
+const SETTLED_KEPT: usize = 64;
+
 /// What the operator wants.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Wish {
@@ -50,6 +53,8 @@ pub struct Ems {
     began: Option<Mono>,
     rng: Rng,
     issued: BTreeMap<CommandId, Command>,
+    /// Settled lately, at most [`SETTLED_KEPT`]: a termination may still follow.
+    settled: VecDeque<Command>,
     ledger: Box<dyn Ledger>,
     ledger_error: Option<String>,
     told: VecDeque<Event>,
@@ -74,6 +79,7 @@ impl Ems {
             began: None,
             rng: Rng::new(seed),
             issued: BTreeMap::new(),
+            settled: VecDeque::new(),
             ledger,
             ledger_error: None,
             told: VecDeque::new(),
@@ -186,13 +192,18 @@ impl Ems {
                     Phase::Confirmed => Some(EntryKind::Confirmed),
                     Phase::Terminated => Some(EntryKind::Terminated),
                 };
-                if let (Some(kind), Some(command)) = (kind, self.issued.get(id)) {
+                let command = self.issued.get(id).or_else(|| self.settled.iter().find(|command| command.id == *id));
+                if let (Some(kind), Some(command)) = (kind, command) {
                     let entry = self.about(kind, command, now);
                     self.log(entry);
                 }
             }
             Event::Settled { command, outcome, .. } => {
                 self.issued.remove(&command.id);
+                if self.settled.len() >= SETTLED_KEPT {
+                    self.settled.pop_front();
+                }
+                self.settled.push_back(*command);
                 let entry = self.about(EntryKind::Settled, command, now).with_text(outcome_text(*outcome));
                 self.log(entry);
             }

@@ -165,15 +165,6 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
-    /// The link specification that a simulated station needs: as given, but selects reach the process (`select = "relay"`), as they do in
-    /// every real station.
-    #[must_use]
-    pub fn spec(spec: &LinkSpec) -> LinkSpec {
-        let mut spec = spec.clone();
-        spec.params.insert("select".to_owned(), Field::Text("relay".to_owned()));
-        spec
-    }
-
     /// A station without a process. `session` was made for `spec` in the serving role.
     #[must_use]
     pub fn new(session: Box<dyn Session>, spec: &LinkSpec, names: Names, options: StationOptions, ledger: Box<dyn Ledger>) -> Self {

@@ -66,7 +66,8 @@ impl Controlled {
     }
 
     /// As [`Controlled::new`], with parameters that no profile can choose yet.
-    pub(crate) fn with_params(spec: &LinkSpec, params: Params) -> Self {
+    #[must_use]
+    pub fn with_params(spec: &LinkSpec, params: Params) -> Self {
         let controls: Vec<_> = Address::all(spec, AddressUse::Control).collect();
         let extra = controls.iter().map(|(_, address)| address.ca).chain(params.ca);
         let image = Image::new(Address::all(spec, AddressUse::Monitor), extra);

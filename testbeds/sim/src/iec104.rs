@@ -1,0 +1,20 @@
+//! The 60870-5-104 sessions of simulated stations.
+
+use bridge_iec60870::{Controlled, Controlling, Params, SelectPolicy};
+use bridge_session::{Field, LinkSpec, Session};
+
+/// A controlled station that wants its commands selected, as real ones do; the bridge's own serving links refuse selects until they can
+/// relay them. With `select` false it takes direct commands only.
+#[must_use]
+pub fn station_session(spec: &LinkSpec, select: bool) -> Box<dyn Session> {
+    let policy = if select { SelectPolicy::Relay } else { SelectPolicy::Refuse };
+    Box::new(Controlled::with_params(spec, Params { select: policy, ..Params::from_fields(&spec.params) }))
+}
+
+/// A legacy EMS that holds a command to be done at its ACT TERM, and tells its operator if none comes (R15).
+#[must_use]
+pub fn ems_session(spec: &LinkSpec) -> Box<dyn Session> {
+    let mut spec = spec.clone();
+    spec.params.insert("term".to_owned(), Field::Text("required".to_owned()));
+    Box::new(Controlling::new(&spec))
+}
