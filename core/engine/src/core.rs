@@ -133,6 +133,11 @@ impl Core {
         }
     }
 
+    /// The stream that tells subscribers which of our links were lost.
+    pub(crate) fn links_stream(&mut self) -> u32 {
+        self.recorder.stream(&mut self.store, "links")
+    }
+
     /// A fresh time-ordered operation id.
     pub(crate) fn uuid(&mut self, now: Now) -> String {
         bridge_ies::uuid7(u64::try_from(now.utc.as_millis()).unwrap_or(0), (self.random)())

@@ -88,6 +88,16 @@ impl Image {
         self.sources[source]
     }
 
+    /// The source of this point, behind a peer's stream, is lost (`expired`: for long).
+    pub(crate) fn mark(&mut self, point: usize, expired: bool) {
+        if let Some(entry) = self.entries.get_mut(point).and_then(Option::as_mut) {
+            entry.reading = 0;
+            if expired {
+                entry.quality = entry.quality.worsened(Validity::Invalid, Detail::OLD_DATA);
+            }
+        }
+    }
+
     /// The source is lost: whatever was read from it is old.
     pub(crate) fn lose(&mut self, source: usize) {
         let source = &mut self.sources[source];

@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The engine: routes updates, brokers commands, runs programmes, feeds outboxes and serving links.
+//!
+//! Its logic is one value, [`Bridge`]: frames, events, requests, commits and time go in; requests, receipts, messages and the next deadline
+//! come out. So the whole bridge runs single-threaded from a seed. Only [`shell`] knows tokio, sockets and the clock; nothing here knows an
+//! adapter, a wire format or a file of configuration. Start at [`Bridge`].
+//!
+//! Implements `OPERATIONS.md` R1–R5, R11, R14–R20, R23, and the delivery rules of `DESIGN.md` §6.
+
+mod bridge;
+mod broker;
+mod core;
+mod counters;
+mod door;
+mod error;
+mod exchange;
+mod image;
+mod operations;
+mod programme;
+mod recorder;
+mod relay;
+mod reports;
+mod router;
+mod sealed_text;
+mod served;
+mod settings;
+pub mod shell;
+mod store;
+mod stream_in;
+mod stream_out;
+mod timers;
+
+pub use bridge::{Bridge, LocalRequest, LocalWish, Parts};
+pub use core::{Identity, LocalReply, Output, Random};
+pub use counters::Counters;
+pub use error::Error;
+pub use operations::{Operation, Tally};
+pub use recorder::Pace;
+pub use relay::REASONS;
+pub use settings::{Peer, Settings};

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use bridge_journal::{Disk, Group, Journal, Options, Position, SyncDone, SyncJob};
 use bridge_model::{Mono, Now};
-use bridge_provenance::{ClockState, FrameRecord, Hash, NoteLeaf, OperationLeaf, SealMeta, SealedBatch, Sealer, Signer, kind, leaf_hash, sealed_batch};
+use bridge_provenance::{
+    BatchHeader, ClockState, FrameRecord, Hash, LeafId, NoteLeaf, OperationLeaf, SealMeta, SealedBatch, Sealer, Signer, kind, leaf_hash, sealed_batch,
+};
 
 use crate::Error;
 use crate::store::{Store, Table};
@@ -53,7 +55,6 @@ pub(crate) enum Urgency {
 }
 
 struct PendingLeaf {
-    record: usize,
     stream: u32,
     seq: u64,
     hash: Hash,
@@ -128,9 +129,10 @@ impl Recorder {
         };
         let mut next_seq: Vec<u64> = Vec::new();
         let mut batches = Vec::new();
-        let mut header: Option<(Position, Vec<u8>)> = None;
+        let mut seal: Option<(Position, Vec<u8>)> = None;
         let mut reader = journal.reader(journal.start());
         while let Some(record) = reader.next()? {
+            sealer.observe(record.kind, &record.body, record.position)?;
             match record.kind {
                 kind::STATE => store.apply(&record.body),
                 kind::SNAPSHOT => store.clear(),
@@ -144,21 +146,25 @@ impl Recorder {
                     }
                 }
                 kind::LEAF => {
-                    let stream = bridge_provenance::stream_of(&record.body)?;
-                    let place = stream.stream as usize;
+                    let leaf = LeafId::decode(&record.body)?;
+                    let place = leaf.stream as usize;
                     if next_seq.len() <= place {
                         next_seq.resize(place + 1, 0);
                     }
-                    next_seq[place] = stream.seq + 1;
-                    sealer.push(stream.stream, stream.seq, leaf_hash(&record.body), stream.withheld, record.position);
+                    next_seq[place] = leaf.seq + 1;
                     found.recent_leaves.push_back(record.body);
                     if found.recent_leaves.len() > LEAF_TAIL {
                         found.recent_leaves.pop_front();
                     }
                 }
-                kind::HEADER => header = Some((record.position, record.body)),
+                kind::HEADS => seal = Some((record.position, Vec::new())),
+                kind::HEADER => {
+                    if let Some((_, header)) = &mut seal {
+                        *header = record.body;
+                    }
+                }
                 kind::CHECKPOINT => {
-                    if let Some((position, header)) = header.take() {
+                    if let Some((position, header)) = seal.take() {
                         sealer.replay_header(&header, &record.body)?;
                         batches.push(position);
                     }
@@ -228,13 +234,12 @@ impl Recorder {
         let seq = self.next_seq[place];
         self.next_seq[place] += 1;
         let mut hash = [0; 32];
-        let record = self.group.len();
         self.group.push_with(kind::LEAF, |out| {
             let start = out.len();
             encode(seq, out);
             hash = leaf_hash(&out[start..]);
         });
-        self.leaves.push(PendingLeaf { record, stream, seq, hash, withheld });
+        self.leaves.push(PendingLeaf { stream, seq, hash, withheld });
         let due = now + if urgency == Urgency::Event { self.pace.seal_events } else { self.pace.seal_telemetry };
         self.to_seal = Some(self.to_seal.map_or((due, urgency), |(at, was)| (at.min(due), was.max(urgency))));
         self.urgent |= urgency == Urgency::Event;
@@ -268,20 +273,31 @@ impl Recorder {
         if !self.group.is_empty() && !matches!(self.unwritable, Some((Unwritable::Failed, _))) {
             match self.journal.append(&mut self.group) {
                 Ok(appended) => {
-                    let offsets = self.group.offsets();
-                    for leaf in self.leaves.drain(..) {
-                        let at = Position(appended.first.0 + offsets.get(leaf.record).copied().unwrap_or(0));
-                        self.sealer.push(leaf.stream, leaf.seq, leaf.hash, leaf.withheld, at);
-                        self.unsealed_durable = true;
-                    }
+                    self.unsealed_durable |= !self.leaves.is_empty();
+                    self.observe(appended.first);
                     self.wants_snapshot |= appended.rolled;
                     self.unwritable = None;
                 }
-                Err(bridge_journal::Error::Full { .. }) => self.set_unwritable(Unwritable::Full, now.mono),
+                Err(bridge_journal::Error::Full) => self.set_unwritable(Unwritable::Full, now.mono),
                 Err(_) => self.set_unwritable(Unwritable::Failed, now.mono),
             }
         }
         Position(self.journal.end().0 + u64::from(!self.group.is_empty()))
+    }
+
+    /// Tells the sealer what was appended; the leaves' hashes are known already.
+    fn observe(&mut self, first: Position) {
+        let mut leaves = self.leaves.drain(..);
+        for (offset, kind, body) in self.group.records() {
+            let at = Position(first.0 + offset);
+            if kind == kind::LEAF {
+                if let Some(leaf) = leaves.next() {
+                    self.sealer.push(leaf.stream, leaf.seq, leaf.hash, leaf.withheld, at);
+                }
+            } else if kind::is_evidence(kind) {
+                self.sealer.push_evidence(kind, body, at);
+            }
+        }
     }
 
     fn set_unwritable(&mut self, why: Unwritable, now: Mono) {
@@ -353,8 +369,7 @@ impl Recorder {
         let seal = self.sealer.seal(durable, &self.meta, &*self.signer)?;
         self.meta.recovered = false;
         self.last_seal = now.mono;
-        self.group.push(kind::HEADER, &seal.header);
-        self.group.push(kind::CHECKPOINT, &seal.checkpoint);
+        seal.push_to(&mut self.group);
         match self.journal.append(&mut self.group) {
             Ok(appended) => {
                 self.wants_snapshot |= appended.rolled;
@@ -385,20 +400,21 @@ impl Recorder {
     /// Reads a sealed batch back, with the leaves of the wanted streams.
     pub(crate) fn read_batch(&self, batch: u64, wanted: &dyn Fn(u32) -> bool) -> Result<SealedBatch, Error> {
         let place = usize::try_from(batch).ok().and_then(|place| self.batches.get(place)).copied().ok_or(Error::NoSuchBatch { batch })?;
-        let header = self.journal.read_at(place)?;
+        let heads = self.journal.read_at(place)?;
+        let header = self.journal.read_at(heads.end)?;
         let checkpoint = self.journal.read_at(header.end)?;
-        let range = bridge_provenance::leaf_range(&header.body)?;
+        let sealed = BatchHeader::decode(&header.body)?;
         let mut leaves = Vec::new();
-        let mut reader = self.journal.reader(range.start);
+        let mut reader = self.journal.reader(sealed.first);
         while let Some(record) = reader.next()? {
-            if record.position >= range.end {
+            if record.position >= sealed.end {
                 break;
             }
             if record.kind == kind::LEAF {
                 leaves.push(record.body);
             }
         }
-        Ok(sealed_batch(&header.body, &checkpoint.body, self.sealer.log_path(batch), &leaves, wanted)?)
+        Ok(sealed_batch(&header.body, &heads.body, &checkpoint.body, self.sealer.log_path(batch), &leaves, wanted)?)
     }
 
     /// Whether a snapshot should be written: at start, after a new segment began.

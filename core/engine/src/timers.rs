@@ -79,11 +79,6 @@ impl Timers {
         }
     }
 
-    /// Whether a timer is set.
-    pub(crate) fn is_set(&self, timer: &Timer) -> bool {
-        self.at.contains_key(timer)
-    }
-
     /// The next instant at which something is due.
     pub(crate) fn next(&self) -> Option<Mono> {
         self.due.first_key_value().map(|((at, _), ())| *at)

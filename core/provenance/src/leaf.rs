@@ -574,7 +574,7 @@ mod tests {
         assert_eq!((d.map().unwrap(), d.u8().unwrap(), d.str().unwrap()), (Some(10), 0, "ies-ev/1"));
         assert_eq!((d.u8().unwrap(), d.u32().unwrap(), d.u8().unwrap(), d.u64().unwrap()), (1, 70_000, 2, 1));
         assert_eq!((d.u8().unwrap(), d.u64().unwrap()), (3, u64::MAX));
-        for _ in 0..10 {
+        for _ in 0..8 {
             d.skip().unwrap();
         }
         assert_eq!((d.u8().unwrap(), d.u32().unwrap(), d.u8().unwrap(), d.array().unwrap()), (8, 300, 9, Some(7)));

@@ -23,7 +23,7 @@ pub enum Seen {
 }
 
 /// One remembered message.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ReplayEntry {
     /// Who sent it.
     pub subscriber: String,

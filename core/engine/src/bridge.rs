@@ -1,0 +1,958 @@
+//! The whole bridge as one value: frames, events, requests, commits and time in; requests, receipts, messages and the next deadline out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bridge_ies::{GridOperation, Party, Payload, PowerBasis, Quantity, Unit, Verb, format_time};
+use bridge_journal::{Disk, Options, SyncDone};
+use bridge_model::{LinkId, Mono, Now, Utc};
+use bridge_policy::{ClockFacts, Condition, ControlFacts, Decision, Facts, decide};
+use bridge_profile::{AlarmChange, ControlKind, Execution, JournalFailure, Plan, Verbs};
+use bridge_provenance::{ClockState, SealMeta, Signer};
+use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, Role, SinkId, StreamEvent};
+use bridge_trust::TrustBundle;
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::broker;
+use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
+use crate::counters::Counters;
+use crate::door::{Admitted, Door, confirmed_id, reply, who};
+use crate::exchange::{Draft, Exchange};
+use crate::operations::{self, Operation, Stage, Tally, acknowledge};
+use crate::programme::{Desk, Place, Programme, Programmes, driven, good};
+use crate::recorder::{Recorder, Unwritable};
+use crate::relay::{Relays, Wish};
+use crate::reports::Reports;
+use crate::router::{Change, Router, is_event};
+use crate::served::ServedPoints;
+use crate::settings::Settings;
+use crate::store::{Store, Table};
+use crate::stream_in::{Received, StreamIn};
+use crate::stream_out::StreamOut;
+use crate::timers::Timer;
+
+/// A request of a local operator, answered by one [`LocalReply`] when it is durable.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LocalRequest {
+    /// Names it in the reply.
+    pub id: u64,
+    /// What is wanted.
+    pub wish: LocalWish,
+}
+
+/// What a local operator may ask of a running bridge.
+#[derive(Clone, PartialEq, Debug)]
+pub enum LocalWish {
+    /// Send a dispatch through a relay control of the profile.
+    Dispatch {
+        /// The control's id.
+        control: String,
+        /// The target, in the control's unit.
+        target: f64,
+        /// Units per minute.
+        ramp: Option<f64>,
+        /// Seconds from now in which it may start.
+        valid_for_s: u32,
+        /// Who orders it (R8).
+        operator_ref: String,
+        /// By which instruction (R8).
+        instruction_code: String,
+    },
+    /// Show links, counters and operations.
+    Status,
+}
+
+/// Everything the engine is made from.
+pub struct Parts {
+    /// The compiled profiles.
+    pub plan: Arc<Plan>,
+    /// The checked configuration.
+    pub settings: Settings,
+    /// Keys.
+    pub identity: Identity,
+    /// The log's key.
+    pub signer: Box<dyn Signer>,
+    /// The signed local trust bundle (R26).
+    pub trust: TrustBundle,
+    /// Where the journal lives.
+    pub disk: Arc<dyn Disk>,
+    /// How the journal is made if it is new.
+    pub journal: Options,
+    /// Randomness.
+    pub random: Random,
+}
+
+/// The bridge.
+pub struct Bridge {
+    core: Core,
+    router: Router,
+    served: ServedPoints,
+    exchange: Exchange,
+    door: Door,
+    programmes: Programmes,
+    relays: Relays,
+    stream_out: StreamOut,
+    stream_in: StreamIn,
+    reports: Reports,
+    /// Peers that prove they hear us: by confirming our stream, or by being heard.
+    issuer_live: Vec<bool>,
+    link_started: Vec<bool>,
+}
+
+impl Bridge {
+    /// Opens the journal, recovers, and is ready.
+    ///
+    /// # Errors
+    /// If the journal cannot be opened, is damaged beyond recovery, or is behind its own checkpoint.
+    pub fn new(parts: Parts, now: Now) -> Result<Self, Error> {
+        let Parts { plan, settings, identity, signer, trust, disk, journal, random } = parts;
+        let mut store = Store::default();
+        let meta = SealMeta {
+            t_open_ns: now.utc.0,
+            t_seal_ns: now.utc.0,
+            clock: ClockState { source: settings.clock_source.clone(), synchronised: true, uncertainty_us: 0 },
+            dropped: BTreeMap::new(),
+            config_hash: settings.config_hash,
+            policy_hash: settings.policy_hash,
+            build_hash: settings.build_hash,
+            recovered: true,
+            heartbeat: false,
+        };
+        let (recorder, recovered) = Recorder::open(disk, journal, &settings.did, signer, meta, settings.pace.clone(), &mut store, now)?;
+        let end = recorder.durable();
+        let mut core = Core::new(plan, settings, identity, trust, recorder, store, random);
+        let mut router = Router::new(&mut core, recovered.frame_tails);
+        if let Some(snapshot) = core.store.value(Table::Misc, b"mapping").map(<[u8]>::to_vec) {
+            router.restore_mapping(&snapshot);
+        }
+        for leaf in &recovered.recent_leaves {
+            router.restore(leaf, now.mono);
+        }
+        let mut served = ServedPoints::new(&core);
+        let mut exchange = Exchange::new(&mut core, end);
+        let door = Door::new(&core);
+        let mut programmes = Programmes::default();
+        let relays = Relays::recover(&core);
+        let mut wanted = router.streams();
+        wanted.insert(core.links_stream());
+        let stream_out = StreamOut::new(wanted);
+        let stream_in = StreamIn::new(&mut core, now);
+        let reports = Reports::new(&core.plan);
+        if !recovered.new {
+            let text = format!("recovered; {} leaves were not sealed yet", recovered.unsealed);
+            core.note(now, "recovered", &text, &[("unsealed", recovered.unsealed.to_string()), ("cutBytes", recovered.cut_bytes.to_string())]);
+            programmes.recover(&mut core, &mut exchange, &router.image, now);
+        }
+        let descriptors = router.descriptor_set.clone();
+        core.note(now, "descriptors", &descriptors, &[("hash", router.descriptor_name())]);
+        served.publish_all(&mut core, &router.image, now);
+        served.resume(&mut core);
+        let peers = core.settings.peers.len();
+        let links = core.plan.links.len();
+        core.timers.set(Timer::Heartbeat, now.mono + core.settings.pace.heartbeat);
+        core.timers.set(Timer::Snapshot, now.mono + core.settings.pace.snapshot);
+        core.timers.set(Timer::Freshness, now.mono + std::time::Duration::from_secs(1));
+        if !core.settings.attest_every.is_zero() {
+            core.timers.set(Timer::Attest, now.mono + core.settings.attest_every);
+        }
+        if !core.settings.report_every.is_zero() {
+            core.timers.set(Timer::Report, now.mono + core.settings.report_every);
+        }
+        let mut bridge = Self {
+            core,
+            router,
+            served,
+            exchange,
+            door,
+            programmes,
+            relays,
+            stream_out,
+            stream_in,
+            reports,
+            issuer_live: vec![false; peers],
+            link_started: vec![false; links],
+        };
+        bridge.finish(now);
+        Ok(bridge)
+    }
+
+    /// Frames of a link. The session learns by [`Output::Durable`] when they are safe.
+    pub fn handle_frames(&mut self, link: LinkId, batch: &FrameBatch, now: Now) {
+        let pass = self.passing(link, now);
+        self.router.handle_frames(&mut self.core, link, batch, pass, now);
+        self.spread(now);
+        self.finish(now);
+    }
+
+    /// An event of a link's session.
+    pub fn handle_event(&mut self, link: LinkId, event: Event, now: Now) {
+        match event {
+            Event::LinkState(state) => self.link_state(link, state, now),
+            Event::InterrogationBegan => {}
+            Event::InterrogationEnded => self.integrity_ended(link, now),
+            Event::InterrogationFailed => {
+                let name = self.link_name(link);
+                self.core.note(now, "interrogation", "the interrogation failed", &[("link", name)]);
+                self.core.timers.set(Timer::Integrity(link.0), now.mono + std::time::Duration::from_secs(10));
+            }
+            Event::PeerRestarted => {
+                let name = self.link_name(link);
+                self.core.note(now, "peer-restarted", "the station restarted", &[("link", name)]);
+            }
+            Event::CommandReceived(command) => {
+                let (stream_in, relays) = (&self.stream_in, &mut self.relays);
+                relays.handle_command(&mut self.core, &mut self.exchange, &mut self.served, link, &command, |peer| stream_in.live(peer), now);
+            }
+            Event::Progress { id, phase } => self.programmes.handle_progress(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), id, phase),
+            Event::Settled { command, outcome, .. } => {
+                self.programmes.handle_settled(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), &command, outcome);
+            }
+            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number),
+            Event::Refused { what } => {
+                let name = self.link_name(link);
+                self.core.note(now, "refused", &what, &[("link", name)]);
+            }
+            Event::SelectLapsed(_) => {}
+            Event::Closed { cause, .. } => {
+                let name = self.link_name(link);
+                self.core.note(now, "closed", &cause, &[("link", name)]);
+            }
+        }
+        self.spread(now);
+        self.finish(now);
+    }
+
+    /// A commit ended.
+    pub fn handle_synced(&mut self, done: SyncDone, now: Now) {
+        self.core.recorder.handle_synced(done, now);
+        self.finish(now);
+    }
+
+    /// Something from the IES side.
+    pub fn handle_north(&mut self, inbound: Inbound, now: Now) {
+        match inbound {
+            Inbound::Door(request) if request.action == "stream/ack" => {
+                let peer = who(&self.core, request.tls_identity.as_deref(), &request.authorization, &request.body, now);
+                let status = match (peer, confirmed_id(&request.body)) {
+                    (Some(peer), Some(id)) => {
+                        self.stream_out.confirm(&mut self.core, peer, &id, now);
+                        self.issuer_live[peer] = true;
+                        200
+                    }
+                    (None, _) => 401,
+                    (_, None) => 400,
+                };
+                let reply = reply(&self.core, &request, status, b"{}".to_vec(), now);
+                self.core.out.push_back(Output::North(Outbound::Reply(reply)));
+            }
+            Inbound::Door(request) => {
+                if let Some(admitted) = self.door.admit(&mut self.core, &self.exchange, &request, now) {
+                    self.admitted(&admitted, now);
+                }
+            }
+            Inbound::Delivered(result) => {
+                if let Some(refused) = self.exchange.handle_delivered(&mut self.core, result, now) {
+                    self.relays.handle_refused(&mut self.core, &mut self.served, &refused.operation, &refused.code, &refused.message, now);
+                }
+            }
+            Inbound::Stream(StreamEvent::Subscribed { subscriber, tls_identity, authorization, last_event_id }) => {
+                match who(&self.core, tls_identity.as_deref(), &authorization, b"", now) {
+                    Some(peer) => {
+                        let name = self.router.descriptor_name();
+                        let set = self.router.descriptor_set.clone();
+                        self.stream_out.subscribe(&mut self.core, subscriber, peer, last_event_id.as_deref(), (&name, &set), now);
+                        let points = 0..self.core.plan.points.len();
+                        self.router.write_image(&mut self.core, points, now);
+                        let peer = self.core.settings.peers[peer].name.clone();
+                        self.core.tell(format!("{peer} subscribed to the stream"));
+                    }
+                    None => self.core.out.push_back(Output::North(Outbound::End(subscriber))),
+                }
+            }
+            Inbound::Stream(StreamEvent::Unsubscribed(subscriber)) => {
+                if let Some(peer) = self.stream_out.unsubscribe(subscriber)
+                    && !self.stream_out.subscribed(peer)
+                {
+                    self.issuer_lost(peer, now);
+                }
+            }
+            Inbound::Stream(event) => {
+                if let Some(received) = self.stream_in.handle(&mut self.core, &self.exchange, event, now) {
+                    self.received(received, now);
+                }
+            }
+        }
+        self.spread(now);
+        self.finish(now);
+    }
+
+    /// A local operator asks.
+    pub fn handle_local(&mut self, request: LocalRequest, now: Now) {
+        let line = match request.wish {
+            LocalWish::Status => self.status(now).to_string(),
+            LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
+                let life = std::time::Duration::from_secs(u64::from(valid_for_s));
+                let not_after = Now { mono: now.mono + life, utc: now.utc + life };
+                let wish = self.core.plan.control(&control).map(|place| Wish { control: place.index(), target, ramp, not_after, operator_ref, instruction_code });
+                let posted = wish.and_then(|wish| self.relays.dispatch(&mut self.core, &mut self.exchange, &mut self.served, &wish, now));
+                posted.map_or_else(
+                    || json!({ "error": format!("{control} is no relay control of this bridge's profile") }).to_string(),
+                    |operation| json!({ "operationId": operation }).to_string(),
+                )
+            }
+        };
+        self.core.when_durable(Then::Local(LocalReply { id: request.id, line }));
+        self.finish(now);
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(timer) = self.core.timers.pop(now.mono) {
+            self.fire(timer, now);
+        }
+        self.spread(now);
+        self.finish(now);
+    }
+
+    /// The next thing the shell shall do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.core.out.pop_front()
+    }
+
+    /// When [`Bridge::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.core.timers.next()
+    }
+
+    /// The counters, as attested.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// The last value of a point with the quality it deserves now.
+    #[must_use]
+    pub fn point(&self, id: &str) -> Option<(bridge_model::Value, bridge_model::Quality, bridge_model::Timestamp)> {
+        self.router.image.current(self.core.plan.point(id)?.index())
+    }
+
+    /// All operations, by id.
+    #[must_use]
+    pub fn operations(&self) -> BTreeMap<String, Operation> {
+        operations::all(&self.core)
+    }
+
+    /// Whether a programme runs or waits on a control.
+    #[must_use]
+    pub fn programme_running(&self, control: usize) -> bool {
+        self.programmes.running(control)
+    }
+
+    /// Why the journal cannot be written, if it cannot.
+    #[must_use]
+    pub fn journal_failure(&self) -> Option<&'static str> {
+        self.core.recorder.unwritable().map(|(why, _)| match why {
+            Unwritable::Full => "full",
+            Unwritable::Failed => "failed",
+        })
+    }
+
+    /// One JSON line of everything an operator asks first.
+    #[must_use]
+    pub fn status(&self, now: Now) -> Value {
+        let mut tally = Tally::default();
+        for operation in operations::all(&self.core).values() {
+            tally.count(&operation.status);
+        }
+        let links: Vec<Value> = self
+            .core
+            .plan
+            .links
+            .iter()
+            .enumerate()
+            .map(|(place, link)| json!({ "name": link.spec.name, "started": self.link_started[place] }))
+            .collect();
+        let peers: Vec<Value> = self
+            .core
+            .settings
+            .peers
+            .iter()
+            .enumerate()
+            .map(|(place, peer)| {
+                json!({ "name": peer.name, "hears": self.issuer_live[place], "heard": self.stream_in.live(place), "waiting": self.exchange.waiting().get(&place) })
+            })
+            .collect();
+        json!({
+            "at": format_time(now.utc.0),
+            "links": links,
+            "peers": peers,
+            "operations": tally,
+            "counters": self.core.counters.list().into_iter().collect::<BTreeMap<_, _>>(),
+            "batches": self.core.recorder.durable_batches(),
+            "journal": self.journal_failure().unwrap_or("ok"),
+        })
+    }
+
+    fn fire(&mut self, timer: Timer, now: Now) {
+        let settings = &self.core.settings;
+        match timer {
+            // Looked at in `finish`, whenever anything happens.
+            Timer::Commit | Timer::Seal | Timer::Rewrite | Timer::Heartbeat => {}
+            Timer::Snapshot => {
+                let again = now.mono + settings.pace.snapshot;
+                self.core.timers.set(Timer::Snapshot, again);
+                self.snapshot(now);
+            }
+            Timer::Freshness => {
+                self.core.timers.set(Timer::Freshness, now.mono + std::time::Duration::from_secs(1));
+                self.age(now);
+            }
+            Timer::Mapping => self.router.handle_timeout(&mut self.core, now),
+            Timer::Attest => {
+                self.core.timers.set(Timer::Attest, now.mono + self.core.settings.attest_every);
+                self.reports.attest(&mut self.core, &mut self.exchange, &self.router.image, now);
+            }
+            Timer::Report => {
+                self.core.timers.set(Timer::Report, now.mono + self.core.settings.report_every);
+                self.reports.report(&mut self.core, &mut self.exchange, now);
+            }
+            Timer::Integrity(link) => {
+                let link = LinkId(link);
+                if self.link_started[link.index()] {
+                    self.core.ask(link, Request::Interrogate);
+                    self.arm_integrity(link, now);
+                }
+            }
+            Timer::Invalid(link) => self.expire(LinkId(link), now),
+            Timer::Step(control) => self.programmes.handle_step(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
+            Timer::Taken(control) => self.programmes.handle_no_echo(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
+            Timer::Followed(control) => self.programmes.handle_not_followed(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
+            Timer::StartBy(control) => self.programmes.handle_start_by(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
+            Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
+            Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
+            Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
+            Timer::Silent(sink) => {
+                if let Some(received) = self.stream_in.lose(&mut self.core, sink, "silent".to_owned(), now) {
+                    self.received(received, now);
+                }
+            }
+            Timer::Unconfirmed(sink) => self.issuer_lost(usize::from(sink.0), now),
+        }
+    }
+
+    /// What a call changed goes to those whom it concerns.
+    fn spread(&mut self, now: Now) {
+        let routed = std::mem::take(&mut self.router.routed);
+        for change in &routed.changes {
+            self.served.offer(&mut self.core, &self.router.image, change, now);
+            self.programmes.handle_change(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), change);
+            self.reports.take(change);
+        }
+        self.log(&routed.changes, now);
+        for alarm in &routed.alarms {
+            self.alarm(alarm, now);
+        }
+        self.router.arm(&mut self.core);
+        // The memory of the vectors is kept for the next frame.
+        let mut routed = routed;
+        routed.changes.clear();
+        routed.alarms.clear();
+        self.router.routed = routed;
+    }
+
+    /// Sequence-of-events lines, one operation for all of a call (R20: only what the device stamped and sent as a change).
+    fn log(&mut self, changes: &[Change], now: Now) {
+        let plan = self.core.plan.clone();
+        let mut entries: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
+        for change in changes {
+            let point = &plan.points[change.point];
+            if !point.verbs.contains(Verbs::LOG) || change.read || change.test || change.duplicate || !is_event(change.value, change.time) {
+                continue;
+            }
+            let alias = |value: bridge_model::Value| {
+                #[expect(clippy::cast_possible_truncation, reason = "a state's code is 0 to 3")]
+                let code = value.as_f64() as i64;
+                point.alias.get(&code).cloned().unwrap_or_else(|| value.to_string())
+            };
+            let list = entries.entry(point.resource).or_default();
+            list.push(json!({
+                "seq": list.len(),
+                "t": format_time(change.time.utc.0),
+                "timeQuality": { "sync": !change.time.flags.contains(bridge_model::TimeFlags::NOT_SYNCHRONISED) && !change.time.flags.contains(bridge_model::TimeFlags::INVALID) },
+                "element": plan.resource_of(point).map(|resource| resource.era.clone()),
+                "signal": point.id,
+                "from": change.before.map(alias),
+                "to": alias(change.value),
+                "cause": point.text,
+            }));
+        }
+        for (resource, entries) in entries {
+            let era = plan.resources[usize::from(resource)].era.clone();
+            self.publish("log", "SOE", &era, &json!({ "entries": entries }), "LOGGED", now);
+        }
+    }
+
+    fn alarm(&mut self, alarm: &AlarmChange, now: Now) {
+        let plan = self.core.plan.clone();
+        let point = &plan.points[alarm.point.index()];
+        let era = plan.resource_of(point).map(|resource| resource.era.clone()).unwrap_or_default();
+        let unit = point.unit.clone().unwrap_or_default();
+        let mut payload = json!({
+            "alarmId": format!("{}/{}", point.id, alarm.name),
+            "status": if alarm.active { "ACTIVE" } else { "CLEARED" },
+            "severity": alarm.severity.as_str(),
+            "limitType": alarm.kind.as_str(),
+            "measured": { "value": alarm.value.as_f64(), "unit": unit },
+            "raisedAt": format_time(alarm.time.utc.0),
+        });
+        if let Some(limit) = alarm.limit {
+            payload["limit"] = json!({ "value": limit, "unit": unit, "side": if alarm.value.as_f64() >= limit { "HIGH" } else { "LOW" } });
+        }
+        if !alarm.active {
+            payload["clearedAt"] = format_time(alarm.time.utc.0).into();
+        }
+        if alarm.unknown {
+            payload["text"] = "state unknown".into();
+        }
+        let word = if alarm.active { "ALARM" } else { "clear" };
+        self.core.tell(format!("{word}: {} {} {} {unit}", point.id, alarm.name, alarm.value));
+        self.publish(if alarm.active { "alarm" } else { "clear" }, "LIMIT_BREACH", &era, &payload, if alarm.active { "ACTIVE" } else { "CLEARED" }, now);
+        let snapshot = self.router.snapshot();
+        self.core.put_bytes(Table::Misc, b"mapping", &snapshot);
+    }
+
+    /// Says something to every peer that gives us orders.
+    fn publish(&mut self, verb: &'static str, noun: &'static str, era: &str, payload: &Value, status: &str, now: Now) {
+        for peer in 0..self.core.settings.peers.len() {
+            if !self.core.settings.peers[peer].commands_us {
+                continue;
+            }
+            let draft = Draft {
+                peer,
+                verb,
+                noun,
+                action: "on_status",
+                correlation: None,
+                resource: (era, "GENERATING_UNIT"),
+                transaction: None,
+                message: None,
+                status,
+                payload: payload.clone(),
+                extra: Vec::new(),
+            };
+            self.exchange.post(&mut self.core, draft, now);
+        }
+    }
+
+    fn link_state(&mut self, link: LinkId, state: LinkState, now: Now) {
+        let plan = self.core.plan.clone();
+        let spec = &plan.links[link.index()];
+        let up = state == LinkState::Started;
+        if self.link_started[link.index()] == up {
+            return;
+        }
+        self.link_started[link.index()] = up;
+        let name = spec.spec.name.clone();
+        self.core.tell(format!("link {name} {}", if up { "started" } else { "lost" }));
+        self.core.note(now, if up { "link-up" } else { "link-down" }, &format!("{state:?}"), &[("link", name.clone())]);
+        if spec.spec.role == Role::Server {
+            return;
+        }
+        if up {
+            self.router.image.revive(link.index());
+            self.core.timers.cancel(&Timer::Invalid(link.0));
+            self.served.publish_source(&mut self.core, &name, true, now);
+            self.arm_integrity(link, now);
+        } else {
+            self.router.lose(link.index());
+            self.core.timers.set(Timer::Invalid(link.0), now.mono + spec.invalid_after);
+            self.tell_subscribers(&name, "link-lost", now);
+            self.served.publish_source(&mut self.core, &name, false, now);
+            self.refresh_source(link.index(), now);
+            let on_link = |core: &Core, control: usize, _: &Programme| core.plan.controls[control].link == link;
+            self.programmes.hold_all(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), on_link, "LINK_DOWN", "the link to the station is lost");
+            self.comms_alarm(&name, true, now);
+        }
+    }
+
+    fn integrity_ended(&mut self, link: LinkId, now: Now) {
+        let name = self.link_name(link);
+        self.core.tell(format!("link {name}: interrogation ended, image trusted"));
+        self.comms_alarm(&name, false, now);
+        self.arm_integrity(link, now);
+    }
+
+    fn arm_integrity(&mut self, link: LinkId, now: Now) {
+        let spec = &self.core.plan.links[link.index()];
+        if spec.spec.role == Role::Client {
+            let every = spec.integrity_every.unwrap_or(spec.stale_after / 2);
+            self.core.timers.set(Timer::Integrity(link.0), now.mono + every);
+        }
+    }
+
+    /// One event for the link, not one for each of its values (R16).
+    fn comms_alarm(&mut self, link: &str, active: bool, now: Now) {
+        let key = format!("comms {link}");
+        let known = self.core.store.value(Table::Misc, key.as_bytes()).is_some();
+        if known == active {
+            return;
+        }
+        if active {
+            self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
+        } else {
+            self.core.delete(Table::Misc, key.as_bytes());
+        }
+        let Some(era) = self.core.plan.resources.first().map(|resource| resource.era.clone()) else { return };
+        let mut payload = json!({
+            "alarmId": format!("link/{link}"),
+            "status": if active { "ACTIVE" } else { "CLEARED" },
+            "severity": "CRITICAL",
+            "limitType": "COMMS",
+            "raisedAt": format_time(now.utc.0),
+        });
+        if !active {
+            payload["clearedAt"] = format_time(now.utc.0).into();
+        }
+        self.publish(if active { "alarm" } else { "clear" }, "LIMIT_BREACH", &era, &payload, if active { "ACTIVE" } else { "CLEARED" }, now);
+    }
+
+    fn tell_subscribers(&mut self, link: &str, kind: &str, now: Now) {
+        let stream = self.core.links_stream();
+        let fields = BTreeMap::from([("link".to_owned(), link.to_owned())]);
+        self.core.recorder.note(stream, now, kind, link, fields);
+    }
+
+    fn expire(&mut self, link: LinkId, now: Now) {
+        let name = self.link_name(link);
+        self.router.image.expire(link.index());
+        self.tell_subscribers(&name, "link-expired", now);
+        self.refresh_source(link.index(), now);
+    }
+
+    fn refresh_source(&mut self, source: usize, now: Now) {
+        let points: Vec<usize> = self.router.image.points_of(source).collect();
+        for point in points {
+            self.served.refresh(&mut self.core, &self.router.image, point, now);
+        }
+    }
+
+    /// Points that were not refreshed within `stale_after` although their link lives.
+    fn age(&mut self, now: Now) {
+        for link in 0..self.core.plan.links.len() {
+            let spec = &self.core.plan.links[link];
+            if spec.spec.role != Role::Client {
+                continue;
+            }
+            let stale_after = u64::try_from(spec.stale_after.as_nanos()).unwrap_or(u64::MAX);
+            let Some(limit) = now.mono.0.checked_sub(stale_after) else { continue };
+            let aged = self.router.image.age(link, Mono(limit));
+            for point in &aged {
+                self.served.refresh(&mut self.core, &self.router.image, *point, now);
+            }
+            self.router.write_image(&mut self.core, aged.into_iter(), now);
+        }
+        self.door.purge(&mut self.core, now);
+    }
+
+    fn issuer_lost(&mut self, peer: usize, now: Now) {
+        if !std::mem::replace(&mut self.issuer_live[peer], false) {
+            return;
+        }
+        let name = self.core.settings.peers[peer].name.clone();
+        self.core.tell(format!("{name} does not answer"));
+        self.core.note(now, "peer-lost", "the peer confirms nothing", &[("peer", name.clone())]);
+        let by_peer = |core: &Core, _: usize, programme: &Programme| operations::load(core, &programme.operation).is_some_and(|operation| operation.peer == name);
+        self.programmes.hold_all(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), by_peer, "ISSUER_LOST", "the issuer cannot be reached");
+    }
+
+    /// What a peer's stream brought.
+    fn received(&mut self, received: Received, now: Now) {
+        let source = self.core.plan.links.len() + received.peer;
+        let name = self.core.settings.peers[received.peer].name.clone();
+        if let Some(cause) = received.lost {
+            self.core.tell(format!("stream of {name} lost: {cause}"));
+            self.core.note(now, "stream-lost", &cause, &[("peer", name.clone())]);
+            self.router.lose(source);
+            self.served.publish_source(&mut self.core, &name, false, now);
+            self.refresh_source(source, now);
+            return;
+        }
+        if received.revived {
+            self.core.tell(format!("stream of {name}: image read, values are fresh again"));
+            self.router.image.revive(source);
+            self.served.publish_source(&mut self.core, &name, true, now);
+            self.exchange.retry(&mut self.core, SinkId(u16::try_from(received.peer).unwrap_or(u16::MAX)));
+        }
+        self.router.handle_points(&mut self.core, &received.updates, received.current, now);
+        for (point, expired) in received.stale {
+            self.router.image.mark(point, expired);
+            self.served.refresh(&mut self.core, &self.router.image, point, now);
+        }
+    }
+
+    /// An operation passed the door.
+    fn admitted(&mut self, admitted: &Admitted, now: Now) {
+        let operation = &admitted.operation;
+        match operation["verb"].as_str().unwrap_or_default() {
+            "dispatch" => self.dispatched(admitted, now),
+            "acknowledge" => {
+                let of = operation["payload"]["ackOf"].as_str().unwrap_or_default().to_owned();
+                self.relays.handle_acknowledge(&mut self.core, &mut self.served, &of, &operation["payload"], now);
+            }
+            verb => {
+                let era = operation["resources"][0]["era"].as_str().unwrap_or_default();
+                self.core.tell(format!("{verb} from {}: {era}", self.core.settings.peers[admitted.peer].name));
+            }
+        }
+    }
+
+    fn dispatched(&mut self, admitted: &Admitted, now: Now) {
+        let signed = &admitted.operation;
+        let plan = self.core.plan.clone();
+        let id = signed["operationId"].as_str().unwrap_or_default().to_owned();
+        let era = signed["resources"][0]["era"].as_str().unwrap_or_default().to_owned();
+        let setpoint = &signed["payload"]["setpoints"][0];
+        let control = plan.controls.iter().position(|control| {
+            control.verb == "dispatch" && matches!(control.kind, ControlKind::Drive(_)) && plan.resources[usize::from(control.resource)].era == era
+        });
+        let valid_until = signed["validUntil"].as_str().and_then(|text| bridge_ies::parse_time(text).ok()).unwrap_or(i64::MIN);
+        let target = setpoint["value"].as_f64().unwrap_or(f64::NAN);
+        let received = Operation {
+            id: id.clone(),
+            verb: "dispatch".into(),
+            peer: self.core.settings.peers[admitted.peer].name.clone(),
+            ours: false,
+            era: era.clone(),
+            control: control.map(|control| plan.controls[control].id.clone()).unwrap_or_default(),
+            target,
+            unit: setpoint["unit"].as_str().unwrap_or_default().to_owned(),
+            transaction: admitted.transaction.clone(),
+            message: admitted.message.clone(),
+            at_ns: now.utc.0,
+            not_after_ns: valid_until,
+            digest: admitted.digest.clone(),
+            status: "RECEIVED".into(),
+            reason: None,
+            history: Vec::new(),
+        };
+        operations::save(&mut self.core, &received);
+        acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Receipt, "RECEIVED", None, None, now);
+        let decision = self.decide(admitted, control, now);
+        match decision {
+            Decision::Reject { code, text } => {
+                self.core.tell(format!("dispatch of {era} to {target} refused: {text}"));
+                self.core.note(now, "decision", &text, &[("operation", id.clone()), ("verdict", "reject".into()), ("code", code.to_owned())]);
+                let status = if code == "EXPIRED" || code == "TOO_OLD" { "EXPIRED" } else { "REJECTED" };
+                acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Acceptance, status, Some((code, &text)), None, now);
+            }
+            Decision::Accept => {
+                let Some(control) = control else { return };
+                let Some((spec, drive)) = driven(&plan.controls, control) else { return };
+                self.core.tell(format!("dispatch of {era} to {target} {} accepted", spec.unit));
+                self.core.note(now, "decision", "accepted", &[("operation", id.clone()), ("verdict", "accept".into())]);
+                acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Acceptance, "ACCEPTED", None, None, now);
+                let upward = good(&self.router.image, drive.taken.point).is_none_or(|from| target >= from);
+                let declared = drive.ramp.map(|ramp| if upward { ramp.up } else { ramp.down });
+                let rate = setpoint["ramp"]["value"].as_f64().or(declared);
+                let start_by = valid_until.min((now.utc + drive.max_age).0);
+                let programme = Programme {
+                    operation: id,
+                    target,
+                    rate,
+                    place: Place::Accepted,
+                    confirmed: None,
+                    pending: None,
+                    command: None,
+                    written: false,
+                    steps: 0,
+                    start_by_ns: start_by,
+                    step_at_ns: now.utc.0,
+                    in_band_since_ns: None,
+                };
+                self.programmes.accept(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control, programme);
+            }
+        }
+    }
+
+    /// Policy and envelope (R5, R6, R11, R17): facts from what we know, never from the request.
+    fn decide(&self, admitted: &Admitted, control: Option<usize>, now: Now) -> Decision {
+        let reject = |code, text: String| Decision::Reject { code, text };
+        let Ok(operation) = GridOperation::from_value(&admitted.operation) else {
+            return reject("BAD_QUANTITY", "the operation cannot be read".to_owned());
+        };
+        let Payload::Dispatch(payload) = &operation.payload else {
+            return reject("BAD_QUANTITY", "not a dispatch".to_owned());
+        };
+        let [setpoint] = payload.setpoints.as_slice() else {
+            return reject("BAD_QUANTITY", "exactly one set-point is expected".to_owned());
+        };
+        let Some(era) = operation.resources.first().map(|resource| resource.era.as_str()) else {
+            return reject("UNKNOWN_RESOURCE", "no resource".to_owned());
+        };
+        let request = bridge_policy::Request {
+            mode: operation.mode,
+            setpoint,
+            issued_at: Utc(operation.issued_at.0),
+            valid_from: operation.valid_from.map(|time| Utc(time.0)),
+            valid_until: operation.valid_until.map(|time| Utc(time.0)),
+            message_expires: None,
+        };
+        decide(&request, &self.facts(&operation.issuer, era, control, now))
+    }
+
+    fn facts(&self, issuer: &Party, era: &str, control: Option<usize>, now: Now) -> Facts {
+        let plan = &self.core.plan;
+        let settings = &self.core.settings;
+        let image = &self.router.image;
+        let condition = |point: bridge_model::PointId, equals: f64, text: String| {
+            let current = image.current(point.index());
+            Condition {
+                text,
+                equals,
+                value: current.map(|(value, ..)| value.as_f64()),
+                quality: current.map_or(bridge_model::Quality::NEVER_READ, |(_, quality, _)| quality),
+                fresh: image.good(point.index()).is_some(),
+            }
+        };
+        let mut facts = Facts {
+            now: now.utc,
+            authorised: self.core.trust.authorised(&issuer.party_id, issuer.role, Verb::Dispatch, era),
+            journal_ok: self.core.recorder.unwritable().is_none(),
+            clock: ClockFacts {
+                synchronised: self.core.clock.synchronised,
+                uncertainty: std::time::Duration::from_micros(u64::from(self.core.clock.uncertainty_us)),
+                limit: settings.clock_limit,
+            },
+            ..Facts::default()
+        };
+        let Some((spec, drive)) = control.and_then(|control| driven(&plan.controls, control)) else { return facts };
+        let link = &plan.links[spec.link.index()].spec.name;
+        facts.control = Some(ControlFacts {
+            quantity: Quantity::ActivePower,
+            unit: Unit::parse(&spec.unit).unwrap_or(Unit::Mw),
+            basis: spec.basis.and_then(|basis| PowerBasis::parse(basis.as_str())),
+            min: drive.min,
+            max: drive.max,
+            ramp_up: drive.ramp.map(|ramp| ramp.up),
+            ramp_down: drive.ramp.map(|ramp| ramp.down),
+            present: good(image, drive.taken.point).or_else(|| good(image, drive.followed.point)),
+            max_age: drive.max_age,
+            max_ahead: settings.skew,
+        });
+        facts.authorised &= drive.authority.is_empty() || drive.authority.iter().any(|role| role.eq_ignore_ascii_case(issuer.role.as_str()));
+        facts.authorised &= settings.control_links.contains(link) && drive.execution == Execution::Automatic;
+        facts.link_up = self.link_started[spec.link.index()] && image.source(spec.link.index()).live;
+        facts.locked = control.and_then(|control| broker::locked(&self.core, control));
+        facts.remote_enable = drive.remote_enable.map(|point| condition(point, 1.0, "remote enable".to_owned()));
+        facts.requires = drive.requires.iter().map(|require| condition(require.point, require.equals, require.text.clone())).collect();
+        facts
+    }
+
+    fn snapshot(&mut self, now: Now) {
+        let mapping = self.router.snapshot();
+        self.core.put_bytes(Table::Misc, b"mapping", &mapping);
+        self.core.recorder.flush(now);
+        let Core { recorder, store, .. } = &mut self.core;
+        recorder.snapshot(store, now);
+    }
+
+    fn passing(&self, link: LinkId, now: Now) -> bool {
+        let spec = &self.core.plan.links[link.index()];
+        let patience = self.core.settings.journal_patience;
+        spec.on_journal_failure == JournalFailure::Pass && self.core.recorder.unwritable().is_some_and(|(_, since)| now.mono.since(since) >= patience)
+    }
+
+    fn link_name(&self, link: LinkId) -> String {
+        self.core.plan.links[link.index()].spec.name.clone()
+    }
+
+    /// The end of every call: append, gate, commit, seal, deliver.
+    fn finish(&mut self, now: Now) {
+        self.served.flush(&mut self.core);
+        let core = &mut self.core;
+        let end = core.recorder.flush(now);
+        self.exchange.handle_flushed(end);
+        core.then.extend(core.pending.drain(..).map(|then| (end, then)));
+        if core.recorder.wants_snapshot() {
+            let Core { recorder, store, .. } = core;
+            recorder.snapshot(store, now);
+        }
+        self.seal(now);
+        if let Some(job) = self.core.recorder.commit(now.mono) {
+            self.core.out.push_back(Output::Sync(job));
+        }
+        self.release(now);
+        self.stream_out.push(&mut self.core);
+        self.exchange.deliver(&mut self.core, now);
+        self.arm(now);
+    }
+
+    fn seal(&mut self, now: Now) {
+        let core = &mut self.core;
+        let due = core.recorder.seal_due().is_some_and(|due| due <= now.mono);
+        let heartbeat = core.recorder.heartbeat_due() <= now.mono;
+        if due || heartbeat {
+            let (clock, dropped) = (core.clock.clone(), core.counters.dropped.clone());
+            core.recorder.seal(heartbeat && !due, clock, dropped, now);
+        }
+    }
+
+    /// Does what has become durable.
+    fn release(&mut self, now: Now) {
+        let durable = self.core.recorder.durable();
+        let mut receipts: BTreeMap<LinkId, (u32, u64)> = BTreeMap::new();
+        while self.core.then.front().is_some_and(|(at, _)| *at <= durable) {
+            let Some((_, then)) = self.core.then.pop_front() else { break };
+            match then {
+                Then::Receipt { link, connection, frame } => {
+                    receipts.insert(link, (connection, frame));
+                }
+                Then::North(outbound) => self.core.out.push_back(Output::North(outbound)),
+                Then::Link { link, request } => self.core.ask(link, request),
+                Then::Local(reply) => self.core.out.push_back(Output::Local(reply)),
+                Then::Start { control } => {
+                    self.programmes.start(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control);
+                    self.append(now);
+                }
+            }
+        }
+        for (link, (connection, frame)) in receipts {
+            self.core.out.push_back(Output::Durable { link, connection, frame });
+        }
+    }
+
+    /// Appends what a release decided.
+    fn append(&mut self, now: Now) {
+        let core = &mut self.core;
+        let end = core.recorder.flush(now);
+        self.exchange.handle_flushed(end);
+        core.then.extend(core.pending.drain(..).map(|then| (end, then)));
+        if let Some(job) = core.recorder.commit(now.mono) {
+            core.out.push_back(Output::Sync(job));
+        }
+    }
+
+    fn arm(&mut self, now: Now) {
+        let core = &mut self.core;
+        match core.recorder.commit_due() {
+            Some(at) => core.timers.set(Timer::Commit, at.max(Mono(now.mono.0 + 1))),
+            None => core.timers.cancel(&Timer::Commit),
+        }
+        match core.recorder.seal_due() {
+            // What is not durable yet cannot be sealed: the end of its commit looks again.
+            Some(at) if at > now.mono => core.timers.set(Timer::Seal, at),
+            Some(_) | None => core.timers.cancel(&Timer::Seal),
+        }
+        if matches!(core.recorder.unwritable(), Some((Unwritable::Full, _))) {
+            core.timers.set_earlier(Timer::Rewrite, now.mono + std::time::Duration::from_millis(200));
+        }
+        let heartbeat = core.recorder.heartbeat_due();
+        core.timers.set(Timer::Heartbeat, if heartbeat > now.mono { heartbeat } else { now.mono + core.settings.pace.heartbeat });
+    }
+}
+
+fn desk<'a>(core: &'a mut Core, exchange: &'a mut Exchange, router: &'a Router, now: Now) -> Desk<'a> {
+    Desk { core, exchange, image: &router.image, now }
+}

@@ -1,0 +1,294 @@
+//! The IES desk: what we say to peers, in signed operations, and the queue it waits in until a peer has it.
+//!
+//! An operation is journaled as a leaf and queued in the same group; it leaves only when its seal is durable, one at a time to each peer, in
+//! order, until it is acknowledged or refused for good.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bridge_ies::beckn::{Context, Envelope, Performance};
+use bridge_ies::{SPEC_VERSION, Span, Timestamp, format_time};
+use bridge_journal::Position;
+use bridge_model::Now;
+use bridge_provenance::{Direction, OperationLeaf};
+use bridge_session::{Ack, Delivery, DeliveryResult, Outbound, SinkId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::core::{Core, Output};
+use crate::store::{Table, numbered, split_numbered};
+use crate::timers::Timer;
+
+pub(crate) use bridge_ies::SPEC_VERSION as SPEC;
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_LAST: Duration = Duration::from_secs(15);
+/// How long a command's envelope may be processed; its `validUntil` is usually sooner.
+const COMMAND_TTL: Duration = Duration::from_secs(60);
+/// How long an answer or a report is worth having: an outage of the wide-area link must not make it unprocessable.
+const ANSWER_TTL: Duration = Duration::from_secs(3 * 86_400);
+/// How long a signature on a message may be used.
+const SIGNATURE_LIFE_S: i64 = 60;
+
+/// An operation to be said to a peer.
+pub(crate) struct Draft<'a> {
+    /// Index of the peer.
+    pub(crate) peer: usize,
+    /// `dispatch`, `acknowledge`…
+    pub(crate) verb: &'static str,
+    pub(crate) noun: &'static str,
+    /// `update`, `on_update`, `on_status`.
+    pub(crate) action: &'static str,
+    /// The operation answered.
+    pub(crate) correlation: Option<&'a str>,
+    /// ERA and type of the resource.
+    pub(crate) resource: (&'a str, &'a str),
+    pub(crate) transaction: Option<&'a str>,
+    pub(crate) message: Option<&'a str>,
+    /// The state of the command, for the performance object.
+    pub(crate) status: &'a str,
+    pub(crate) payload: Value,
+    /// Further common fields (`mode`, `validUntil`, `authority`…).
+    pub(crate) extra: Vec<(&'static str, Value)>,
+}
+
+/// The names of a draft that has been queued.
+pub(crate) struct Posted {
+    pub(crate) operation: String,
+    pub(crate) transaction: String,
+    pub(crate) message: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Letter {
+    action: String,
+    operation: String,
+    body: String,
+}
+
+#[derive(Default)]
+struct Queue {
+    letters: VecDeque<(u64, Option<Position>)>,
+    next: u64,
+    in_flight: Option<u64>,
+    failures: u32,
+    waiting: bool,
+}
+
+/// What a delivery's end means to the rest of the engine.
+pub(crate) struct Refused {
+    /// Our operation that the peer's door refused.
+    pub(crate) operation: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+pub(crate) struct Exchange {
+    queues: Vec<Queue>,
+    sent_streams: Vec<u32>,
+    received_streams: Vec<u32>,
+}
+
+impl Exchange {
+    pub(crate) fn new(core: &mut Core, end: Position) -> Self {
+        let peers: Vec<String> = core.settings.peers.iter().map(|peer| peer.name.clone()).collect();
+        let mut queues: Vec<Queue> = peers.iter().map(|_| Queue::default()).collect();
+        for (key, _) in core.store.entries(Table::Outbox) {
+            if let Some((name, number)) = split_numbered(key)
+                && let Some(place) = peers.iter().position(|peer| peer == name)
+            {
+                queues[place].letters.push_back((number, Some(end)));
+                queues[place].next = number + 1;
+            }
+        }
+        let mut stream = |name: String| core.recorder.stream(&mut core.store, &name);
+        let sent_streams = peers.iter().map(|peer| stream(format!("sent|{peer}"))).collect();
+        let received_streams = peers.iter().map(|peer| stream(format!("received|{peer}"))).collect();
+        Self { queues, sent_streams, received_streams }
+    }
+
+    /// Journals what a peer said, octet for octet.
+    pub(crate) fn journal_received(&self, core: &mut Core, peer: usize, operation: &str, verb: &str, authorization: &str, body: &[u8], now: Now) {
+        let leaf = leaf(core, peer, Direction::Received, operation, verb, authorization, body);
+        core.recorder.operation(self.received_streams[peer], now, leaf);
+    }
+
+    /// Signs, journals and queues an operation. `None` only if the content cannot be canonicalised, which is a defect of ours.
+    pub(crate) fn post(&mut self, core: &mut Core, draft: Draft<'_>, now: Now) -> Option<Posted> {
+        let operation = core.uuid(now);
+        let transaction = draft.transaction.map_or_else(|| core.uuid(now), str::to_owned);
+        let message = draft.message.map_or_else(|| core.uuid(now), str::to_owned);
+        let peer = core.settings.peers.get(draft.peer)?.clone();
+        let mut value = json!({
+            "@context": bridge_ies::CONTEXT_URL,
+            "@type": "GridOperation",
+            "specVersion": SPEC_VERSION,
+            "verb": draft.verb,
+            "noun": draft.noun,
+            "operationId": operation,
+            "issuedAt": format_time(now.utc.0),
+            "issuer": { "partyId": core.settings.did, "role": core.settings.role },
+            "recipient": { "partyId": peer.did, "role": peer.role },
+            "resources": [{ "era": draft.resource.0, "type": draft.resource.1 }],
+        });
+        let fields = value.as_object_mut()?;
+        if let Some(correlation) = draft.correlation {
+            fields.insert("correlationId".into(), correlation.into());
+        }
+        for (name, extra) in draft.extra {
+            if name == "operatorRef" {
+                value["issuer"]["operatorRef"] = extra;
+            } else {
+                value[name] = extra;
+            }
+        }
+        value["payload"] = draft.payload;
+        bridge_trust::jws::sign(&mut value, &core.identity.content, &core.identity.content_kid, None).ok()?;
+
+        let commands = draft.action == "update";
+        let (bap, bpp) = if commands {
+            ((core.settings.did.clone(), core.settings.uri.clone()), (peer.did.clone(), peer.uri.clone()))
+        } else {
+            ((peer.did.clone(), peer.uri.clone()), (core.settings.did.clone(), core.settings.uri.clone()))
+        };
+        let envelope = Envelope {
+            context: Context {
+                network_id: core.settings.network.clone(),
+                version: bridge_ies::beckn::VERSION.into(),
+                action: draft.action.into(),
+                bap_id: bap.0,
+                bap_uri: bap.1,
+                bpp_id: bpp.0,
+                bpp_uri: bpp.1,
+                transaction_id: transaction.clone(),
+                message_id: message.clone(),
+                timestamp: Timestamp(now.utc.0),
+                ttl: Span(if commands { COMMAND_TTL } else { ANSWER_TTL }),
+                try_only: None,
+                schema_context: Vec::new(),
+                request_digest: None,
+            },
+            contract_id: peer.contract.clone(),
+            performance: vec![Performance {
+                id: draft.correlation.unwrap_or(&operation).to_owned(),
+                status: draft.status.to_owned(),
+                attributes: value,
+            }],
+        };
+        let body = envelope.to_bytes().ok()?;
+        let leaf = leaf(core, draft.peer, Direction::Sent, &operation, draft.verb, "", &body);
+        core.recorder.operation(self.sent_streams[draft.peer], now, leaf);
+        let queue = &mut self.queues[draft.peer];
+        let letter = Letter { action: draft.action.to_owned(), operation: operation.clone(), body: String::from_utf8(body).ok()? };
+        core.put(Table::Outbox, &numbered(&peer.name, queue.next), &letter);
+        queue.letters.push_back((queue.next, None));
+        queue.next += 1;
+        Some(Posted { operation, transaction, message })
+    }
+
+    /// The group of this call was appended and ends here.
+    pub(crate) fn handle_flushed(&mut self, end: Position) {
+        for queue in &mut self.queues {
+            for (_, ready) in queue.letters.iter_mut().rev().take_while(|(_, ready)| ready.is_none()) {
+                *ready = Some(end);
+            }
+        }
+    }
+
+    /// Hands the next letter of every free queue to the adapter, if it is sealed.
+    pub(crate) fn deliver(&mut self, core: &mut Core, now: Now) {
+        let sealed = core.recorder.sealed();
+        for (place, queue) in self.queues.iter_mut().enumerate() {
+            let Some((number, Some(ready))) = queue.letters.front().copied() else { continue };
+            if queue.in_flight.is_some() || queue.waiting || ready > sealed {
+                continue;
+            }
+            let name = &core.settings.peers[place].name;
+            let Some(letter) = core.load::<Letter>(Table::Outbox, &numbered(name, number)) else {
+                queue.letters.pop_front();
+                continue;
+            };
+            let authorization = authorise(core, letter.body.as_bytes(), now);
+            queue.in_flight = Some(number);
+            core.counters.operations_sent += 1;
+            let action = match letter.action.as_str() {
+                "update" => "update",
+                "on_update" => "on_update",
+                _ => "on_status",
+            };
+            let sink = SinkId(u16::try_from(place).unwrap_or(u16::MAX));
+            core.out.push_back(Output::North(Outbound::Deliver(Delivery { sink, id: number, action, authorization, body: letter.body.into_bytes() })));
+        }
+    }
+
+    /// A delivery ended.
+    pub(crate) fn handle_delivered(&mut self, core: &mut Core, result: DeliveryResult, now: Now) -> Option<Refused> {
+        let place = usize::from(result.sink.0);
+        let queue = self.queues.get_mut(place)?;
+        if queue.in_flight != Some(result.id) {
+            return None;
+        }
+        queue.in_flight = None;
+        let key = numbered(&core.settings.peers.get(place)?.name, result.id);
+        match result.ack {
+            Ack::Unreachable(_) => {
+                let wait = RETRY_FIRST.saturating_mul(1 << queue.failures.min(6)).min(RETRY_LAST);
+                let jitter = Duration::from_millis(u64::try_from(core.random() % 100).unwrap_or(0));
+                queue.failures += 1;
+                queue.waiting = true;
+                core.timers.set(Timer::Outbox(result.sink), now.mono + wait + jitter);
+                None
+            }
+            Ack::Ack => {
+                queue.failures = 0;
+                queue.letters.pop_front();
+                core.counters.operations_acknowledged += 1;
+                core.delete(Table::Outbox, &key);
+                None
+            }
+            Ack::Nack { status, code, message } => {
+                queue.failures = 0;
+                queue.letters.pop_front();
+                let operation = core.load::<Letter>(Table::Outbox, &key)?.operation;
+                core.delete(Table::Outbox, &key);
+                *core.counters.dropped.entry(format!("nack {code}")).or_default() += 1;
+                core.note(now, "nack", &message, &[("operation", operation.clone()), ("status", status.to_string()), ("code", code.clone())]);
+                Some(Refused { operation, code, message })
+            }
+        }
+    }
+
+    /// The back-off of a peer is over, or the peer showed itself.
+    pub(crate) fn retry(&mut self, core: &mut Core, sink: SinkId) {
+        core.timers.cancel(&Timer::Outbox(sink));
+        if let Some(queue) = self.queues.get_mut(usize::from(sink.0)) {
+            queue.waiting = false;
+        }
+    }
+
+    /// Letters that wait, per peer.
+    pub(crate) fn waiting(&self) -> BTreeMap<usize, usize> {
+        self.queues.iter().enumerate().map(|(place, queue)| (place, queue.letters.len())).collect()
+    }
+}
+
+/// The `Authorization` header over a body, made now.
+pub(crate) fn authorise(core: &Core, body: &[u8], now: Now) -> String {
+    let created = now.utc.as_secs();
+    let Core { identity, settings, .. } = core;
+    bridge_trust::beckn::sign(&identity.beckn, &settings.did, &identity.beckn_key_id, created, created + SIGNATURE_LIFE_S, body, None)
+}
+
+fn leaf(core: &Core, peer: usize, direction: Direction, operation: &str, verb: &str, authorization: &str, body: &[u8]) -> OperationLeaf {
+    OperationLeaf {
+        stream: 0,
+        epoch: 0,
+        seq: 0,
+        direction,
+        peer: core.settings.peers.get(peer).map(|peer| peer.name.clone()).unwrap_or_default(),
+        operation_id: operation.to_owned(),
+        verb: verb.to_owned(),
+        authorization: authorization.to_owned(),
+        body: body.to_vec(),
+        at_ns: 0,
+    }
+}

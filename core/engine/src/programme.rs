@@ -1,0 +1,525 @@
+//! What an accepted dispatch starts (R1): a target, reached in steps, each one command with one ticket, held whenever anything is in doubt (R2).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bridge_model::{Action, Command, CommandId, CommandMode, NotOperatedWhy, Now, Outcome, PointId, Refusal, Utc};
+use bridge_profile::{Control, ControlKind, Drive, RampBy, SelectMode};
+use bridge_session::{Phase, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::broker;
+use crate::core::{Core, Then};
+use crate::exchange::Exchange;
+use crate::image::Image;
+use crate::operations::{Readback, Stage, acknowledge};
+use crate::router::Change;
+use crate::store::Table;
+use crate::timers::Timer;
+
+/// How often the issuer hears of a ramp that goes well.
+const PROGRESS_STEPS: u32 = 1;
+
+/// Where a programme stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Place {
+    /// Accepted; nothing was sent.
+    Accepted,
+    /// A step's command is out.
+    Commanding,
+    /// The station confirmed; the echo is awaited.
+    Echo,
+    /// Between two steps.
+    Resting,
+    /// The target is set; the plant follows.
+    Following,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Programme {
+    pub(crate) operation: String,
+    pub(crate) target: f64,
+    /// Units per minute; none sets the target at once.
+    pub(crate) rate: Option<f64>,
+    pub(crate) place: Place,
+    /// The last set-point the plant confirmed by echo.
+    pub(crate) confirmed: Option<f64>,
+    /// The step that is out.
+    pub(crate) pending: Option<f64>,
+    pub(crate) command: Option<String>,
+    /// Whether any execute may have left.
+    pub(crate) written: bool,
+    pub(crate) steps: u32,
+    pub(crate) start_by_ns: i64,
+    pub(crate) step_at_ns: i64,
+    pub(crate) in_band_since_ns: Option<i64>,
+}
+
+/// The programmes of all controls: one active per control, and at most one that waits for the wire to be free.
+#[derive(Default)]
+pub(crate) struct Programmes {
+    active: BTreeMap<usize, Programme>,
+    next: BTreeMap<usize, Programme>,
+}
+
+/// What the parts of a programme's call need.
+pub(crate) struct Desk<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) exchange: &'a mut Exchange,
+    pub(crate) image: &'a Image,
+    pub(crate) now: Now,
+}
+
+impl Programmes {
+    /// After a restart nothing moves: what was not sent is NOT_OPERATED, the rest is in HOLD (R2).
+    pub(crate) fn recover(&mut self, core: &mut Core, exchange: &mut Exchange, image: &Image, now: Now) {
+        let stored: Vec<(String, Programme)> = core
+            .store
+            .entries(Table::Programmes)
+            .filter_map(|(key, value)| Some((String::from_utf8(key.to_vec()).ok()?, serde_json::from_slice(value).ok()?)))
+            .collect();
+        for (id, programme) in stored {
+            core.delete(Table::Programmes, id.as_bytes());
+            let Some(control) = core.plan.control(&id) else { continue };
+            core.tell(format!("bridge restarted: {id} is in HOLD{}", held_at(&programme)));
+            let mut desk = Desk { core, exchange, image, now };
+            end(&mut desk, control.index(), &programme, "RESTART", "the bridge restarted");
+        }
+        let tickets: Vec<String> =
+            core.store.entries(Table::Tickets).filter_map(|(key, _)| String::from_utf8(key.to_vec()).ok()).collect();
+        for ticket in tickets {
+            broker::abandon(core, &ticket, now);
+        }
+    }
+
+    /// An accepted dispatch. It supersedes what runs on the control; it starts when it is durable and the wire is free.
+    pub(crate) fn accept(&mut self, desk: &mut Desk<'_>, control: usize, programme: Programme) {
+        if let Some(waiting) = self.next.remove(&control) {
+            let by = programme.operation.clone();
+            supersede(desk, &waiting, &by);
+        }
+        let by = programme.operation.clone();
+        if let Some(running) = self.active.remove(&control) {
+            supersede(desk, &running, &by);
+            for timer in [Timer::Step(control), Timer::Taken(control), Timer::Followed(control)] {
+                desk.core.timers.cancel(&timer);
+            }
+            if let Some(command) = running.command.as_deref().and_then(parse_id) {
+                let link = desk.core.plan.controls[control].link;
+                desk.core.ask(link, Request::Cancel(command));
+            }
+        }
+        persist(desk.core, control, &programme);
+        desk.core.timers.set(Timer::StartBy(control), desk.core.mono(Utc(programme.start_by_ns), desk.now));
+        self.next.insert(control, programme);
+        desk.core.when_durable(Then::Start { control });
+    }
+
+    /// The acceptance is durable, or the wire became free.
+    pub(crate) fn start(&mut self, desk: &mut Desk<'_>, control: usize) {
+        if broker::busy(desk.core, control) {
+            return;
+        }
+        let Some(programme) = self.next.remove(&control) else { return };
+        self.active.insert(control, programme);
+        self.step(desk, control);
+    }
+
+    /// The next step, if everything still permits it.
+    pub(crate) fn step(&mut self, desk: &mut Desk<'_>, control: usize) {
+        let plan = desk.core.plan.clone();
+        let Some((spec, drive)) = driven(&plan.controls, control) else { return };
+        let Some(programme) = self.active.get(&control) else { return };
+        if let Some((code, text)) = blocked(desk, control, drive) {
+            self.hold(desk, control, code, &text);
+            return;
+        }
+        let measured = good(desk.image, drive.followed.point);
+        let Some(from) = programme.confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
+            self.hold(desk, control, "NO_FEEDBACK", "neither set-point echo nor measured power is good");
+            return;
+        };
+        if programme.steps == 0 && drive.bump_limit > 0.0 && measured.is_some_and(|measured| (from - measured).abs() > drive.bump_limit) {
+            self.hold(desk, control, "BUMP_LIMIT", "the set-point is too far from the measured power to start a ramp");
+            return;
+        }
+        let step = drive.ramp.map(|ramp| ramp.step);
+        let value = match (programme.rate, drive.ramp) {
+            (Some(rate), Some(ramp)) if ramp.by == RampBy::Bridge => toward(from, programme.target, rate * ramp.step.as_secs_f64() / 60.0),
+            _ => programme.target,
+        };
+        if !value.is_finite() || value < drive.min || value > drive.max {
+            self.hold(desk, control, "OUT_OF_ENVELOPE", "the step would leave the envelope");
+            return;
+        }
+        let first = programme.steps == 0;
+        let life = step.unwrap_or(Duration::from_secs(10));
+        let latest = desk.now.utc + life;
+        let not_after = if first { Utc(programme.start_by_ns.min(latest.0)) } else { latest };
+        if not_after <= desk.now.utc {
+            self.finish_not_operated(desk, control, NotOperatedWhy::Expired);
+            return;
+        }
+        let select = matches!(spec.select, SelectMode::Bridge) && first;
+        let command = Command {
+            id: CommandId(desk.core.random()),
+            point: PointId(u32::try_from(control).unwrap_or(u32::MAX)),
+            action: Action::Set(plan.to_wire(spec, value)),
+            mode: if select { CommandMode::SelectExecute } else { CommandMode::Direct },
+            qualifier: spec.qualifier,
+            not_after: Now { mono: desk.core.mono(not_after, desk.now), utc: not_after },
+        };
+        let Some(programme) = self.active.get_mut(&control) else { return };
+        programme.place = Place::Commanding;
+        programme.pending = Some(value);
+        programme.command = Some(command.id.to_string());
+        programme.steps += 1;
+        programme.step_at_ns = desk.now.utc.0;
+        let (operation, saved) = (programme.operation.clone(), programme.clone());
+        persist(desk.core, control, &saved);
+        desk.core.timers.cancel(&Timer::StartBy(control));
+        broker::issue(desk.core, control, &command, value, &operation, desk.now);
+    }
+
+    /// A command moved on.
+    pub(crate) fn handle_progress(&mut self, desk: &mut Desk<'_>, id: CommandId, phase: Phase) {
+        let Some(control) = self.control_of(id) else { return };
+        let name = &desk.core.plan.controls[control].id;
+        match phase {
+            Phase::Selected => {
+                let line = format!("station confirmed the select of {name}");
+                desk.core.tell(line);
+            }
+            Phase::ExecuteSent => {
+                if let Some(programme) = self.active.get_mut(&control) {
+                    programme.written = true;
+                    let saved = programme.clone();
+                    persist(desk.core, control, &saved);
+                }
+            }
+            Phase::SelectSent | Phase::Confirmed | Phase::Terminated => {}
+        }
+    }
+
+    /// A command reached its end.
+    pub(crate) fn handle_settled(&mut self, desk: &mut Desk<'_>, command: &Command, outcome: Outcome) {
+        let control = command.point.index();
+        let lock = matches!(outcome, Outcome::Indeterminate(_));
+        broker::settle(desk.core, control, command, outcome, desk.now);
+        if self.control_of(command.id) == Some(control) {
+            match outcome {
+                Outcome::Completed => self.await_echo(desk, control),
+                Outcome::Refused(refusal) => self.handle_refusal(desk, control, refusal),
+                Outcome::NotOperated(why) => self.handle_not_operated(desk, control, why),
+                Outcome::Indeterminate(_) => self.finish(desk, control, "INDETERMINATE", "NO_ANSWER", "no answer to the execute; the point is locked until it is read back"),
+            }
+        }
+        if lock {
+            desk.core.tell(format!("UNCERTAIN: the outcome at {} is not known; locked until read back", desk.core.plan.controls[control].id));
+        }
+        self.start(desk, control);
+    }
+
+    /// A point changed: an echo, the measured power, a permission.
+    pub(crate) fn handle_change(&mut self, desk: &mut Desk<'_>, change: &Change) {
+        if change.test || change.historic {
+            return;
+        }
+        let plan = desk.core.plan.clone();
+        for (control, spec) in plan.controls.iter().enumerate() {
+            let ControlKind::Drive(drive) = &spec.kind else { continue };
+            let is = |point: PointId| point.index() == change.point;
+            if is(drive.taken.point) {
+                broker::read_back(desk.core, desk.image, control, drive, desk.now);
+                self.check_echo(desk, control, drive);
+            }
+            if is(drive.followed.point) {
+                self.check_followed(desk, control, drive);
+            }
+            if (drive.requires.iter().any(|require| is(require.point)) || drive.remote_enable.is_some_and(is)) && self.active.contains_key(&control)
+                && let Some((code, text)) = blocked(desk, control, drive)
+            {
+                self.hold(desk, control, code, &text);
+            }
+        }
+    }
+
+    /// The echo did not come in time.
+    pub(crate) fn handle_no_echo(&mut self, desk: &mut Desk<'_>, control: usize) {
+        self.hold(desk, control, "NO_ECHO", "the set-point echo did not come in time");
+    }
+
+    /// The plant did not follow in time.
+    pub(crate) fn handle_not_followed(&mut self, desk: &mut Desk<'_>, control: usize) {
+        self.finish(desk, control, "FAILED", "NOT_FOLLOWED", "the measured power did not reach the target in time");
+    }
+
+    /// The start came too late.
+    pub(crate) fn handle_start_by(&mut self, desk: &mut Desk<'_>, control: usize) {
+        if let Some(programme) = self.next.remove(&control) {
+            self.active.insert(control, programme);
+            self.finish_not_operated(desk, control, NotOperatedWhy::Expired);
+        }
+    }
+
+    /// The plant's link or the issuer's link is lost: every programme it carries holds.
+    pub(crate) fn hold_all(&mut self, desk: &mut Desk<'_>, concerns: impl Fn(&Core, usize, &Programme) -> bool, code: &'static str, text: &str) {
+        let running: Vec<usize> = self.active.iter().filter(|(control, programme)| concerns(desk.core, **control, programme)).map(|(control, _)| *control).collect();
+        for control in running {
+            self.hold(desk, control, code, text);
+        }
+    }
+
+    /// Holds at the last confirmed set-point; a new signed operation may go on from there (R2).
+    pub(crate) fn hold(&mut self, desk: &mut Desk<'_>, control: usize, code: &'static str, text: &str) {
+        let Some(programme) = self.active.get(&control).cloned() else { return };
+        if let Some(command) = programme.command.as_deref().and_then(parse_id)
+            && programme.place == Place::Commanding
+        {
+            let link = desk.core.plan.controls[control].link;
+            desk.core.ask(link, Request::Cancel(command));
+        }
+        desk.core.tell(format!("{} holds{}: {text}", desk.core.plan.controls[control].id, held_at(&programme)));
+        self.active.remove(&control);
+        end(desk, control, &programme, code, text);
+    }
+
+    fn await_echo(&mut self, desk: &mut Desk<'_>, control: usize) {
+        let plan = desk.core.plan.clone();
+        let Some((_, drive)) = driven(&plan.controls, control) else { return };
+        if let Some(programme) = self.active.get_mut(&control) {
+            programme.place = Place::Echo;
+            programme.written = true;
+            let saved = programme.clone();
+            persist(desk.core, control, &saved);
+        }
+        desk.core.timers.set(Timer::Taken(control), desk.now.mono + drive.taken.within);
+        self.check_echo(desk, control, drive);
+    }
+
+    fn check_echo(&mut self, desk: &mut Desk<'_>, control: usize, drive: &Drive) {
+        let Some(programme) = self.active.get_mut(&control) else { return };
+        let (Place::Echo, Some(pending)) = (programme.place, programme.pending) else { return };
+        let echoed = good(desk.image, drive.taken.point).filter(|echo| (echo - pending).abs() <= drive.taken.tolerance);
+        if echoed.is_none() {
+            return;
+        }
+        desk.core.timers.cancel(&Timer::Taken(control));
+        programme.confirmed = Some(pending);
+        programme.pending = None;
+        programme.command = None;
+        let reached = (pending - programme.target).abs() <= drive.taken.tolerance.max(1e-9);
+        programme.place = if reached { Place::Following } else { Place::Resting };
+        let saved = programme.clone();
+        persist(desk.core, control, &saved);
+        let step = drive.ramp.map_or(Duration::from_secs(5), |ramp| ramp.step);
+        let readback = Readback {
+            setpoint: Some(pending),
+            measured: good(desk.image, drive.followed.point),
+            time_left_s: Some(saved.rate.map_or(0.0, |rate| (saved.target - pending).abs() / rate * 60.0)),
+        };
+        if saved.steps == 1 || reached || saved.steps.is_multiple_of(PROGRESS_STEPS) {
+            acknowledge(desk.core, desk.exchange, &saved.operation, Stage::Execution, "EXECUTING", None, Some(readback), desk.now);
+        }
+        let id = &desk.core.plan.controls[control].id;
+        desk.core.tell(format!("{id}: plant took {pending:.1}, target {:.1}", saved.target));
+        if reached {
+            desk.core.timers.set(Timer::Followed(control), desk.now.mono + drive.followed.within);
+            self.check_followed(desk, control, drive);
+        } else {
+            let next = Utc(saved.step_at_ns) + step;
+            desk.core.timers.set(Timer::Step(control), desk.core.mono(next, desk.now));
+        }
+    }
+
+    fn check_followed(&mut self, desk: &mut Desk<'_>, control: usize, drive: &Drive) {
+        let Some(programme) = self.active.get_mut(&control) else { return };
+        if programme.place != Place::Following {
+            return;
+        }
+        let measured = good(desk.image, drive.followed.point);
+        let in_band = measured.is_some_and(|measured| (measured - programme.target).abs() <= drive.followed.tolerance);
+        if !in_band {
+            programme.in_band_since_ns = None;
+            return;
+        }
+        let since = *programme.in_band_since_ns.get_or_insert(desk.now.utc.0);
+        let dwelt = desk.now.utc.since(Utc(since));
+        if dwelt >= drive.followed.dwell {
+            self.finish(desk, control, "COMPLETED", "", "");
+        } else {
+            desk.core.timers.set_earlier(Timer::Step(control), desk.now.mono + (drive.followed.dwell - dwelt));
+        }
+    }
+
+    /// The step timer: the next step, or the end of the dwell.
+    pub(crate) fn handle_step(&mut self, desk: &mut Desk<'_>, control: usize) {
+        let plan = desk.core.plan.clone();
+        let Some((_, drive)) = driven(&plan.controls, control) else { return };
+        match self.active.get(&control).map(|programme| programme.place) {
+            Some(Place::Resting | Place::Accepted) => self.step(desk, control),
+            Some(Place::Following) => self.check_followed(desk, control, drive),
+            Some(Place::Commanding | Place::Echo) | None => {}
+        }
+    }
+
+    fn handle_refusal(&mut self, desk: &mut Desk<'_>, control: usize, refusal: Refusal) {
+        let text = match refusal {
+            Refusal::SelectRefused => "the station refused the select".to_owned(),
+            Refusal::ExecuteRefused => "the station refused the execute".to_owned(),
+            Refusal::Unknown(cause) => format!("the station does not know the command (cause {cause})"),
+        };
+        if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
+            self.finish(desk, control, "REJECTED", "STATION_REFUSED", &text);
+        } else {
+            self.hold(desk, control, "STATION_REFUSED", &text);
+        }
+    }
+
+    fn handle_not_operated(&mut self, desk: &mut Desk<'_>, control: usize, why: NotOperatedWhy) {
+        if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
+            self.finish_not_operated(desk, control, why);
+        } else {
+            self.hold(desk, control, "STEP_NOT_SENT", not_operated_text(why));
+        }
+    }
+
+    fn finish_not_operated(&mut self, desk: &mut Desk<'_>, control: usize, why: NotOperatedWhy) {
+        let status = if why == NotOperatedWhy::Expired { "EXPIRED" } else { "NOT_OPERATED" };
+        self.finish(desk, control, status, not_operated_code(why), not_operated_text(why));
+    }
+
+    fn finish(&mut self, desk: &mut Desk<'_>, control: usize, status: &'static str, code: &str, text: &str) {
+        let Some(programme) = self.active.remove(&control) else { return };
+        forget(desk.core, control);
+        let plan = desk.core.plan.clone();
+        let Some((spec, drive)) = driven(&plan.controls, control) else { return };
+        let readback = Readback { setpoint: programme.confirmed, measured: good(desk.image, drive.followed.point), time_left_s: Some(0.0) };
+        let reason = (!code.is_empty()).then_some((code, text));
+        desk.core.tell(format!("{}: {status}{}{text}", spec.id, if text.is_empty() { "" } else { ": " }));
+        acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, status, reason, Some(readback), desk.now);
+    }
+
+    fn control_of(&self, id: CommandId) -> Option<usize> {
+        let id = id.to_string();
+        self.active.iter().find(|(_, programme)| programme.command.as_deref() == Some(&id)).map(|(control, _)| *control)
+    }
+
+    /// Whether a programme runs or waits on the control.
+    pub(crate) fn running(&self, control: usize) -> bool {
+        self.active.contains_key(&control) || self.next.contains_key(&control)
+    }
+}
+
+/// Ends a programme in HOLD: NOT_OPERATED if the plant was not touched, PARTIAL if it was.
+fn end(desk: &mut Desk<'_>, control: usize, programme: &Programme, code: &str, text: &str) {
+    forget(desk.core, control);
+    let plan = desk.core.plan.clone();
+    let measured = driven(&plan.controls, control).and_then(|(_, drive)| good(desk.image, drive.followed.point));
+    let readback = Readback { setpoint: programme.confirmed, measured, time_left_s: None };
+    let status = if programme.written { "PARTIAL" } else { "NOT_OPERATED" };
+    acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, status, Some((code, text)), Some(readback), desk.now);
+}
+
+fn supersede(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
+    let text = format!("superseded by operation {by}");
+    acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", &text)), None, desk.now);
+}
+
+fn persist(core: &mut Core, control: usize, programme: &Programme) {
+    let id = core.plan.controls[control].id.clone();
+    core.put(Table::Programmes, id.as_bytes(), programme);
+}
+
+fn forget(core: &mut Core, control: usize) {
+    let id = core.plan.controls[control].id.clone();
+    core.delete(Table::Programmes, id.as_bytes());
+    for timer in [Timer::Step(control), Timer::Taken(control), Timer::Followed(control), Timer::StartBy(control)] {
+        core.timers.cancel(&timer);
+    }
+}
+
+/// Why the control may not be driven now, if it may not.
+fn blocked(desk: &Desk<'_>, control: usize, drive: &Drive) -> Option<(&'static str, String)> {
+    if let Some(why) = broker::locked(desk.core, control) {
+        return Some(("POINT_LOCKED", why));
+    }
+    if desk.core.recorder.unwritable().is_some() {
+        return Some(("JOURNAL_FAILED", "the journal cannot be written".to_owned()));
+    }
+    let link = desk.core.plan.controls[control].link;
+    if !desk.image.source(link.index()).live {
+        return Some(("LINK_DOWN", format!("link {} is down", desk.core.plan.links[link.index()].spec.name)));
+    }
+    drive.requires.iter().find(|require| good(desk.image, require.point) != Some(require.equals)).map(|require| ("LOCAL_CONTROL", format!("not fulfilled: {}", require.text)))
+        .or_else(|| drive.remote_enable.filter(|point| good(desk.image, *point) != Some(1.0)).map(|_| ("NOT_ENABLED", "the plant's remote enable is off".to_owned())))
+}
+
+pub(crate) fn driven(controls: &[Control], control: usize) -> Option<(&Control, &Drive)> {
+    let spec = controls.get(control)?;
+    match &spec.kind {
+        ControlKind::Drive(drive) => Some((spec, drive)),
+        ControlKind::Relay(_) => None,
+    }
+}
+
+pub(crate) fn good(image: &Image, point: PointId) -> Option<f64> {
+    image.good(point.index()).map(bridge_model::Value::as_f64)
+}
+
+/// One step from `from` toward `target`, no longer than `most`.
+fn toward(from: f64, target: f64, most: f64) -> f64 {
+    if (target - from).abs() <= most { target } else { from + most.copysign(target - from) }
+}
+
+fn held_at(programme: &Programme) -> String {
+    programme.confirmed.map_or_else(String::new, |confirmed| format!(" at {confirmed:.1}"))
+}
+
+pub(crate) fn parse_id(text: &str) -> Option<CommandId> {
+    u128::from_str_radix(&text.replace('-', ""), 16).ok().map(CommandId)
+}
+
+const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
+    match why {
+        NotOperatedWhy::Expired => "EXPIRED",
+        NotOperatedWhy::LinkDown => "LINK_DOWN",
+        NotOperatedWhy::NotFresh => "NOT_FRESH",
+        NotOperatedWhy::SelectUnanswered => "SELECT_UNANSWERED",
+        NotOperatedWhy::Busy => "BUSY",
+        NotOperatedWhy::Restart => "RESTART",
+        NotOperatedWhy::Cancelled => "CANCELLED",
+        NotOperatedWhy::NotPermitted => "NOT_PERMITTED",
+    }
+}
+
+const fn not_operated_text(why: NotOperatedWhy) -> &'static str {
+    match why {
+        NotOperatedWhy::Expired => "too old to start",
+        NotOperatedWhy::LinkDown => "the link to the station is down",
+        NotOperatedWhy::NotFresh => "the station did not prove itself alive in time",
+        NotOperatedWhy::SelectUnanswered => "the station did not answer the select",
+        NotOperatedWhy::Busy => "another command holds the point",
+        NotOperatedWhy::Restart => "the bridge restarted before it was sent",
+        NotOperatedWhy::Cancelled => "withdrawn before it was sent",
+        NotOperatedWhy::NotPermitted => "control is not permitted on this link",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_never_passes_the_target() {
+        assert!((toward(200.0, 210.0, 2.5) - 202.5).abs() < 1e-9);
+        assert!((toward(209.0, 210.0, 2.5) - 210.0).abs() < 1e-9);
+        assert!((toward(210.0, 200.0, 2.5) - 207.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_command_id_survives_its_text() {
+        let id = CommandId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        assert_eq!(parse_id(&id.to_string()), Some(id));
+    }
+}

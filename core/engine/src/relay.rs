@@ -1,0 +1,346 @@
+//! A command from a legacy EMS becomes an operation to the plant's bridge, and its acknowledgements become confirmations (R15).
+//!
+//! EXECUTE ACT CON(+) only after the far ACCEPTANCE, ACT TERM only after the plant took the target; what the EMS has given up on cannot
+//! operate, because its `validUntil` is the EMS's own patience less a margin.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bridge_ies::format_time;
+use bridge_model::{Action, CommandMode, LinkId, Now};
+use bridge_profile::{Control, ControlKind, Relay};
+use bridge_session::{Answer, CommandReceived, CommandToken, Request};
+use serde_json::{Value, json};
+
+use crate::core::{Core, Then};
+use crate::exchange::{Draft, Exchange};
+use crate::operations::{self, Operation, is_final};
+use crate::served::{ServedPoints, Status};
+use crate::timers::Timer;
+
+/// A command of an EMS that waits for its answers.
+struct Open {
+    link: LinkId,
+    token: CommandToken,
+    confirmed: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Relays {
+    open: BTreeMap<String, Open>,
+    status: BTreeMap<usize, Status>,
+    /// The last operation of each control: only its acknowledgements move the status.
+    last: BTreeMap<usize, String>,
+}
+
+/// What a new relay needs beside the core.
+pub(crate) struct Wish {
+    pub(crate) control: usize,
+    /// In the control's unit.
+    pub(crate) target: f64,
+    pub(crate) ramp: Option<f64>,
+    pub(crate) not_after: Now,
+    pub(crate) operator_ref: String,
+    pub(crate) instruction_code: String,
+}
+
+impl Relays {
+    /// After a restart: the latest operation of each control goes on moving its status.
+    pub(crate) fn recover(core: &Core) -> Self {
+        let mut relays = Self::default();
+        for operation in operations::all(core).values().filter(|operation| operation.ours) {
+            if let Some(control) = core.plan.control(&operation.control) {
+                relays.last.insert(control.index(), operation.id.clone());
+            }
+        }
+        relays
+    }
+
+    /// A command arrived on a serving link.
+    pub(crate) fn handle_command(
+        &mut self,
+        core: &mut Core,
+        exchange: &mut Exchange,
+        served: &mut ServedPoints,
+        link: LinkId,
+        command: &CommandReceived,
+        peer_live: impl Fn(usize) -> bool,
+        now: Now,
+    ) {
+        let plan = core.plan.clone();
+        let control = command.point.index();
+        let Some((spec, relay)) = relayed(&plan.controls, control) else {
+            answer(core, link, command.token, Answer::Refuse);
+            return;
+        };
+        let refusal = match (command.mode, command.action) {
+            _ if command.test => Some("TEST"),
+            (CommandMode::Select | CommandMode::Execute | CommandMode::SelectExecute, _) => Some("SELECT_NOT_SUPPORTED"),
+            (CommandMode::Cancel, _) => Some("NOTHING_SELECTED"),
+            (CommandMode::Direct, Action::Switch(_)) => Some("BAD_QUANTITY"),
+            (CommandMode::Direct, Action::Set(value)) if !value.is_finite() => Some("NOT_A_NUMBER"),
+            (CommandMode::Direct, Action::Set(_)) => None,
+        };
+        let peer = core.settings.peers.iter().position(|peer| peer.name == relay.peer);
+        let refusal = refusal
+            .or_else(|| (!peer.is_some_and(peer_live)).then_some("PEER_DOWN"))
+            .or_else(|| core.recorder.unwritable().map(|_| "JOURNAL_FAILED"));
+        if let Some(code) = refusal {
+            core.tell(format!("EMS command on {} refused: {code}", spec.id));
+            core.note(now, "refused", code, &[("control", spec.id.clone()), ("link", plan.links[link.index()].spec.name.clone())]);
+            let before = self.status.get(&control).copied().unwrap_or_default();
+            let status = Status { reason: reason_number(Some(code)), state: if before.state == 0.0 { state_number("REJECTED") } else { before.state }, ..before };
+            self.show(core, served, control, status, now);
+            answer(core, link, command.token, Answer::Refuse);
+            return;
+        }
+        let Action::Set(wire) = command.action else { return };
+        let target = spec.conversion.to_eng(wire);
+        // A short float that came over the wire is what the operator typed: 210.1, not 210.10000610351562.
+        let target = (target * 1e4).round() / 1e4;
+        let patience = relay.ems.execute_con.saturating_sub(core.settings.relay_margin).max(Duration::from_millis(200));
+        let not_after = Now { mono: command.received.mono + patience, utc: command.received.utc + patience };
+        let wish = Wish {
+            control,
+            target,
+            ramp: relay.ramp,
+            not_after,
+            operator_ref: relay.operator_ref.clone(),
+            instruction_code: relay.instruction_code.clone(),
+        };
+        core.tell(format!("EMS orders {} to {target} {}", spec.id, spec.unit));
+        if let Some(operation) = self.dispatch(core, exchange, served, &wish, now) {
+            self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false });
+            core.timers.set(Timer::AnswerBy(operation), command.received.mono + relay.ems.execute_con);
+        } else {
+            answer(core, link, command.token, Answer::Refuse);
+        }
+    }
+
+    /// Sends a signed dispatch for a relay control; gives its operation id.
+    pub(crate) fn dispatch(&mut self, core: &mut Core, exchange: &mut Exchange, served: &mut ServedPoints, wish: &Wish, now: Now) -> Option<String> {
+        let plan = core.plan.clone();
+        let (spec, relay) = relayed(&plan.controls, wish.control)?;
+        let peer = core.settings.peers.iter().position(|peer| peer.name == relay.peer)?;
+        let era = plan.resources.get(usize::from(spec.resource))?;
+        let mut setpoint = json!({ "quantity": "ACTIVE_POWER", "value": wish.target, "unit": spec.unit });
+        if let Some(basis) = spec.basis {
+            setpoint["powerBasis"] = basis.as_str().into();
+        }
+        if let Some(ramp) = wish.ramp {
+            setpoint["ramp"] = json!({ "value": ramp, "unit": "MW/min" });
+        }
+        let draft = Draft {
+            peer,
+            verb: "dispatch",
+            noun: "SETPOINT",
+            action: "update",
+            correlation: None,
+            resource: (&era.era, "GENERATING_UNIT"),
+            transaction: None,
+            message: None,
+            status: "ISSUED",
+            payload: json!({ "setpoints": [setpoint] }),
+            extra: vec![
+                ("validUntil", format_time(wish.not_after.utc.0).into()),
+                ("mode", "DIRECT".into()),
+                ("priority", "NORMAL".into()),
+                ("authority", json!({ "basis": "GRID_CODE", "ref": format!("contract:{}", core.settings.peers[peer].contract) })),
+                ("ack", json!({ "required": "EXECUTION", "deadline": "PT30S" })),
+                ("instructionCode", wish.instruction_code.clone().into()),
+                ("operatorRef", wish.operator_ref.clone().into()),
+            ],
+        };
+        let posted = exchange.post(core, draft, now)?;
+        let operation = Operation {
+            id: posted.operation.clone(),
+            verb: "dispatch".into(),
+            peer: core.settings.peers[peer].name.clone(),
+            ours: true,
+            era: era.era.clone(),
+            control: spec.id.clone(),
+            target: wish.target,
+            unit: spec.unit.clone(),
+            transaction: posted.transaction,
+            message: posted.message,
+            at_ns: now.utc.0,
+            not_after_ns: wish.not_after.utc.0,
+            digest: String::new(),
+            status: "REQUESTED".into(),
+            reason: None,
+            history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
+        };
+        operations::save(core, &operation);
+        core.recorder.hurry();
+        self.last.insert(wish.control, posted.operation.clone());
+        self.show(core, served, wish.control, Status { state: state_number("REQUESTED"), target: wish.target, ..Status::default() }, now);
+        Some(posted.operation)
+    }
+
+    /// The plant's bridge answered one of our operations.
+    pub(crate) fn handle_acknowledge(&mut self, core: &mut Core, served: &mut ServedPoints, of: &str, payload: &Value, now: Now) {
+        let status = payload["status"].as_str().unwrap_or_default();
+        let stage = payload["stage"].as_str().unwrap_or_default();
+        let reason = payload["reason"]["code"].as_str();
+        let Some(operation) = operations::advance(core, of, stage, status, reason, now) else { return };
+        let Some(control) = core.plan.control(&operation.control).map(bridge_model::PointId::index) else { return };
+        let text = payload["reason"]["text"].as_str().map_or_else(String::new, |text| format!(" ({text})"));
+        let progress = payload["progress"]["setpoint"].as_f64().map_or_else(String::new, |value| format!(", set-point {value:.1}"));
+        core.tell(format!("{} {} {stage} {status}{progress}{text}", operation.control, operation.target));
+        self.settle(core, of, status);
+        if self.last.get(&control).is_some_and(|last| last == of) {
+            let before = self.status.get(&control).copied().unwrap_or_default();
+            let shown = Status {
+                state: state_number(status),
+                reason: reason_number(reason),
+                target: operation.target,
+                time_left: payload["progress"]["timeLeftSeconds"].as_f64().unwrap_or(if is_final(status) { 0.0 } else { before.time_left }),
+                uncertain: status == "INDETERMINATE",
+            };
+            self.show(core, served, control, shown, now);
+        }
+    }
+
+    /// The plant's door refused one of our operations: for certain nothing was done.
+    pub(crate) fn handle_refused(&mut self, core: &mut Core, served: &mut ServedPoints, of: &str, code: &str, text: &str, now: Now) {
+        let payload = json!({ "stage": "ACCEPTANCE", "status": "REJECTED", "reason": { "code": code, "text": text } });
+        self.handle_acknowledge(core, served, of, &payload, now);
+    }
+
+    /// The EMS's patience is over.
+    pub(crate) fn handle_answer_by(&mut self, core: &mut Core, served: &mut ServedPoints, of: &str, now: Now) {
+        let Some(open) = self.open.get(of) else { return };
+        if open.confirmed {
+            return;
+        }
+        let (link, token) = (open.link, open.token);
+        self.open.remove(of);
+        answer(core, link, token, Answer::Silence);
+        let Some(operation) = operations::load(core, of) else { return };
+        core.tell(format!("UNCERTAIN: no answer of the plant's bridge on {} in time", operation.control));
+        core.note(now, "unanswered", "the far bridge did not answer within execute_con", &[("operation", of.to_owned())]);
+        if let Some(control) = core.plan.control(&operation.control).map(bridge_model::PointId::index) {
+            let before = self.status.get(&control).copied().unwrap_or_default();
+            self.show(core, served, control, Status { uncertain: true, ..before }, now);
+        }
+    }
+
+    fn settle(&mut self, core: &mut Core, of: &str, status: &str) {
+        let Some(open) = self.open.get_mut(of) else { return };
+        let (link, token) = (open.link, open.token);
+        match status {
+            "ACCEPTED" if !open.confirmed => {
+                open.confirmed = true;
+                core.timers.cancel(&Timer::AnswerBy(of.to_owned()));
+                core.when_durable(Then::Link { link, request: Request::Answer { token, answer: Answer::Confirm } });
+            }
+            "EXECUTING" | "COMPLETED" => {
+                if !open.confirmed {
+                    core.when_durable(Then::Link { link, request: Request::Answer { token, answer: Answer::Confirm } });
+                }
+                core.when_durable(Then::Link { link, request: Request::Answer { token, answer: Answer::Terminate } });
+                self.close(core, of);
+            }
+            "REJECTED" | "EXPIRED" | "NOT_OPERATED" | "BLOCKED" => {
+                let last = if open.confirmed { Answer::Silence } else { Answer::Refuse };
+                core.when_durable(Then::Link { link, request: Request::Answer { token, answer: last } });
+                self.close(core, of);
+            }
+            "INDETERMINATE" | "PARTIAL" | "FAILED" | "SUPERSEDED" => {
+                core.when_durable(Then::Link { link, request: Request::Answer { token, answer: Answer::Silence } });
+                self.close(core, of);
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, core: &mut Core, of: &str) {
+        self.open.remove(of);
+        core.timers.cancel(&Timer::AnswerBy(of.to_owned()));
+    }
+
+    fn show(&mut self, core: &mut Core, served: &mut ServedPoints, control: usize, status: Status, now: Now) {
+        self.status.insert(control, status);
+        served.publish_status(core, control, status, now);
+    }
+}
+
+fn answer(core: &mut Core, link: LinkId, token: CommandToken, answer: Answer) {
+    core.when_durable(Then::Link { link, request: Request::Answer { token, answer } });
+}
+
+pub(crate) fn relayed(controls: &[Control], control: usize) -> Option<(&Control, &Relay)> {
+    let spec = controls.get(control)?;
+    match &spec.kind {
+        ControlKind::Relay(relay) => Some((spec, relay)),
+        ControlKind::Drive(_) => None,
+    }
+}
+
+/// The state point's code: part of `docs/spec/command.md`.
+fn state_number(status: &str) -> f64 {
+    match status {
+        "REQUESTED" | "RECEIVED" => 1.0,
+        "ACCEPTED" => 2.0,
+        "EXECUTING" => 3.0,
+        "COMPLETED" => 4.0,
+        "REJECTED" | "BLOCKED" => 5.0,
+        "PARTIAL" => 6.0,
+        "FAILED" => 7.0,
+        "EXPIRED" => 8.0,
+        "INDETERMINATE" => 9.0,
+        "SUPERSEDED" => 10.0,
+        "NOT_OPERATED" => 11.0,
+        _ => 0.0,
+    }
+}
+
+/// The reason codes in the order of their numbers, from 1.
+pub const REASONS: [&str; 40] = [
+    "ABOVE_MAX",
+    "BELOW_MIN",
+    "RAMP_TOO_FAST",
+    "EXPIRED",
+    "TOO_OLD",
+    "NOT_YET_VALID",
+    "NOT_AUTHORISED",
+    "LOCAL_CONTROL",
+    "NOT_READY",
+    "BAD_BASIS",
+    "BAD_UNIT",
+    "BAD_QUANTITY",
+    "CLOCK_UNSYNCHRONISED",
+    "POINT_LOCKED",
+    "UNKNOWN_RESOURCE",
+    "SELECT_NOT_SUPPORTED",
+    "RELATIVE_NOT_SUPPORTED",
+    "LINK_DOWN",
+    "JOURNAL_FAILED",
+    "NOT_A_NUMBER",
+    "PEER_DOWN",
+    "RESTART",
+    "NO_ECHO",
+    "NOT_FOLLOWED",
+    "STATION_REFUSED",
+    "NO_ANSWER",
+    "ISSUER_LOST",
+    "NOT_ENABLED",
+    "BUMP_LIMIT",
+    "OUT_OF_ENVELOPE",
+    "NO_FEEDBACK",
+    "STEP_NOT_SENT",
+    "SUPERSEDED",
+    "NOTHING_SELECTED",
+    "TEST",
+    "NOT_FRESH",
+    "SELECT_UNANSWERED",
+    "BUSY",
+    "CANCELLED",
+    "NOT_PERMITTED",
+];
+
+/// Zero for none, 99 for one that has no number.
+fn reason_number(code: Option<&str>) -> f64 {
+    let Some(code) = code else { return 0.0 };
+    REASONS.iter().position(|known| *known == code).map_or(99.0, |place| f64::from(u8::try_from(place + 1).unwrap_or(99)))
+}

@@ -1,0 +1,281 @@
+//! Values for serving links: latest-only quantities, never-dropped events (R16), qualities that fall when the source is lost (R19).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bridge_model::{Detail, DoublePoint, LinkId, Now, PointId, Quality, TimeFlags, TimeOrigin, Timestamp, Utc, Value};
+use bridge_profile::{Plan, ServedClass, ServedSource, StatusKind};
+use bridge_session::{Publish, PublishClass, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::core::Core;
+use crate::image::Image;
+use crate::router::{Change, is_event};
+use crate::store::{Table, numbered, split_numbered};
+
+/// Events handed to a session and not yet acknowledged by its peer.
+const WINDOW: usize = 1024;
+
+/// A queued event, as stored.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Waiting {
+    served: u32,
+    /// 0/1 single, 0–3 double; `double` tells which.
+    state: u8,
+    double: bool,
+    quality: u16,
+    raw: u16,
+    at_ns: i64,
+    time_flags: u8,
+    return_info: bool,
+}
+
+#[derive(Default)]
+struct EventQueue {
+    /// Numbers that wait and were not handed over.
+    waiting: VecDeque<u64>,
+    /// Numbers handed over, not acknowledged.
+    handed: VecDeque<u64>,
+    next: u64,
+}
+
+/// What the control room of a relay control sees.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Status {
+    pub(crate) state: f64,
+    pub(crate) reason: f64,
+    pub(crate) target: f64,
+    pub(crate) time_left: f64,
+    pub(crate) uncertain: bool,
+}
+
+pub(crate) struct ServedPoints {
+    of_point: Vec<Vec<usize>>,
+    of_status: BTreeMap<usize, Vec<(usize, StatusKind)>>,
+    of_source: BTreeMap<String, Vec<usize>>,
+    last: Vec<Option<f64>>,
+    queues: BTreeMap<LinkId, EventQueue>,
+    batch: BTreeMap<LinkId, Vec<Publish>>,
+}
+
+impl ServedPoints {
+    pub(crate) fn new(core: &Core) -> Self {
+        let plan = core.plan.clone();
+        let mut served = Self {
+            of_point: vec![Vec::new(); plan.points.len()],
+            of_status: BTreeMap::new(),
+            of_source: BTreeMap::new(),
+            last: vec![None; plan.served.len()],
+            queues: BTreeMap::new(),
+            batch: BTreeMap::new(),
+        };
+        for (place, spec) in plan.served.iter().enumerate() {
+            served.queues.entry(spec.link).or_default();
+            match &spec.source {
+                ServedSource::Point(point) => served.of_point[point.index()].push(place),
+                ServedSource::Status { control, what } => served.of_status.entry(*control).or_default().push((place, *what)),
+                ServedSource::LinkState(name) => served.of_source.entry(name.clone()).or_default().push(place),
+            }
+        }
+        for (key, _) in core.store.entries(Table::EventQueue) {
+            if let Some((name, number)) = split_numbered(key)
+                && let Some(queue) = plan.link(name).and_then(|link| served.queues.get_mut(&link))
+            {
+                queue.waiting.push_back(number);
+                queue.next = number + 1;
+            }
+        }
+        served
+    }
+
+    /// Everything as it stands, for a session that just came to be.
+    pub(crate) fn publish_all(&mut self, core: &mut Core, image: &Image, now: Now) {
+        for point in 0..self.of_point.len() {
+            self.refresh(core, image, point, now);
+        }
+        let controls: Vec<usize> = self.of_status.keys().copied().collect();
+        for control in controls {
+            self.publish_status(core, control, Status::default(), now);
+        }
+    }
+
+    /// A point changed.
+    pub(crate) fn offer(&mut self, core: &mut Core, image: &Image, change: &Change, now: Now) {
+        if self.of_point[change.point].is_empty() {
+            return;
+        }
+        let plan = core.plan.clone();
+        let event = is_event(change.value, change.time) && !change.read;
+        for place in self.of_point[change.point].clone() {
+            let spec = &plan.served[place];
+            if event && spec.class == ServedClass::Event {
+                if !change.duplicate {
+                    self.queue(core, &plan, place, change, image, now);
+                }
+                continue;
+            }
+            if change.historic || change.test {
+                continue;
+            }
+            self.latest(core, &plan, place, change.point, image, change.changed, now);
+        }
+    }
+
+    /// The quality of a point's source changed: the last value, with the quality it deserves now.
+    pub(crate) fn refresh(&mut self, core: &mut Core, image: &Image, point: usize, now: Now) {
+        let plan = core.plan.clone();
+        for place in self.of_point[point].clone() {
+            self.last[place] = None;
+            self.latest(core, &plan, place, point, image, true, now);
+        }
+    }
+
+    fn latest(&mut self, core: &mut Core, plan: &Plan, place: usize, point: usize, image: &Image, spontaneous: bool, now: Now) {
+        let spec = &plan.served[place];
+        let (value, quality, time) = image.current(point).unwrap_or((Value::Real32(0.0), Quality::NEVER_READ, Timestamp::at_receipt(now.utc)));
+        let value = if value.is_state() { value } else { wire(value, |eng| plan.to_wire_served(spec, eng)) };
+        let number = value.as_f64();
+        let moved = self.last[place].is_none_or(|last| (last - number).abs() > spec.deadband || !number.is_finite());
+        if spontaneous && moved {
+            self.last[place] = Some(number);
+        }
+        self.push(core, spec.link, place, value, quality, time, PublishClass::Latest, spontaneous && moved, false);
+    }
+
+    fn queue(&mut self, core: &mut Core, plan: &Plan, place: usize, change: &Change, image: &Image, now: Now) {
+        let spec = &plan.served[place];
+        let link = spec.link;
+        let quality = image.entry(change.point).map_or(Quality::GOOD, |entry| entry.quality);
+        let name = plan.links[link.index()].spec.name.clone();
+        let depth = core.settings.event_queue_depth;
+        let Some(queue) = self.queues.get_mut(&link) else { return };
+        let length = (queue.waiting.len() + queue.handed.len()) as u64;
+        if length >= depth
+            && let Some(oldest) = queue.waiting.pop_front()
+        {
+            core.delete(Table::EventQueue, &numbered(&name, oldest));
+            *core.counters.dropped.entry(format!("event queue of {name}")).or_default() += 1;
+            core.note(now, "gap", "event queue overflow: the oldest event was dropped", &[("link", name.clone()), ("number", oldest.to_string()), ("depth", depth.to_string())]);
+        }
+        let waiting = Waiting {
+            served: u32::try_from(place).unwrap_or(u32::MAX),
+            state: match change.value {
+                Value::Double(state) => state as u8,
+                Value::Bool(state) => u8::from(state),
+                Value::Int(_) | Value::Real32(_) | Value::Real(_) => 0,
+            },
+            double: matches!(change.value, Value::Double(_)),
+            quality: quality.to_bits(),
+            raw: quality.raw,
+            at_ns: change.time.utc.0,
+            time_flags: change.time.flags.0,
+            return_info: change.cause == bridge_model::Cause::ReturnRemote,
+        };
+        let number = queue.next;
+        queue.next += 1;
+        queue.waiting.push_back(number);
+        core.put(Table::EventQueue, &numbered(&name, number), &waiting);
+        self.fill(core, link);
+    }
+
+    /// Hands over as many events as the window allows.
+    fn fill(&mut self, core: &mut Core, link: LinkId) {
+        let name = core.plan.links[link.index()].spec.name.clone();
+        let Some(queue) = self.queues.get_mut(&link) else { return };
+        let mut ready = Vec::new();
+        while queue.handed.len() < WINDOW {
+            let Some(number) = queue.waiting.pop_front() else { break };
+            queue.handed.push_back(number);
+            ready.push(number);
+        }
+        for number in ready {
+            let Some(waiting) = core.load::<Waiting>(Table::EventQueue, &numbered(&name, number)) else { continue };
+            let value = if waiting.double { Value::Double(DoublePoint::from_bits(waiting.state)) } else { Value::Bool(waiting.state == 1) };
+            let quality = Quality::from_bits(waiting.quality, waiting.raw);
+            let time = Timestamp { utc: Utc(waiting.at_ns), origin: TimeOrigin::Device, flags: TimeFlags(waiting.time_flags) };
+            core.counters.events_served += 1;
+            self.push(core, link, waiting.served as usize, value, quality, time, PublishClass::Event(number), true, waiting.return_info);
+        }
+    }
+
+    /// The peer of a serving link acknowledged events.
+    pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, number: u64) {
+        let name = core.plan.links[link.index()].spec.name.clone();
+        let Some(queue) = self.queues.get_mut(&link) else { return };
+        while let Some(first) = queue.handed.front().copied().filter(|first| *first <= number) {
+            queue.handed.pop_front();
+            core.counters.events_delivered += 1;
+            core.delete(Table::EventQueue, &numbered(&name, first));
+        }
+        self.fill(core, link);
+    }
+
+    /// After a restart: what the tables still hold goes to the new sessions.
+    pub(crate) fn resume(&mut self, core: &mut Core) {
+        let links: Vec<LinkId> = self.queues.keys().copied().collect();
+        for link in links {
+            self.fill(core, link);
+        }
+    }
+
+    /// The status points of a relay control.
+    pub(crate) fn publish_status(&mut self, core: &mut Core, control: usize, status: Status, now: Now) {
+        let plan = core.plan.clone();
+        for (place, what) in self.of_status.get(&control).cloned().unwrap_or_default() {
+            let spec = &plan.served[place];
+            let number = match what {
+                StatusKind::State => status.state,
+                StatusKind::Reason => status.reason,
+                StatusKind::Target => status.target,
+                StatusKind::TimeLeft => status.time_left,
+                StatusKind::Uncertain => f64::from(u8::from(status.uncertain)),
+            };
+            let value = if what == StatusKind::Uncertain {
+                Value::Bool(status.uncertain)
+            } else {
+                wire(Value::Real32(0.0), |_| plan.to_wire_served(spec, number))
+            };
+            let time = Timestamp::at_receipt(now.utc);
+            self.push(core, spec.link, place, value, Quality::GOOD, time, PublishClass::Latest, true, false);
+        }
+    }
+
+    /// A source came or went: its own point (R16: one event, not one for each value).
+    pub(crate) fn publish_source(&mut self, core: &mut Core, name: &str, up: bool, now: Now) {
+        let plan = core.plan.clone();
+        for place in self.of_source.get(name).cloned().unwrap_or_default() {
+            let time = Timestamp::at_receipt(now.utc);
+            self.push(core, plan.served[place].link, place, Value::Bool(up), Quality::GOOD, time, PublishClass::Latest, true, false);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one Publish")]
+    fn push(&mut self, core: &Core, link: LinkId, place: usize, value: Value, quality: Quality, time: Timestamp, class: PublishClass, spontaneous: bool, return_info: bool) {
+        let _ = core;
+        let point = PointId(u32::try_from(place).unwrap_or(u32::MAX));
+        // A test value must not reach the process picture (R18).
+        if quality.detail.contains(Detail::TEST) && class == PublishClass::Latest {
+            return;
+        }
+        self.batch.entry(link).or_default().push(Publish { point, value, quality, time, class, spontaneous, return_info });
+    }
+
+    /// Hands what this call gathered to the sessions.
+    pub(crate) fn flush(&mut self, core: &mut Core) {
+        for (link, batch) in &mut self.batch {
+            if !batch.is_empty() {
+                core.ask(*link, Request::Publish(std::mem::take(batch)));
+            }
+        }
+    }
+}
+
+/// Converts a number and keeps its width.
+fn wire(value: Value, convert: impl Fn(f64) -> f64) -> Value {
+    #[expect(clippy::cast_possible_truncation, reason = "the served type is a short float")]
+    match value {
+        Value::Real32(v) => Value::Real32(convert(f64::from(v)) as f32),
+        Value::Real(v) => Value::Real(convert(v)),
+        Value::Int(v) => Value::Real(convert(Value::Int(v).as_f64())),
+        Value::Bool(_) | Value::Double(_) => value,
+    }
+}

@@ -1,0 +1,1 @@
+//! Everything async: sockets, tasks, the clock.
