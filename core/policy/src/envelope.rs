@@ -103,7 +103,6 @@ pub struct Condition {
 impl Condition {
     /// Whether it is met by a GOOD and fresh value.
     #[must_use]
-    #[expect(clippy::float_cmp, reason = "states are compared with the exact number that the profile names")]
     pub fn is_met(&self) -> bool {
         self.fresh && self.quality.validity == Validity::Good && self.value == Some(self.equals)
     }

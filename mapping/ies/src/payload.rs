@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use crate::{
     AckStage, AckStatus, AlarmStatus, InterlockResult, LimitType, OriginKind, PowerBasis, QualityObject, Quantity, Severity, Side, Span,
-    TimeQuality, TimeSource, Timestamp, Unit, Verb, json::json_integer,
+    TimeQuality, TimeSource, Timestamp, Unit, Verb, json::MAX_SAFE_INTEGER,
 };
 
 /// The payload of a GridOperation, one variant per verb.
@@ -623,10 +623,8 @@ impl StreamValue {
     /// A whole number, as text beyond 2^53.
     #[must_use]
     pub fn from_i64(value: i64) -> Self {
-        match json_integer(value) {
-            Value::Number(number) => Self::Number(number),
-            other => Self::Text(other.as_str().unwrap_or_default().to_owned()),
-        }
+        let safe = value.unsigned_abs() <= MAX_SAFE_INTEGER;
+        if safe { Self::Number(value.into()) } else { Self::Text(value.to_string()) }
     }
 
     /// The value as a number; states are 0 and 1, text that is no number is `None`.
