@@ -79,14 +79,19 @@ pub struct StationOptions {
     pub terminate_after: Duration,
     /// `name → (factor, offset)` with engineering value = wire × factor + offset, for points that are not sent in engineering units.
     pub conversions: BTreeMap<String, (f64, f64)>,
+    /// First values of the points that neither the plant nor a generator moves, in engineering units: by whole name (`STN.f`) or by suffix
+    /// (`.kv`), the name first. What is not listed is 0 or off; a station has no unread points.
+    pub statics: BTreeMap<String, f64>,
     /// What it does wrong: nothing, usually.
     pub misbehaviours: Vec<Misbehaviour>,
 }
 
 impl Default for StationOptions {
-    /// Confirms at once, terminates after 200 ms, all in engineering units, well-behaved.
+    /// Confirms at once, terminates after 200 ms, all in engineering units, 50 Hz, 220 kV bus, units synchronised, well-behaved.
     fn default() -> Self {
+        let statics = [("STN.f", 50.0), ("BUS.kv", 220.0), (".kv", 15.75), (".q", 40.0), (".state", 2.0)];
         Self {
+            statics: statics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             confirm_after: Duration::ZERO,
             terminate_after: Duration::from_millis(200),
             conversions: BTreeMap::new(),
@@ -110,6 +115,15 @@ impl Shape {
             Some(Field::Text(ti)) if ti.starts_with("M_SP") => Self::Single,
             Some(Field::Text(ti)) if ti.starts_with("M_DP") => Self::Double,
             Some(Field::Text(_) | Field::Int(_) | Field::Float(_) | Field::Bool(_)) | None => Self::Number,
+        }
+    }
+
+    /// A plain number in this shape.
+    fn value(self, number: f64) -> Value {
+        match self {
+            Self::Single => Value::Bool(number > 0.5),
+            Self::Double => Value::Double(DoublePoint::from_bits(number.clamp(0.0, 3.0) as u8)),
+            Self::Number => Value::Real(number),
         }
     }
 
@@ -227,6 +241,17 @@ impl Station {
         self.run(now);
     }
 
+    /// Something in the plant that no model moves takes a new value (a trip, a fan, the frequency), in engineering units; states take their
+    /// wire code. `false` if the link has no monitor point of that name.
+    pub fn handle_change(&mut self, name: &str, value: f64, now: Now) -> bool {
+        self.seed(now);
+        let found = self.shapes.iter().find(|(point, _)| self.names.name(AddressUse::Monitor, **point) == name);
+        let Some((point, shape)) = found.map(|(point, shape)| (*point, *shape)) else { return false };
+        self.tell(point, shape.value(value), Utc::from_millis(now.utc.as_millis()), false, now);
+        self.run(now);
+        true
+    }
+
     /// The plant, if there is one.
     #[must_use]
     pub const fn plant(&self) -> Option<&Plant> {
@@ -288,6 +313,12 @@ impl Station {
             image.extend(plant.image().into_iter().filter_map(|(point, value)| Some((*self.monitored.get(&point)?, value))));
         }
         image.extend(self.generators.iter().flat_map(Generator::first_values));
+        image.extend(self.shapes.iter().map(|(point, shape)| {
+            let name = self.names.name(AddressUse::Monitor, *point);
+            let suffix = name.rfind('.').and_then(|at| name.get(at..)).unwrap_or(name);
+            let first = self.options.statics.get(name).or_else(|| self.options.statics.get(suffix));
+            (*point, shape.value(first.copied().unwrap_or(0.0)))
+        }));
         let mut seen = BTreeSet::new();
         let mut values = Vec::new();
         for (point, value) in image.into_iter().filter(|(point, _)| seen.insert(*point)) {

@@ -149,7 +149,21 @@ fn the_first_image_is_published_quietly_in_the_width_of_each_address() {
     assert_eq!(value(0), Some(Value::Real32(180.0)));
     assert_eq!(value(2), Some(Value::Double(DoublePoint::On)));
     assert_eq!(value(3), Some(Value::Bool(true)));
-    assert_eq!(value(4), None, "nothing stands behind it");
+    assert_eq!(value(4), Some(Value::Bool(false)), "nothing moves it, and it is not unread");
+    assert_eq!(image.len(), POINTS.len());
+}
+
+#[test]
+fn points_that_nothing_models_have_a_first_value_and_change_by_hand() {
+    let statics = BTreeMap::from([(".alarm".to_owned(), 1.0), ("U1.p".to_owned(), 3.0)]);
+    let mut bench = Bench::new(StationOptions { statics, ..StationOptions::default() });
+    let first = |point| bench.session.published().into_iter().find(|publish| publish.point == PointId(point)).map(|publish| publish.value);
+    assert_eq!((first(4), first(0)), (Some(Value::Bool(true)), Some(Value::Real32(180.0))), "the plant's own value comes first");
+    assert!(bench.station.handle_change("bay.alarm", 0.0, at(10)));
+    assert!(!bench.station.handle_change("bay.none", 0.0, at(10)));
+    let last = bench.session.published().pop().expect("published");
+    assert_eq!((last.point, last.value, last.class), (PointId(4), Value::Bool(false), PublishClass::Event(1)));
+    assert_eq!(bench.kinds("bay.alarm"), [EntryKind::Change, EntryKind::Event]);
 }
 
 #[test]

@@ -183,8 +183,22 @@ fn same(a: f64, b: f64) -> bool {
 }
 
 impl PointMap {
+    /// A point of the same name and scale on both sides.
+    #[must_use]
+    pub fn same(name: &str, deadband: f64) -> Self {
+        Self { station: name.to_owned(), ems: name.to_owned(), factor: 1.0, offset: 0.0, deadband }
+    }
+
     fn expected(&self, entry: &Entry) -> f64 {
         entry.value.map_or(f64::NAN, |value| value * self.factor + self.offset)
+    }
+}
+
+impl ControlMap {
+    /// A control of the same name and scale on both sides.
+    #[must_use]
+    pub fn same(name: &str, min: f64, max: f64, stepped: bool) -> Self {
+        Self { station: name.to_owned(), ems: name.to_owned(), factor: 1.0, offset: 0.0, min, max, stepped }
     }
 }
 

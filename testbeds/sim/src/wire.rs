@@ -8,7 +8,8 @@ use std::time::Duration;
 use bridge_model::{Mono, Now};
 use bridge_session::{Channel, Chunk, PeerInfo, Session};
 
-use crate::net::{Net, NetEvent, Socket};
+use crate::net::Net;
+use crate::net_event::{NetEvent, Socket};
 use crate::topology::HostId;
 
 /// How many octets are asked of a session at a time.

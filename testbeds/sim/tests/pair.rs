@@ -137,22 +137,8 @@ impl World {
     }
 
     fn verdict(&self) -> Verdict {
-        let points = MONITOR.iter().map(|(name, ..)| PointMap {
-            station: (*name).to_owned(),
-            ems: (*name).to_owned(),
-            factor: 1.0,
-            offset: 0.0,
-            deadband: 0.5,
-        });
-        let controls = vec![ControlMap {
-            station: "U1.p_set".to_owned(),
-            ems: "U1.p_set".to_owned(),
-            factor: 1.0,
-            offset: 0.0,
-            min: 125.0,
-            max: 250.0,
-            stepped: false,
-        }];
+        let points = MONITOR.iter().map(|(name, ..)| PointMap::same(name, 0.5));
+        let controls = vec![ControlMap::same("U1.p_set", 125.0, 250.0, false)];
         assert_eq!((self.station.ledger_error(), self.ems.ledger_error()), (None, None));
         let book = Book { points: points.collect(), controls, ..Book::default() };
         compare(&self.station_ledger.entries(), &self.ems_ledger.entries(), &book)
