@@ -177,12 +177,12 @@ pub struct BatchHeader {
     pub prev_header: Option<Hash>,
     /// Start of the range of the journal that is covered: the end of the batch before.
     pub first: Position,
-    /// End of that range: every leaf and every evidence record in `first..end` is covered.
+    /// End of that range: every record in `first..end` that is not of a seal itself is covered.
     pub end: Position,
-    /// Records in the range that are neither leaf nor header nor checkpoint.
-    pub evidence: u64,
-    /// Root over `leaf_hash(kind ‖ body)` of them, in order of the journal.
-    pub evidence_root: Hash,
+    /// Records in the range, of all kinds but those of a seal.
+    pub records: u64,
+    /// Root over their hashes in the order of the journal: for a leaf its leaf hash, else `leaf_hash(kind ‖ body)`.
+    pub records_root: Hash,
 }
 
 impl BatchHeader {
@@ -231,12 +231,12 @@ impl BatchHeader {
         }
         out.uint(16);
         out.bool(m.recovered);
-        for (key, n) in [(17, self.first.0), (18, self.end.0), (19, self.evidence)] {
+        for (key, n) in [(17, self.first.0), (18, self.end.0), (19, self.records)] {
             out.uint(key);
             out.uint(n);
         }
         out.uint(20);
-        out.bytes(&self.evidence_root);
+        out.bytes(&self.records_root);
     }
 
     /// Reads a header; unknown keys are skipped (21 is kept for the last witness cosignature).
@@ -258,10 +258,10 @@ impl BatchHeader {
         let (config_hash, policy_hash, build_hash) = (f.need(13)?.bytes_of()?, f.need(14)?.bytes_of()?, f.need(15)?.bytes_of()?);
         let recovered = f.need(16)?.bool()?;
         let (first, end) = (Position(f.need(17)?.uint()?), Position(f.need(18)?.uint()?));
-        let (evidence, evidence_root) = (f.need(19)?.uint()?, f.need(20)?.bytes_of()?);
+        let (records, records_root) = (f.need(19)?.uint()?, f.need(20)?.bytes_of()?);
         f.finish()?;
         let meta = SealMeta { t_open_ns, t_seal_ns, clock, dropped, config_hash, policy_hash, build_hash, recovered, heartbeat: false };
-        Ok(Self { bridge, origin, epoch, batch, meta, leaves, streams, streams_root, prev_header, first, end, evidence, evidence_root })
+        Ok(Self { bridge, origin, epoch, batch, meta, leaves, streams, streams_root, prev_header, first, end, records, records_root })
     }
 }
 
@@ -350,8 +350,8 @@ mod tests {
                 prev_header: prev.map(|_| [7; 32]),
                 first: Position(10),
                 end: Position(u64::MAX),
-                evidence: 2,
-                evidence_root: [8; 32],
+                records: 2,
+                records_root: [8; 32],
             };
             let mut out = Vec::new();
             header.encode(&mut out);

@@ -22,9 +22,8 @@ pub const DESCRIPTOR: Kind = Kind(0x08);
 /// the header does not prove, but links to earlier heads cannot be computed from one batch.
 pub const HEADS: Kind = Kind(0x89);
 
-/// True for the kinds that a header covers as evidence: all but leaves and heads (which it covers by stream), headers and
-/// checkpoints.
+/// True for the kinds whose records a header covers: all but the records of a seal itself.
 #[must_use]
-pub const fn is_evidence(kind: Kind) -> bool {
-    !matches!(kind, LEAF | HEADS | HEADER | CHECKPOINT)
+pub const fn is_covered(kind: Kind) -> bool {
+    !matches!(kind, HEADS | HEADER | CHECKPOINT)
 }

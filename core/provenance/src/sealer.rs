@@ -63,7 +63,7 @@ struct StreamTail {
 /// Collects what the journal took and makes seals of it.
 ///
 /// Feed it every record in the order of the journal, live and when replaying: [`Sealer::observe`] (or [`Sealer::observe_group`]) does the
-/// right thing for each kind; [`Sealer::push`] and [`Sealer::push_evidence`] are its parts for callers that have hash or place at hand.
+/// right thing for each kind; [`Sealer::push`] and [`Sealer::push_record`] are its parts for callers that have hash or place at hand.
 #[derive(Debug, Clone)]
 pub struct Sealer {
     origin: String,
@@ -77,17 +77,17 @@ pub struct Sealer {
     observed: Position,
     streams: BTreeMap<u32, StreamTail>,
     pending: Vec<Pending>,
-    evidence: Vec<(Position, Hash)>,
+    records: Vec<(Position, Hash)>,
 }
 
 /// What a batch would say, computed from what is pending.
 struct Draft {
     leaves: usize,
-    evidence: usize,
+    records: usize,
     heads: Vec<StreamHead>,
     octets: Vec<Vec<u8>>,
     head_hashes: Vec<Hash>,
-    evidence_root: Hash,
+    records_root: Hash,
 }
 
 impl Sealer {
@@ -104,7 +104,7 @@ impl Sealer {
             observed: Position(0),
             streams: BTreeMap::new(),
             pending: Vec::new(),
-            evidence: Vec::new(),
+            records: Vec::new(),
         }
     }
 
@@ -120,8 +120,8 @@ impl Sealer {
         if kind == kind::LEAF {
             let id = LeafId::decode(body)?;
             self.push(id.stream, id.seq, leaf_hash(body), id.withheld, position);
-        } else if kind::is_evidence(kind) {
-            self.push_evidence(kind, body, position);
+        } else if kind::is_covered(kind) {
+            self.push_record(kind, body, position);
         }
         Ok(())
     }
@@ -142,15 +142,16 @@ impl Sealer {
         self.observed = Position(position.0 + 1);
         self.streams.entry(stream).or_default().next_seq = seq.saturating_add(1);
         self.pending.push(Pending { position, seq, stream, withheld, leaf });
+        self.records.push((position, leaf));
     }
 
-    /// Takes a record that is neither leaf nor header nor checkpoint, in the order of the journal: its hash is sealed too.
-    pub fn push_evidence(&mut self, kind: Kind, body: &[u8], position: Position) {
+    /// Takes a record that is neither a leaf nor part of a seal, in the order of the journal: its hash is sealed too.
+    pub fn push_record(&mut self, kind: Kind, body: &[u8], position: Position) {
         if position < self.observed {
             return;
         }
         self.observed = Position(position.0 + 1);
-        self.evidence.push((position, leaf_hash_parts(&[&[kind.0], body])));
+        self.records.push((position, leaf_hash_parts(&[&[kind.0], body])));
     }
 
     /// Leaves that no seal covers.
@@ -209,8 +210,8 @@ impl Sealer {
             prev_header: self.prev_header,
             first: self.covered,
             end: until.max(self.covered),
-            evidence: draft.evidence as u64,
-            evidence_root: draft.evidence_root,
+            records: draft.records as u64,
+            records_root: draft.records_root,
         };
         let mut octets = Vec::with_capacity(512);
         header.encode(&mut octets);
@@ -297,8 +298,8 @@ impl Sealer {
             }
             out.bytes(&p.leaf);
         }
-        out.array(self.evidence.len() as u64);
-        for (position, hash) in &self.evidence {
+        out.array(self.records.len() as u64);
+        for (position, hash) in &self.records {
             out.array(2);
             out.uint(position.0);
             out.bytes(hash);
@@ -336,14 +337,14 @@ impl Sealer {
         let r = f.need(10)?;
         r.array_of(2)?;
         let pending = restore_pending(r)?;
-        let evidence = (0..r.array()?)
+        let records = (0..r.array()?)
             .map(|_| {
                 r.array_of(2)?;
                 Ok((Position(r.uint()?), r.bytes_of()?))
             })
             .collect::<Result<Vec<_>, Error>>()?;
         f.finish()?;
-        Ok(Self { origin, bridge, epoch, log, prev_header, covered, observed, streams, pending, evidence })
+        Ok(Self { origin, bridge, epoch, log, prev_header, covered, observed, streams, pending, records })
     }
 
     /// The stream heads that a batch of everything before `until` would have.
@@ -366,7 +367,7 @@ impl Sealer {
             && place(self) == place(other)
             && self.streams == other.streams
             && self.pending == other.pending
-            && self.evidence == other.evidence
+            && self.records == other.records
     }
 
     /// True if a leaf of this stream was seen.
@@ -376,7 +377,7 @@ impl Sealer {
 
     fn draft(&self, until: Position) -> Draft {
         let leaves = self.pending.partition_point(|p| p.position < until);
-        let evidence = self.evidence.partition_point(|(position, _)| *position < until);
+        let records = self.records.partition_point(|(position, _)| *position < until);
         let pending = &self.pending[..leaves];
         let mut order: Vec<u32> = (0..leaves as u32).collect();
         order.sort_unstable_by_key(|&i| (pending[i as usize].stream, i));
@@ -420,8 +421,8 @@ impl Sealer {
             octets.push(encoded);
             heads.push(head);
         }
-        let evidence_root = tree_root(self.evidence[..evidence].iter().map(|(_, hash)| *hash));
-        Draft { leaves, evidence, heads, octets, head_hashes, evidence_root }
+        let records_root = tree_root(self.records[..records].iter().map(|(_, hash)| *hash));
+        Draft { leaves, records, heads, octets, head_hashes, records_root }
     }
 
     fn compare(&self, header: &BatchHeader, draft: &Draft) -> Result<(), Error> {
@@ -444,11 +445,11 @@ impl Sealer {
         if header.streams != draft.heads.len() as u64 || header.streams_root != tree_root(draft.head_hashes.iter().copied()) {
             return wrong("the leaves in the journal are not those that were sealed".into());
         }
-        if header.evidence != draft.evidence as u64 {
-            return wrong(format!("{} frames and other records were sealed, {} are in the journal", header.evidence, draft.evidence));
+        if header.records != draft.records as u64 {
+            return wrong(format!("{} records were sealed, {} are in the journal", header.records, draft.records));
         }
-        if header.evidence_root != draft.evidence_root {
-            return wrong("the frames and other records in the journal are not those that were sealed".into());
+        if header.records_root != draft.records_root {
+            return wrong("the records in the journal, or their order, are not those that were sealed".into());
         }
         Ok(())
     }
@@ -458,7 +459,7 @@ impl Sealer {
             self.streams.entry(head.stream).or_default().sealed = Some(SealedTail { head: *hash, batch: header.batch });
         }
         self.pending.drain(..draft.leaves);
-        self.evidence.drain(..draft.evidence);
+        self.records.drain(..draft.records);
         self.log.push(hash);
         self.prev_header = Some(hash);
         self.covered = header.end;
