@@ -41,8 +41,8 @@ fn build(header: &[u8], frames: &[RawFrame]) -> Vec<u8> {
 
 /// A journal in one segment that ends with a seal.
 fn sealed() -> (Arc<MemDisk>, Vec<u8>, Vec<RawFrame>) {
-    let (disk, plant) = plant(20, 1 << 20);
-    assert_eq!(plant.sealer.batches(), 7);
+    let (disk, plant) = plant(14, 1 << 20);
+    assert_eq!(plant.sealer.batches(), 5);
     let (header, frames) = parse(&disk.bytes(FILE).unwrap());
     assert_eq!(frames.last().unwrap().kind, kind::CHECKPOINT.0);
     (disk, header, frames)
@@ -74,7 +74,7 @@ fn sealed_records(disk: &Arc<MemDisk>) -> usize {
 fn a_whole_journal_verifies() {
     let (disk, _, frames) = sealed();
     let report = verify(&disk);
-    assert_eq!((report.verdict, report.batches, report.frames, report.first_problem), (Verdict::Verified, 7, 20, None));
+    assert_eq!((report.verdict, report.batches, report.frames, report.first_problem), (Verdict::Verified, 5, 14, None));
     let leaves = frames.iter().filter(|f| f.kind == kind::LEAF.0).count() as u64;
     assert_eq!(report.leaves + report.unsealed_leaves, leaves);
     assert!(report.unsealed_leaves > 0, "the seal came one frame later");
@@ -93,7 +93,8 @@ fn every_flipped_octet_with_a_right_crc_is_tampering() {
         if i >= covered && !seal {
             continue;
         }
-        for at in 0..frame.body.len() {
+        // Every octet of the first records of each kind, every third of the others.
+        for at in (0..frame.body.len()).step_by(if i < 12 { 1 } else { 3 }) {
             let mut bad = frames.clone();
             bad[i].body[at] ^= 1 << (at % 8);
             put(&disk, &header, &bad);
@@ -117,7 +118,7 @@ fn every_flipped_octet_without_a_right_crc_is_named() {
     let (disk, header, frames) = sealed();
     let octets = build(&header, &frames);
     let last_group = octets.len() - frames.iter().rev().take(3).map(|f| f.body.len() + FRAME_HEADER).sum::<usize>();
-    for at in header.len()..octets.len() {
+    for at in (header.len()..octets.len()).step_by(3) {
         let mut bad = octets.clone();
         bad[at] ^= 0x10;
         disk.set_bytes(FILE, &bad);
@@ -179,7 +180,7 @@ fn dropped_doubled_swapped_and_inserted_records_are_tampering() {
         bad.splice(pair[1]..pair[1], frames[pair[0]..pair[0] + 3].iter().cloned());
         deny("a seal doubled".into(), bad);
     }
-    assert!(tried > 150, "{tried}");
+    assert!(tried > 100, "{tried}");
 }
 
 #[test]
@@ -261,7 +262,7 @@ fn an_unknown_key_is_untrusted_and_tampering_outranks_it() {
     let (disk, header, frames) = sealed();
     let stranger = [Ed25519Signer::from_seed(ORIGIN, &[9; 32]).unwrap().public_key()];
     let report = verify_journal(&read_only(&disk), &stranger);
-    assert_eq!((report.verdict, report.batches), (Verdict::UntrustedKey, 7));
+    assert_eq!((report.verdict, report.batches), (Verdict::UntrustedKey, 5));
     assert!(is_named(&report));
     let mut bad = frames.clone();
     bad[1].body[30] ^= 1;
@@ -274,13 +275,13 @@ fn an_unknown_key_is_untrusted_and_tampering_outranks_it() {
 
 #[test]
 fn a_cut_end_is_seen_only_by_the_head() {
-    let (disk, plant) = plant(20, 1 << 20);
+    let (disk, plant) = plant(14, 1 << 20);
     let octets = disk.bytes(FILE).unwrap();
     let (header, frames) = parse(&octets);
     let without_last_seal = build(&header, &frames[..frames.len() - 3]);
     disk.set_bytes(FILE, &without_last_seal);
     let report = verify(&disk);
-    assert_eq!((report.verdict, report.batches), (Verdict::Verified, 6));
+    assert_eq!((report.verdict, report.batches), (Verdict::Verified, 4));
     disk.set_bytes(FILE, &octets);
     plant.put_head().unwrap();
     assert_eq!(verify(&disk).verdict, Verdict::Verified);
