@@ -27,6 +27,8 @@ mod link104;
 mod params;
 mod permit;
 mod protocol;
+#[cfg(test)]
+mod test_kit;
 mod text;
 mod type_id;
 

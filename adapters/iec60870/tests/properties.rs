@@ -1,0 +1,304 @@
+//! Properties of both sessions and the codec, from a small deterministic generator; a failure names its seed.
+
+use std::time::Duration;
+
+use bridge_iec60870::{
+    Asdu, AsduView, Cause, ControlAsdu, ControlElement, ControlPermit, Cot, Cp56Time2a, Iec104, MonitorAsdu, MonitorElement, MonitorObject,
+    Qoc, Qos, QualityBits, SystemAsdu, SystemElement, TypeId, describe,
+};
+use bridge_model::{Mono, Now, PointId, Utc, Zone};
+use bridge_session::{
+    AddressUse, Channel, Chunk, Event, Field, Fields, FrameBatch, LinkPoint, LinkSpec, PeerInfo, Protocol, Role, Session,
+};
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+fn spec(role: Role) -> LinkSpec {
+    let address = |ioa: i64, ti: &str| Fields::from([("ioa".to_owned(), Field::Int(ioa)), ("ti".to_owned(), Field::Text(ti.to_owned()))]);
+    let mut points = Vec::new();
+    for (base, ti) in [(100, "M_SP_TB_1"), (200, "M_DP_TB_1"), (300, "M_ME_TF_1")] {
+        for i in 0..20 {
+            points.push(LinkPoint {
+                point: PointId(u32::try_from(base + i).unwrap()),
+                usage: AddressUse::Monitor,
+                address: address(base + i, ti),
+            });
+        }
+    }
+    for (i, ti) in ["C_SC_NA_1", "C_DC_NA_1", "C_SE_NC_1", "C_SC_TA_1", "C_SE_TC_1"].iter().enumerate() {
+        let i = u32::try_from(i).unwrap();
+        points.push(LinkPoint { point: PointId(i), usage: AddressUse::Control, address: address(2000 + i64::from(i), ti) });
+    }
+    LinkSpec {
+        name: "property".to_owned(),
+        role,
+        zone: Zone::Ist,
+        monitor_only: false,
+        params: Fields::from([("ca".to_owned(), Field::Int(21))]),
+        points,
+        max_unacked: 1000,
+        fresh_link_ms: 2000,
+    }
+}
+
+const NOW: Now = Now { mono: Mono(1_000_000_000), utc: Utc(1_775_037_600_000_000_000) };
+
+fn opened(role: Role) -> Box<dyn Session> {
+    let mut session = Iec104.session(&spec(role));
+    let peer = PeerInfo { addr: "127.0.0.1:2404".parse().unwrap(), tls_identity: None };
+    session.handle_open(Channel(1), &peer, NOW);
+    session
+}
+
+/// Everything a session shows after some input. Output is taken once at the end: its grouping is the driver's, not the input's.
+#[derive(Debug, PartialEq)]
+struct Shown {
+    batch: FrameBatch,
+    events: Vec<Event>,
+    output: Vec<u8>,
+    closed: Option<bridge_session::Close>,
+    next: Option<Mono>,
+}
+
+fn feed(role: Role, bytes: &[u8], mut piece: impl FnMut() -> usize) -> Shown {
+    let mut session = opened(role);
+    let (mut all, mut one) = (FrameBatch::default(), FrameBatch::default());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(piece().clamp(1, rest.len()));
+        session.handle_input(Channel(1), Chunk::Stream(now), NOW);
+        while session.poll_frames(&mut one) {
+            for frame in &one.frames {
+                let first = all.updates.len();
+                all.updates.extend_from_slice(one.updates_of(frame));
+                all.push(frame.connection, frame.number, frame.received, one.octets(frame), first);
+            }
+            one.clear();
+        }
+        rest = later;
+    }
+    for frame in &all.frames {
+        session.handle_durable(frame.connection, frame.number, NOW);
+    }
+    let mut output = Vec::new();
+    while session.poll_output(Channel(1), &mut output, 65536, NOW) {}
+    let events = std::iter::from_fn(|| session.poll_event()).collect();
+    Shown { batch: all, events, output, closed: session.poll_close(Channel(1)), next: session.poll_timeout() }
+}
+
+fn monitor_asdu(random: &mut Random) -> MonitorAsdu {
+    let type_id =
+        random.pick(&[TypeId::M_SP_NA_1, TypeId::M_DP_NA_1, TypeId::M_ME_NC_1, TypeId::M_SP_TB_1, TypeId::M_DP_TB_1, TypeId::M_ME_TF_1]);
+    let (family, tagged) = type_id.family().unwrap();
+    let sequence = random.below(3) == 0;
+    let base = u32::try_from(100 + 100 * random.below(3) + random.below(20)).unwrap();
+    let objects = (0..u32::try_from(1 + random.below(12)).unwrap()).map(|i| {
+        let element = match family {
+            bridge_iec60870::Family::Single => MonitorElement::Single(random.next() & 1 == 1),
+            bridge_iec60870::Family::Double => MonitorElement::Double(random.byte() & 3),
+            bridge_iec60870::Family::Float => MonitorElement::Float(f32::from(random.byte()) * 1.5),
+        };
+        let time = tagged.then(|| Cp56Time2a(std::array::from_fn(|_| random.byte())));
+        let ioa = if sequence { base + i } else { u32::try_from(random.below(400)).unwrap() };
+        MonitorObject { ioa, element, quality: QualityBits(random.byte() & QualityBits::mask(family)), time }
+    });
+    let objects = objects.collect();
+    let cot = Cot {
+        cause: Cause(random.pick(&[1, 2, 3, 5, 11, 12, 20])),
+        negative: false,
+        test: random.below(8) == 0,
+        originator: random.byte(),
+    };
+    MonitorAsdu { type_id, sequence, cot, ca: 21, objects }
+}
+
+fn control_asdu(random: &mut Random) -> ControlAsdu {
+    let (type_id, ioa) = random.pick(&[
+        (TypeId::C_SC_NA_1, 2000_u32),
+        (TypeId::C_DC_NA_1, 2001),
+        (TypeId::C_SE_NC_1, 2002),
+        (TypeId::C_SC_TA_1, 2003),
+        (TypeId::C_SE_TC_1, 2004),
+    ]);
+    let qoc = Qoc { qu: random.byte() & 31, select: random.below(2) == 0 };
+    let element = match type_id {
+        TypeId::C_DC_NA_1 => ControlElement::Double(random.byte() & 3, qoc),
+        TypeId::C_SC_NA_1 | TypeId::C_SC_TA_1 => ControlElement::Single(random.below(2) == 0, qoc),
+        _ => ControlElement::SetFloat(f32::from(random.byte()), Qos { ql: random.byte() & 127, select: random.below(2) == 0 }),
+    };
+    let time = matches!(type_id, TypeId::C_SC_TA_1 | TypeId::C_SE_TC_1).then(|| Cp56Time2a(std::array::from_fn(|_| random.byte())));
+    let cot =
+        Cot { cause: Cause(random.pick(&[6, 6, 6, 7, 8, 10])), negative: random.below(4) == 0, test: false, originator: random.byte() };
+    ControlAsdu { type_id, cot, ca: 21, ioa, element, time }
+}
+
+fn system_asdu(random: &mut Random) -> SystemAsdu {
+    let time = Cp56Time2a(std::array::from_fn(|_| random.byte()));
+    let element = match random.below(4) {
+        0 => SystemElement::EndOfInit(random.byte()),
+        1 => SystemElement::Interrogation(random.pick(&[20, 20, 21])),
+        2 => SystemElement::ClockSync(time),
+        _ => SystemElement::Test(0xAA55, time),
+    };
+    SystemAsdu { cot: Cot::new(Cause(random.pick(&[4, 6, 7, 8, 10]))), ca: 21, ioa: 0, element }
+}
+
+/// A conversation as a peer of `role` would send it: mostly lawful.
+fn conversation(random: &mut Random, role: Role) -> Vec<u8> {
+    let start = if role == Role::Client { 0x0B } else { 0x07 };
+    let mut bytes = vec![0x68, 4, start, 0, 0, 0];
+    let permit = ControlPermit::for_link(&spec(Role::Client)).unwrap();
+    let mut ns = 0_u16;
+    for _ in 0..random.below(40) {
+        match random.below(12) {
+            0 => bytes.extend([0x68, 4, 0x43, 0, 0, 0]),
+            1 => bytes.extend([0x68, 4, 0x01, 0, 0, 0]),
+            kind => {
+                let mut asdu = Vec::new();
+                match kind {
+                    2..=4 => control_asdu(random).encode(&permit, &mut asdu),
+                    5 => system_asdu(random).encode(&mut asdu),
+                    6 => asdu.extend((0..6 + random.below(20)).map(|_| random.byte())),
+                    _ => assert!(monitor_asdu(random).encode(&mut asdu) > 0),
+                }
+                let [low, high] = (ns << 1).to_le_bytes();
+                bytes.extend([0x68, u8::try_from(asdu.len() + 4).unwrap(), low, high, 0, 0]);
+                bytes.extend(asdu);
+                ns += 1;
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a1_r16_any_split_gives_the_same_result() {
+    for role in [Role::Client, Role::Server] {
+        for seed in 0..300_u64 {
+            let mut random = Random(seed);
+            let mut bytes = conversation(&mut random, role);
+            if seed % 4 == 0 {
+                let at = random.below(bytes.len());
+                bytes[at] ^= 1 << random.below(8);
+            }
+            let whole = feed(role, &bytes, || usize::MAX);
+            assert_eq!(feed(role, &bytes, || 1), whole, "seed {seed}, {role:?}, byte by byte");
+            let largest = 1 + random.below(300);
+            let split = feed(role, &bytes, || 1 + random.below(largest));
+            assert_eq!(split, whole, "seed {seed}, {role:?}, pieces up to {largest}");
+        }
+    }
+}
+
+#[test]
+fn any_bytes_give_an_error_never_a_panic_and_bounded_memory() {
+    for role in [Role::Client, Role::Server] {
+        let mut closed = 0;
+        for seed in 0..4000_u64 {
+            let mut random = Random(seed ^ 0xBAD);
+            let mut bytes = if seed % 2 == 0 { conversation(&mut random, role) } else { Vec::new() };
+            if bytes.is_empty() || seed % 3 == 0 {
+                bytes.extend((0..random.below(400)).map(|_| random.byte()));
+            }
+            for _ in 0..random.below(6) {
+                let at = random.below(bytes.len().max(1));
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = random.byte();
+                }
+            }
+            let shown = feed(role, &bytes, || 1 + random.below(100));
+            closed += usize::from(shown.closed.is_some());
+            assert!(shown.batch.bytes.len() <= bytes.len(), "seed {seed}");
+            assert!(shown.batch.updates.len() <= bytes.len(), "seed {seed}: at least an octet per update");
+            assert!(shown.output.len() <= 20_000, "seed {seed}");
+            for frame in &shown.batch.frames {
+                let _ = describe(shown.batch.octets(frame));
+            }
+        }
+        assert!(closed > 500, "{role:?}: {closed} of 4000 were refused");
+    }
+}
+
+#[test]
+fn random_asdus_never_panic_in_any_decoder() {
+    let mut meanings = 0;
+    for seed in 0..200_000_u64 {
+        let mut random = Random(seed);
+        let known = [1_u8, 3, 13, 30, 31, 36, 45, 46, 50, 58, 63, 70, 100, 103, 107];
+        let mut octets = vec![random.pick(&known), random.byte() & 0x83];
+        octets.extend((0..random.below(40)).map(|_| random.byte()));
+        if let Ok(view) = AsduView::parse(&octets) {
+            meanings += usize::from(matches!(view.meaning(), Ok(Some(_))));
+        }
+    }
+    assert!(meanings > 500, "{meanings} had a meaning");
+}
+
+#[test]
+fn encode_then_decode_is_identity() {
+    let permit = ControlPermit::for_link(&spec(Role::Client)).unwrap();
+    for seed in 0..5000_u64 {
+        let mut random = Random(seed);
+        let mut octets = Vec::new();
+        let asdu = match seed % 3 {
+            0 => {
+                let mut asdu = monitor_asdu(&mut random);
+                let taken = asdu.encode(&mut octets);
+                asdu.objects.truncate(taken);
+                Asdu::Monitor(asdu)
+            }
+            1 => {
+                let asdu = control_asdu(&mut random);
+                asdu.encode(&permit, &mut octets);
+                Asdu::Control(asdu)
+            }
+            _ => {
+                let asdu = system_asdu(&mut random);
+                asdu.encode(&mut octets);
+                Asdu::System(asdu)
+            }
+        };
+        assert!(octets.len() <= 249, "seed {seed}");
+        assert_eq!(AsduView::parse(&octets).unwrap().meaning(), Ok(Some(asdu)), "seed {seed}");
+    }
+}
+
+#[test]
+fn early_timeouts_are_harmless() {
+    for role in [Role::Client, Role::Server] {
+        for seed in 0..50_u64 {
+            let bytes = conversation(&mut Random(seed), role);
+            let calm = feed(role, &bytes, || usize::MAX);
+            let mut session = opened(role);
+            for byte in &bytes {
+                session.handle_timeout(NOW);
+                session.handle_input(Channel(1), Chunk::Stream(std::slice::from_ref(byte)), NOW);
+            }
+            session.handle_timeout(NOW);
+            let events: Vec<Event> = std::iter::from_fn(|| session.poll_event()).collect();
+            // What `feed` polled out later is events of output, which this run did not ask for.
+            assert_eq!(events, calm.events[..events.len()], "seed {seed}");
+            assert!(session.poll_timeout().is_none_or(|next| next.since(NOW.mono) <= Duration::from_secs(60)));
+        }
+    }
+}
