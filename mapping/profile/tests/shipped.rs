@@ -21,7 +21,7 @@ fn shipped(name: &str) -> Plan {
     let mut report = Report::new();
     let plan = compile(&Folder(folder), "profile.toml", &[&Iec104], &mut report);
     assert!(report.diagnostics().is_empty(), "{}", report.render_text());
-    plan.unwrap()
+    plan.expect("no problem, so a plan")
 }
 
 fn run_all(plan: &Plan) -> (usize, usize) {

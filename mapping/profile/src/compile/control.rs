@@ -7,12 +7,12 @@ use bridge_session::{AddressUse, Role};
 
 use super::rows::Row;
 use super::scope::{
-    Measure, Scope, measurement, need_duration, need_quantity, settle, take_basis, take_conversion, take_duration, take_id, take_quantity,
-    take_unit, word,
+    Measure, Measured, Scope, measurement, need_duration, need_quantity, settle, take_basis, take_conversion, take_duration, take_id,
+    take_quantity, take_unit, word,
 };
 use crate::codes::DIALECT;
 use crate::plan::{Control, ControlKind, Drive, EmsTiming, Execution, Followed, Lapse, Ramp, RampBy, Relay, Require, SelectMode, Taken};
-use crate::units::{Unit, unit};
+use crate::units::unit;
 
 /// The verbs a control may carry.
 const VERBS: &[&str] =
@@ -39,15 +39,15 @@ impl Scope<'_> {
         let address = self.address(&mut view, link, AddressUse::Control, report);
         let cim = self.control_cim(&mut view, report);
         let unit = match view.take("unit") {
-            Some(_) => take_unit(&mut view, "unit", report),
+            Some(_) => take_unit(&mut view, "unit", report).map_or(Measured::Unclear, Measured::In),
             None if cim.as_ref().is_some_and(|c| c.1 == "SetPoint") => {
                 report.push(
                     view.error("profile::unit-missing", view.span(), format!("{} is a set-point without `unit`", view.noun()))
                         .fix("add the unit in which it is commanded: `unit = \"MW\"`"),
                 );
-                None
+                Measured::Unclear
             }
-            None => unit("none"),
+            None => Measured::Plain,
         };
         let basis = take_basis(&mut view, unit, report);
         let conversion = take_conversion(&mut view, unit, report);
@@ -66,7 +66,7 @@ impl Scope<'_> {
         };
         view.finish(report);
         let (Some(id), Some(link), Some(address), Some((resource, _, measurement))) = (id, link, address, cim) else { return };
-        let (Some(unit), Some(select), Some(kind), Some(verb)) = (unit, select, kind, verb) else { return };
+        let (Some(select), Some(kind), Some(verb)) = (select, kind, verb) else { return };
         let Ok(number) = u16::try_from(link) else { return };
         if report.errors() > before {
             return;
@@ -80,7 +80,7 @@ impl Scope<'_> {
             resource,
             verb,
             measurement,
-            unit: unit.name.to_owned(),
+            unit: unit.unit().map_or("none", |u| u.name).to_owned(),
             basis,
             conversion,
             select,
@@ -164,7 +164,7 @@ impl Scope<'_> {
     fn drive(
         &mut self,
         view: &mut View<'_>,
-        unit: Option<&'static Unit>,
+        unit: Measured,
         verb: &Option<String>,
         resource: Option<u16>,
         report: &mut Report,
@@ -237,7 +237,7 @@ impl Scope<'_> {
         })
     }
 
-    fn relay(&mut self, view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) -> Option<Relay> {
+    fn relay(&mut self, view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<Relay> {
         let peer = self.peer_named(view, report);
         let ems = ems(view, report);
         let instruction_code = view.need_str("instruction_code", report).map(|(t, _)| t.to_owned());
@@ -287,7 +287,7 @@ impl Scope<'_> {
     }
 
     /// `feedback = { taken = {…}, followed = {…} }` (R11).
-    fn feedback(&self, view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) -> Option<(Taken, Followed)> {
+    fn feedback(&self, view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<(Taken, Followed)> {
         const FIX: &str = "add `feedback = { taken = { point, tolerance, within }, followed = { point, tolerance, within, dwell } }`: `taken` is the echo of the set-point, `followed` what the plant does";
         if view.take("feedback").is_none() {
             report.push(
@@ -327,14 +327,14 @@ impl Scope<'_> {
     fn band(
         &self,
         view: &mut View<'_>,
-        unit: Option<&'static Unit>,
+        unit: Measured,
         report: &mut Report,
     ) -> (Option<bridge_model::PointId>, Option<f64>, Option<Duration>) {
         let named = view.need_str("point", report);
         let point = named.and_then(|(name, span)| self.point_named(name, span, view, report));
         let tolerance = need_quantity(view, "tolerance", unit, Measure::Distance, report);
         let within = need_duration(view, "within", report);
-        if let (Some(point), Some((name, span)), Some(unit)) = (point.and_then(|p| self.points.get(p.index())), named, unit)
+        if let (Some(point), Some((name, span)), Some(unit)) = (point.and_then(|p| self.points.get(p.index())), named, unit.unit())
             && point.unit.as_deref().is_some_and(|u| u != unit.name)
         {
             report.push(
@@ -375,7 +375,7 @@ fn qualifier(view: &mut View<'_>, report: &mut Report) -> u8 {
 
 /// `ramp = { up, down, by, step }`. The outer `None` is a problem, the inner one "no ramp stated".
 #[expect(clippy::option_option, reason = "a missing ramp is lawful, a broken one is not")]
-fn ramp(view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) -> Option<Option<Ramp>> {
+fn ramp(view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<Option<Ramp>> {
     if view.take("ramp").is_none() {
         return Some(None);
     }
@@ -399,11 +399,11 @@ fn ramp(view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) -
 }
 
 /// A rate in the control's unit per minute.
-fn take_rate(view: &mut View<'_>, key: &str, target: Option<&'static Unit>, report: &mut Report) -> Option<f64> {
+fn take_rate(view: &mut View<'_>, key: &str, target: Measured, report: &mut Report) -> Option<f64> {
     let entry = view.need(key, report)?;
     let span: Span = entry.node.span;
     let bad = |view: &View<'_>, report: &mut Report| {
-        let name = target.map_or("MW", |u| u.name);
+        let name = target.unit().map_or("MW", |u| u.name);
         report.push(
             view.error("profile::ramp-rate", span, format!("`{key}` of {} is no positive rate", view.noun()))
                 .fix(format!("write `{key} = \"2.5 {name}/min\"`")),
@@ -421,11 +421,11 @@ fn take_rate(view: &mut View<'_>, key: &str, target: Option<&'static Unit>, repo
             "h" => 1.0 / 60.0,
             _ => return None,
         };
-        let (factor, _) = unit(amount)?.conversion(target?)?;
+        let (factor, _) = unit(amount)?.conversion(target.unit()?)?;
         Some(number * factor * per_minute)
     });
     let rate = rate.filter(|r| *r > 0.0);
-    if rate.is_none() && target.is_some() {
+    if rate.is_none() && target.unit().is_some() {
         bad(view, report);
     }
     rate

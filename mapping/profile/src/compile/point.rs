@@ -5,11 +5,12 @@ use bridge_session::{AddressUse, Role};
 
 use super::rows::Row;
 use super::scope::{
-    Measure, Scope, measurement, quantity, settle, take_basis, take_conversion, take_duration, take_id, take_quantity, take_unit, word,
+    Measure, Measured, Scope, measurement, quantity, settle, take_basis, take_conversion, take_duration, take_id, take_quantity, take_unit,
+    word,
 };
 use crate::codes::DIALECT;
 use crate::plan::{Conversion, Limit, LimitKind, PlannedPoint, PointSource, Severity, Side, StateAlarm, StreamClass, Verbs};
-use crate::units::{Dimension, Unit};
+use crate::units::Dimension;
 
 /// The words for a severity.
 pub(crate) const SEVERITIES: &[(&str, Severity)] =
@@ -33,6 +34,8 @@ struct Cim {
     phases: Option<String>,
     alias: std::collections::BTreeMap<i64, String>,
     state: bool,
+    /// Class and type contradict each other: what it is measured in is not known.
+    unclear: bool,
 }
 
 impl Scope<'_> {
@@ -112,6 +115,7 @@ impl Scope<'_> {
         let known = measurement(kind, span, view, report);
         let (class, class_span) = class?;
         let state = class == "Discrete";
+        let before = report.errors();
         if let Some(dimension) = known
             && dimension.is_none() != state
             && class == "Analog"
@@ -125,9 +129,10 @@ impl Scope<'_> {
                 view.error("profile::cim-class", class_span, format!("`{kind}` is a quantity, not a Discrete")).fix("use class `Analog`"),
             );
         }
+        let unclear = report.errors() > before;
         let resource = resource?;
         self.claim(resource, kind, phases.as_deref(), span, view, report);
-        Some(Cim { resource, class: class.to_owned(), measurement: kind.to_owned(), phases, alias, state })
+        Some(Cim { resource, class: class.to_owned(), measurement: kind.to_owned(), phases, alias, state, unclear })
     }
 
     /// `era`, `type`, `class`, `phases`, `alias` of a remote point.
@@ -148,7 +153,15 @@ impl Scope<'_> {
         });
         let resource = resource?;
         self.claim(resource, kind, phases.as_deref(), span, view, report);
-        Some(Cim { resource, class: class.to_owned(), measurement: kind.to_owned(), phases, alias, state: class == "Discrete" })
+        Some(Cim {
+            resource,
+            class: class.to_owned(),
+            measurement: kind.to_owned(),
+            phases,
+            alias,
+            state: class == "Discrete",
+            unclear: false,
+        })
     }
 
     /// Resource, type and phases name a point to a peer: once only.
@@ -185,7 +198,7 @@ impl Scope<'_> {
         view: &mut View<'_>,
         id: Option<&str>,
         cim: Option<Cim>,
-        unit: Option<&'static Unit>,
+        unit: Measured,
         report: &mut Report,
     ) -> Option<PlannedPoint> {
         let range = range(view, unit, report);
@@ -234,7 +247,7 @@ impl Scope<'_> {
             measurement: cim.measurement,
             cim_class: cim.class,
             phases: cim.phases,
-            unit: unit.map(|u| u.name.to_owned()),
+            unit: unit.unit().map(|u| u.name.to_owned()),
             basis: None,
             conversion: Conversion::IDENTITY,
             range,
@@ -266,7 +279,7 @@ impl Scope<'_> {
         &mut self,
         view: &mut View<'_>,
         entry: Option<&Entry>,
-        unit: Option<&'static Unit>,
+        unit: Measured,
         range: Option<(f64, f64)>,
         deadband: f64,
         report: &mut Report,
@@ -330,7 +343,7 @@ impl Scope<'_> {
     }
 }
 
-fn limit(view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) -> Option<Limit> {
+fn limit(view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<Limit> {
     let name = view.need_str("name", report).map(|(name, _)| name.to_owned());
     if let Some(name) = &name {
         view.rename(format!("limit `{name}`"));
@@ -363,7 +376,7 @@ fn limit(view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) 
     let delay = take_duration(view, "delay", report).unwrap_or_default();
     view.need("severity", report);
     let severity = word(view, "severity", SEVERITIES, report);
-    let kind = word(view, "kind", KINDS, report).unwrap_or(match unit.map(|u| u.dimension) {
+    let kind = word(view, "kind", KINDS, report).unwrap_or(match unit.unit().map(|u| u.dimension) {
         Some(Dimension::Current | Dimension::Temperature) => LimitKind::Thermal,
         Some(Dimension::Voltage) => LimitKind::Voltage,
         Some(Dimension::Frequency | Dimension::FrequencyRate) => LimitKind::Frequency,
@@ -432,7 +445,7 @@ fn verbs(view: &mut View<'_>, has_alarm: bool, alarm_at: Option<Span>, report: &
     verbs
 }
 
-fn range(view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) -> Option<(f64, f64)> {
+fn range(view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<(f64, f64)> {
     let (list, span) = view.take_list("range", report)?;
     let [low, high] = list else {
         report.push(view.error("profile::range-malformed", span, "a range has two ends").fix("write `range = [\"-10 MW\", \"275 MW\"]`"));
@@ -450,41 +463,43 @@ fn range(view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) 
 }
 
 /// The unit of a point: a quantity has one, a state has none, and it fits the measurement type.
-fn unit_of(view: &mut View<'_>, cim: Option<&Cim>, report: &mut Report) -> Option<&'static Unit> {
+fn unit_of(view: &mut View<'_>, cim: Option<&Cim>, report: &mut Report) -> Measured {
     let entry = view.take("unit");
     let unit = take_unit(view, "unit", report);
-    let cim = cim?;
+    let Some(cim) = cim.filter(|cim| !cim.unclear) else { return Measured::Unclear };
     match (cim.state, entry) {
+        (true, None) => return Measured::Plain,
         (true, Some(entry)) => {
             report.push(
                 view.error("profile::unit-of-state", entry.node.span, format!("{} is a state; states have no unit", view.noun()))
                     .fix("remove `unit`"),
             );
-            return None;
+            return Measured::Unclear;
         }
         (false, None) => {
             report.push(
                 view.error("profile::unit-missing", view.span(), format!("{} is a quantity without `unit`", view.noun()))
                     .fix("add the unit of the value delivered: `unit = \"MW\"`; the wire's own unit, if another, is `wire_unit`"),
             );
+            return Measured::Unclear;
         }
-        (true, None) | (false, Some(_)) => {}
+        (false, Some(_)) => {}
     }
-    if let (Some(unit), Some(entry)) = (unit, entry) {
-        let wanted = crate::units::MEASUREMENTS.iter().find(|(name, _)| *name == cim.measurement).and_then(|(_, d)| *d);
-        if let Some(wanted) = wanted
-            && wanted != unit.dimension
-        {
-            let fits: Vec<&str> = crate::units::UNITS.iter().filter(|u| u.dimension == wanted).map(|u| u.name).collect();
-            report.push(
-                view.error(
-                    "profile::unit-mismatch",
-                    entry.node.span,
-                    format!("{}: `{}` is not measured in {}", view.noun(), cim.measurement, unit.name),
-                )
-                .fix(format!("use one of: {}", fits.join(", "))),
-            );
-        }
+    let (Some(unit), Some(entry)) = (unit, entry) else { return Measured::Unclear };
+    let wanted = crate::units::MEASUREMENTS.iter().find(|(name, _)| *name == cim.measurement).and_then(|(_, d)| *d);
+    if let Some(wanted) = wanted
+        && wanted != unit.dimension
+    {
+        let fits: Vec<&str> = crate::units::UNITS.iter().filter(|u| u.dimension == wanted).map(|u| u.name).collect();
+        report.push(
+            view.error(
+                "profile::unit-mismatch",
+                entry.node.span,
+                format!("{}: `{}` is not measured in {}", view.noun(), cim.measurement, unit.name),
+            )
+            .fix(format!("use one of: {}", fits.join(", "))),
+        );
+        return Measured::Unclear;
     }
-    unit
+    Measured::In(unit)
 }

@@ -52,6 +52,27 @@ pub(crate) struct Scope<'p> {
     pub served_names: Names,
 }
 
+/// What a row is measured in.
+#[derive(Clone, Copy)]
+pub(crate) enum Measured {
+    /// A quantity.
+    In(&'static Unit),
+    /// A state, or a plain number.
+    Plain,
+    /// Not known, because of a problem already told: nothing that depends on it is a second problem.
+    Unclear,
+}
+
+impl Measured {
+    /// The unit, if there is one.
+    pub(crate) fn unit(self) -> Option<&'static Unit> {
+        match self {
+            Self::In(unit) => Some(unit),
+            Self::Plain | Self::Unclear => None,
+        }
+    }
+}
+
 /// Whether a quantity is a value or a distance between values (it matters for temperatures).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Measure {
@@ -289,13 +310,13 @@ impl<'p> Scope<'p> {
                         view.error(
                             "profile::ioa-reused",
                             entry.node.span,
-                            format!("{} has the address of `{other}`{place} on link `{}`", view.noun(), draft.plan.spec.name),
+                            format!("{} has the address of {other}{place} on link `{}`", view.noun(), draft.plan.spec.name),
                         )
                         .fix("give it an address of its own; one address, one point"),
                     );
                     return None;
                 }
-                draft.used.insert(key, (view.noun().trim_matches('`').to_owned(), entry.node.span));
+                draft.used.insert(key, (view.noun().to_owned(), entry.node.span));
                 Some(fields)
             }
             Err(problems) => {
@@ -314,8 +335,11 @@ impl<'p> Scope<'p> {
         }
     }
 
-    /// A link that nothing stands on is most likely a slip.
+    /// A link that nothing stands on is most likely a slip; after an error it may only seem so.
     pub(crate) fn check_links_used(&self, report: &mut Report) {
+        if !report.is_ok() {
+            return;
+        }
         for draft in self.links.iter().filter(|draft| draft.plan.spec.points.is_empty()) {
             report.push(
                 Diagnostic::warning("profile::link-unused", format!("nothing stands on link `{}`", draft.plan.spec.name))
@@ -355,7 +379,8 @@ fn expanded_key(entry: &Entry, params: &Params, origin: &str, report: &mut Repor
 /// Ids are `[A-Za-z0-9_.-]+`, at most 64 letters.
 pub(crate) fn check_id(id: &str, span: Span, origin: Option<&str>, report: &mut Report) -> bool {
     let good = !id.is_empty() && id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
-    if !good {
+    // What an interpolation left behind was told already.
+    if !good && !id.contains('{') {
         report.push(
             Diagnostic::error("profile::id-malformed", format!("`{id}` is no id"))
                 .at(span)
@@ -499,26 +524,19 @@ fn known_unit(name: &str, span: Span, view: &View<'_>, report: &mut Report) -> O
 }
 
 /// A quantity with unit, in `target`; plain numbers only where `target` is `None`.
-pub(crate) fn take_quantity(view: &mut View<'_>, key: &str, target: Option<&Unit>, measure: Measure, report: &mut Report) -> Option<f64> {
+pub(crate) fn take_quantity(view: &mut View<'_>, key: &str, target: Measured, measure: Measure, report: &mut Report) -> Option<f64> {
     let entry = view.take(key)?;
     quantity(&entry.node, key, target, measure, view, report)
 }
 
 /// A quantity that must be there.
-pub(crate) fn need_quantity(view: &mut View<'_>, key: &str, target: Option<&Unit>, measure: Measure, report: &mut Report) -> Option<f64> {
+pub(crate) fn need_quantity(view: &mut View<'_>, key: &str, target: Measured, measure: Measure, report: &mut Report) -> Option<f64> {
     let entry = view.need(key, report)?;
     quantity(&entry.node, key, target, measure, view, report)
 }
 
 /// The quantity in a node, in `target`.
-pub(crate) fn quantity(
-    node: &Node,
-    key: &str,
-    target: Option<&Unit>,
-    measure: Measure,
-    view: &View<'_>,
-    report: &mut Report,
-) -> Option<f64> {
+pub(crate) fn quantity(node: &Node, key: &str, target: Measured, measure: Measure, view: &View<'_>, report: &mut Report) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a person writes no whole number beyond 2^53 where a quantity is meant")]
     let plain = match &node.shape {
         Shape::Int(value) => Some(*value as f64),
@@ -526,8 +544,9 @@ pub(crate) fn quantity(
         Shape::Float(_) | Shape::Str(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) | Shape::Table(_) => None,
     };
     match (target, plain, &node.shape) {
-        (None, Some(value), _) => Some(value),
-        (Some(target), Some(value), _) => {
+        (Measured::Unclear, _, _) => None,
+        (Measured::Plain, Some(value), _) => Some(value),
+        (Measured::In(target), Some(value), _) => {
             report.push(
                 view.error("profile::quantity-without-unit", node.span, format!("`{key}` of {} has no unit", view.noun()))
                     .fix(format!("write `{key} = \"{value} {}\"`", target.name)),
@@ -539,7 +558,7 @@ pub(crate) fn quantity(
                 report.push(
                     view.error("profile::quantity-malformed", node.span, format!("`{key}` of {}: `{text}` is no quantity", view.noun()))
                         .fix(
-                            target.map_or_else(
+                            target.unit().map_or_else(
                                 || "write a number".to_owned(),
                                 |t| format!("write a number and a unit: `\"1.5 {}\"`", t.name),
                             ),
@@ -547,7 +566,7 @@ pub(crate) fn quantity(
                 );
                 return None;
             };
-            let Some(target) = target else {
+            let Measured::In(target) = target else {
                 if name.is_empty() {
                     return Some(value);
                 }
@@ -608,9 +627,12 @@ pub(crate) fn measurement(name: &str, span: Span, view: &View<'_>, report: &mut 
 }
 
 /// `basis`: mandatory on every active power, meaningless elsewhere (R17).
-pub(crate) fn take_basis(view: &mut View<'_>, unit: Option<&Unit>, report: &mut Report) -> Option<Basis> {
-    let power = unit.is_some_and(|u| u.dimension == Dimension::ActivePower);
+pub(crate) fn take_basis(view: &mut View<'_>, measured: Measured, report: &mut Report) -> Option<Basis> {
+    let power = measured.unit().is_some_and(|u| u.dimension == Dimension::ActivePower);
     let at = view.take("basis").map(|entry| entry.node.span);
+    if matches!(measured, Measured::Unclear) {
+        return None;
+    }
     match (power, at) {
         (true, None) => {
             report.push(
@@ -632,7 +654,7 @@ pub(crate) fn take_basis(view: &mut View<'_>, unit: Option<&Unit>, report: &mut 
 }
 
 /// `sign`: what a positive value on the wire means; mandatory for P, Q and I. Gives +1 or −1.
-pub(crate) fn take_sign(view: &mut View<'_>, unit: Option<&Unit>, report: &mut Report) -> f64 {
+pub(crate) fn take_sign(view: &mut View<'_>, measured: Measured, report: &mut Report) -> f64 {
     const WORDS: &[(&str, f64)] = &[
         ("generation", 1.0),
         ("consumption", -1.0),
@@ -642,6 +664,7 @@ pub(crate) fn take_sign(view: &mut View<'_>, unit: Option<&Unit>, report: &mut R
         ("charge", -1.0),
         ("magnitude", 1.0),
     ];
+    let unit = measured.unit();
     let directed = unit.is_some_and(|u| matches!(u.dimension, Dimension::ActivePower | Dimension::ReactivePower | Dimension::Current));
     let Some(entry) = view.take("sign") else {
         if directed {
@@ -652,6 +675,9 @@ pub(crate) fn take_sign(view: &mut View<'_>, unit: Option<&Unit>, report: &mut R
         }
         return 1.0;
     };
+    if matches!(measured, Measured::Unclear) {
+        return 1.0;
+    }
     if !directed {
         report.push(
             view.error("profile::sign-meaningless", entry.node.span, format!("{} has no direction, but a `sign`", view.noun()))
@@ -669,7 +695,7 @@ pub(crate) fn take_sign(view: &mut View<'_>, unit: Option<&Unit>, report: &mut R
 }
 
 /// `scale`, `offset`, `wire_unit`, `sign` together: `eng = ((wire × scale + offset) in wire_unit → unit) × sign`.
-pub(crate) fn take_conversion(view: &mut View<'_>, unit: Option<&'static Unit>, report: &mut Report) -> crate::plan::Conversion {
+pub(crate) fn take_conversion(view: &mut View<'_>, measured: Measured, report: &mut Report) -> crate::plan::Conversion {
     let scale_at = view.take("scale").map(|e| e.node.span);
     let scale = view.take_number("scale", report).map_or(1.0, |(v, _)| v);
     let offset = view.take_number("offset", report).map_or(0.0, |(v, _)| v);
@@ -685,8 +711,8 @@ pub(crate) fn take_conversion(view: &mut View<'_>, unit: Option<&'static Unit>, 
     }
     let wire_at = view.take("wire_unit").map(|e| e.node.span);
     let wire = take_unit(view, "wire_unit", report);
-    let (factor, shift) = match (wire, unit) {
-        (Some(wire), Some(unit)) => wire.conversion(unit).unwrap_or_else(|| {
+    let (factor, shift) = match (wire, measured) {
+        (Some(wire), Measured::In(unit)) => wire.conversion(unit).unwrap_or_else(|| {
             report.push(
                 view.error(
                     "profile::unit-mismatch",
@@ -699,6 +725,6 @@ pub(crate) fn take_conversion(view: &mut View<'_>, unit: Option<&'static Unit>, 
         }),
         _ => (1.0, 0.0),
     };
-    let sign = take_sign(view, unit, report);
+    let sign = take_sign(view, measured, report);
     crate::plan::Conversion { factor: sign * (scale * factor), offset: sign * (offset * factor + shift) + 0.0 }
 }

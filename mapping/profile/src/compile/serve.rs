@@ -5,10 +5,10 @@ use bridge_model::{LinkId, PointId};
 use bridge_session::{AddressUse, Role};
 
 use super::rows::Row;
-use super::scope::{Measure, Scope, declare, settle, take_basis, take_conversion, take_quantity, take_unit, word};
+use super::scope::{Measure, Measured, Scope, declare, settle, take_basis, take_conversion, take_quantity, take_unit, word};
 use crate::codes::DIALECT;
 use crate::plan::{Conversion, Served, ServedClass, ServedSource, StatusKind, StreamClass};
-use crate::units::{Unit, unit};
+use crate::units::unit;
 
 /// A source and the id it suggests.
 struct Source {
@@ -118,12 +118,12 @@ impl Scope<'_> {
     }
 
     /// The served conversion: the wire's unit, scale and sign as the EMS expects them. A state is served as it is.
-    fn served_conversion(&self, view: &mut View<'_>, source: Option<&Source>, report: &mut Report) -> (Conversion, Option<&'static Unit>) {
+    fn served_conversion(&self, view: &mut View<'_>, source: Option<&Source>, report: &mut Report) -> (Conversion, Measured) {
         let Some(source) = source else {
             for key in ["unit", "wire_unit", "scale", "offset", "sign", "basis"] {
                 view.take(key);
             }
-            return (Conversion::IDENTITY, None);
+            return (Conversion::IDENTITY, Measured::Unclear);
         };
         let (own, basis) = match &source.what {
             ServedSource::Point(point) => match self.points.get(point.index()) {
@@ -138,6 +138,7 @@ impl Scope<'_> {
             ServedSource::Status { what: StatusKind::State | StatusKind::Reason | StatusKind::Uncertain, .. }
             | ServedSource::LinkState(_) => (None, None),
         };
+        let measured = own.map_or(Measured::Plain, Measured::In);
         let stated_at = view.take("unit").map(|e| e.node.span);
         if let (Some(stated), Some(span)) = (take_unit(view, "unit", report), stated_at)
             && own.is_none_or(|own| own.name != stated.name)
@@ -149,7 +150,7 @@ impl Scope<'_> {
             );
         }
         let basis_at = view.take("basis").map(|e| e.node.span);
-        if let (Some(stated), Some(span)) = (take_basis(view, own, report), basis_at)
+        if let (Some(stated), Some(span)) = (take_basis(view, measured, report), basis_at)
             && basis.is_some_and(|basis| basis != stated)
         {
             report.push(
@@ -157,7 +158,7 @@ impl Scope<'_> {
                     .fix("a served power has the basis of its source; nothing converts one into the other"),
             );
         }
-        (take_conversion(view, own, report), own)
+        (take_conversion(view, measured, report), measured)
     }
 
     fn served_class(&self, source: &ServedSource) -> ServedClass {
