@@ -204,3 +204,27 @@ fn the_far_side_has_the_other_role_and_the_same_points() {
         assert_eq!((&far.points, far.zone, &far.name), (&near.spec.points, near.spec.zone, &near.spec.name));
     }
 }
+
+/// The size of a large station: one row of the profile, ten thousand points.
+#[test]
+fn ten_thousand_points_from_one_row() {
+    let text = r#"
+[era]
+B = { address = "era:in/t/b{n}", class = "Bay", for = { n = "1..10000" } }
+[link]
+rtu = { protocol = "iec104", role = "client", ca = 1, zone = "UTC" }
+[[point]]
+for = { n = "1..10000" }
+id = "b{n}.p"
+on = "rtu"
+addr = { ioa = "{n}", ti = "M_ME_TF_1" }
+cim = { on = "B{n}", class = "Analog", type = "ThreePhaseActivePower" }
+unit = "MW"
+sign = "generation"
+basis = "GROSS"
+verbs = ["stream"]
+"#;
+    let plan = plan(text);
+    assert_eq!((plan.points.len(), plan.links[0].spec.points.len()), (10_000, 10_000));
+    assert!(plan.points.iter().all(|point| point.deadband == 0.0));
+}

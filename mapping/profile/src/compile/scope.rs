@@ -37,6 +37,8 @@ pub(crate) struct Scope<'p> {
     pub protocols: &'p [&'p dyn Protocol],
     pub resources: Vec<Resource>,
     pub resource_names: Names,
+    /// IES address → resource key.
+    era_owners: BTreeMap<String, String>,
     pub peers: Vec<Peer>,
     pub links: Vec<LinkDraft<'p>>,
     pub link_names: Names,
@@ -89,6 +91,7 @@ impl<'p> Scope<'p> {
             protocols,
             resources: Vec::new(),
             resource_names: Names::new(),
+            era_owners: BTreeMap::new(),
             peers: Vec::new(),
             links: Vec::new(),
             link_names: Names::new(),
@@ -156,10 +159,10 @@ impl<'p> Scope<'p> {
         let mrid = view.take_str("mrid", report).map(|(text, _)| text.to_owned());
         let name = view.take_str("name", report).map(|(text, _)| text.to_owned());
         if let Some((address, at)) = address
-            && let Some(twin) = self.resources.iter().find(|r| r.era == address)
+            && let Some(twin) = self.era_owners.get(address)
         {
             report.push(
-                view.error("profile::era-reused", at, format!("the address `{address}` already belongs to resource `{}`", twin.key))
+                view.error("profile::era-reused", at, format!("the address `{address}` already belongs to resource `{twin}`"))
                     .fix("one resource, one address"),
             );
         }
@@ -171,6 +174,7 @@ impl<'p> Scope<'p> {
                 return;
             }
             settle(&mut self.resource_names, &key, self.resources.len());
+            self.era_owners.insert(address.to_owned(), key.clone());
             self.resources.push(Resource { key, era: address.to_owned(), class: class.to_owned(), mrid, name });
         }
     }
