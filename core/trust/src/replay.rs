@@ -1,6 +1,7 @@
 //! Which messages were seen before. Bounded, and able to survive a restart: the caller keeps the entries in its journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Most messages remembered in all.
 pub const MAX_ENTRIES: usize = 100_000;
@@ -35,11 +36,15 @@ pub struct ReplayEntry {
     pub expires_ns: i64,
 }
 
-/// The guard.
+/// The messages of one subscriber: digest and expiry by name.
+type Messages = BTreeMap<Arc<str>, ([u8; 32], i64)>;
+
+/// The guard. Every step costs the logarithm of what it holds, also when it is full and a peer floods it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ReplayGuard {
-    seen: BTreeMap<String, BTreeMap<String, ([u8; 32], i64)>>,
-    count: usize,
+    seen: BTreeMap<Arc<str>, Messages>,
+    /// The same messages by (expiry, subscriber, message), so that the expired ones are found without looking at the others.
+    by_expiry: BTreeSet<(i64, Arc<str>, Arc<str>)>,
 }
 
 impl ReplayGuard {
@@ -67,19 +72,23 @@ impl ReplayGuard {
 
     /// Forgets what has expired before `now_ns`.
     pub fn purge(&mut self, now_ns: i64) {
-        self.seen.retain(|_, messages| {
-            messages.retain(|_, (_, expires_ns)| *expires_ns >= now_ns);
-            !messages.is_empty()
-        });
-        self.count = self.seen.values().map(BTreeMap::len).sum();
+        while self.by_expiry.first().is_some_and(|(expires_ns, _, _)| *expires_ns < now_ns) {
+            let Some((_, subscriber, message_id)) = self.by_expiry.pop_first() else { return };
+            if let Some(messages) = self.seen.get_mut(&subscriber) {
+                messages.remove(&message_id);
+                if messages.is_empty() {
+                    self.seen.remove(&subscriber);
+                }
+            }
+        }
     }
 
     /// Everything remembered, for a snapshot, in a fixed order.
     pub fn entries(&self) -> impl Iterator<Item = ReplayEntry> {
         self.seen.iter().flat_map(|(subscriber, messages)| {
             messages.iter().map(|(message_id, (digest, expires_ns))| ReplayEntry {
-                subscriber: subscriber.clone(),
-                message_id: message_id.clone(),
+                subscriber: subscriber.to_string(),
+                message_id: message_id.to_string(),
                 digest: *digest,
                 expires_ns: *expires_ns,
             })
@@ -90,7 +99,7 @@ impl ReplayGuard {
     /// until every lost entry has expired.
     #[must_use]
     pub fn restore(&mut self, entry: ReplayEntry) -> bool {
-        let known = self.seen.get(&entry.subscriber).is_some_and(|messages| messages.contains_key(&entry.message_id));
+        let known = self.seen.get(entry.subscriber.as_str()).is_some_and(|messages| messages.contains_key(entry.message_id.as_str()));
         if !known && self.is_full(&entry.subscriber) {
             return false;
         }
@@ -100,24 +109,27 @@ impl ReplayGuard {
 
     /// How many messages are remembered.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.count
+    pub fn len(&self) -> usize {
+        self.by_expiry.len()
     }
 
     /// Whether nothing is remembered.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
+    pub fn is_empty(&self) -> bool {
+        self.by_expiry.is_empty()
     }
 
     fn is_full(&self, subscriber: &str) -> bool {
-        self.count >= MAX_ENTRIES || self.seen.get(subscriber).is_some_and(|messages| messages.len() >= MAX_ENTRIES_PER_SUBSCRIBER)
+        self.len() >= MAX_ENTRIES || self.seen.get(subscriber).is_some_and(|messages| messages.len() >= MAX_ENTRIES_PER_SUBSCRIBER)
     }
 
     fn insert(&mut self, subscriber: &str, message_id: &str, digest: [u8; 32], expires_ns: i64) {
-        let messages = self.seen.entry(subscriber.to_owned()).or_default();
-        if messages.insert(message_id.to_owned(), (digest, expires_ns)).is_none() {
-            self.count += 1;
+        let subscriber: Arc<str> = self.seen.get_key_value(subscriber).map_or_else(|| subscriber.into(), |(known, _)| Arc::clone(known));
+        let message_id: Arc<str> = message_id.into();
+        let messages = self.seen.entry(Arc::clone(&subscriber)).or_default();
+        if let Some((_, earlier)) = messages.insert(Arc::clone(&message_id), (digest, expires_ns)) {
+            self.by_expiry.remove(&(earlier, Arc::clone(&subscriber), Arc::clone(&message_id)));
         }
+        self.by_expiry.insert((expires_ns, subscriber, message_id));
     }
 }

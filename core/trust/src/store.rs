@@ -89,6 +89,12 @@ impl KeyStore {
         &self.content
     }
 
+    /// The three keys themselves, for the parts that sign: log, Beckn, content.
+    #[must_use]
+    pub fn into_keys(self) -> (Ed25519Key, Ed25519Key, Es256Key) {
+        (self.log, self.beckn, self.content)
+    }
+
     /// The three public keys for a person, one per line: file, kind, base64.
     #[must_use]
     pub fn show(&self) -> String {

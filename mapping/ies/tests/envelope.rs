@@ -1,4 +1,5 @@
 //! The Beckn envelope, its answers, and the CloudEvents binding.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail by panicking")]
 
 use std::time::Duration;
 

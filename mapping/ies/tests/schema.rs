@@ -1,4 +1,5 @@
 //! The schema, the own check and the types agree: on every example, and on a table of what must be refused.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail by panicking")]
 
 use bridge_ies::{
     AlarmStatus, Error, GRID_OPERATION_SCHEMA, GridOperation, Mode, Noun, Payload, PowerBasis, Role, Verb, jcs, parse_strict, validate,

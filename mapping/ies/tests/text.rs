@@ -1,4 +1,5 @@
 //! JSON, numbers, times, durations and UUIDs against known answers.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail by panicking")]
 
 use std::time::Duration;
 
