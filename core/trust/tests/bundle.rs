@@ -123,7 +123,8 @@ fn r26_a_roll_back_is_refused() {
 
 #[test]
 fn r26_content_that_does_not_hold_together_is_refused_even_if_signed() {
-    let broken: [(fn(&mut BundleContent), &str); 6] = [
+    type Break = (fn(&mut BundleContent), &'static str);
+    let broken: [Break; 6] = [
         (|c| c.parties.extend_from_within(..1), "stands twice"),
         (|c| c.parties[0].keys.extend_from_within(..1), "stands twice"),
         (|c| c.parties[0].keys[0].public = "AAAA".into(), "no Ed25519 key"),
