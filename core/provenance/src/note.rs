@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_checkpoint_specification_is_read() {
+        // c2sp.org/tlog-checkpoint: its key is not published there, so it is the line of a stranger.
+        let note = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\u{2014} example.com/behind-the-sofa \
+                    Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n";
+        let (checkpoint, text, _) = parse(note.as_bytes()).unwrap();
+        assert_eq!((checkpoint.origin.as_str(), checkpoint.size, checkpoint.root[0]), ("example.com/behind-the-sofa", 20_852_163, 0x0a));
+        assert_eq!(text.lines().count(), 3);
+        assert_eq!(open_checkpoint(note.as_bytes(), "example.com/behind-the-sofa", &[[1; 32]]), Err(NoteError::UntrustedKey));
+    }
+
+    #[test]
     fn ed25519_is_rfc_8032_test_1() {
         let seed = [
             0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b,
