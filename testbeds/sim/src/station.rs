@@ -156,6 +156,7 @@ pub struct Station {
     monitored: BTreeMap<PlantPoint, PointId>,
     controlled: BTreeMap<PointId, PlantPoint>,
     generators: Vec<Generator>,
+    constants: Vec<(PointId, Value)>,
     options: StationOptions,
     ledger: Box<dyn Ledger>,
     ledger_error: Option<String>,
@@ -191,6 +192,7 @@ impl Station {
             monitored: BTreeMap::new(),
             controlled: BTreeMap::new(),
             generators: Vec::new(),
+            constants: Vec::new(),
             options,
             ledger,
             ledger_error: None,
@@ -229,6 +231,13 @@ impl Station {
     #[must_use]
     pub fn with_generator(mut self, generator: Generator) -> Self {
         self.generators.push(generator);
+        self
+    }
+
+    /// With a point that never changes, in engineering units: what a plant has and nobody models.
+    #[must_use]
+    pub fn with_constant(mut self, point: PointId, value: Value) -> Self {
+        self.constants.push((point, value));
         self
     }
 
@@ -313,6 +322,7 @@ impl Station {
             image.extend(plant.image().into_iter().filter_map(|(point, value)| Some((*self.monitored.get(&point)?, value))));
         }
         image.extend(self.generators.iter().flat_map(Generator::first_values));
+        image.extend(self.constants.iter().copied());
         image.extend(self.shapes.iter().map(|(point, shape)| {
             let name = self.names.name(AddressUse::Monitor, *point);
             let suffix = name.rfind('.').and_then(|at| name.get(at..)).unwrap_or(name);

@@ -1,0 +1,14 @@
+//! The commands, one file each.
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod fsck;
+pub(crate) mod keys;
+pub(crate) mod operations;
+pub(crate) mod profile;
+pub(crate) mod run;
+pub(crate) mod send;
+pub(crate) mod sim;
+pub(crate) mod tail;
+pub(crate) mod trust;
+pub(crate) mod verify;

@@ -1,0 +1,328 @@
+//! `tail`: what is in the journal, each batch verified before it is printed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bridge_ies::format_time;
+use bridge_journal::{Position, ReadOnly, Reader, Record};
+use bridge_model::Quality;
+use bridge_provenance::{
+    Collector, Direction, Leaf, LeafPoint, LeafValue, NoteLeaf, OperationLeaf, PointsLeaf, Sealer, kind, leaf_flags, open_checkpoint,
+};
+use serde_json::{Value, json};
+
+use crate::config::hex;
+use crate::fault::Fault;
+use crate::journal::{KeySource, Place};
+use crate::say;
+
+/// How often a followed journal is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Arguments of `tail`.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Example:\n  ies-bridge tail plant/ --follow\n\nEvery line of a sealed batch is printed only after the batch was verified. Lines marked `unsealed` are not signed yet.\nExit code: 0 all printed was verified, 1 a batch did not verify, 5 the input cannot be used"
+)]
+pub(crate) struct Args {
+    /// The configuration's folder, its data folder, or the journal's own folder.
+    dir: PathBuf,
+    /// Go on as the journal grows.
+    #[arg(long, short)]
+    follow: bool,
+    /// Print one JSON object per leaf.
+    #[arg(long)]
+    json: bool,
+    /// Only the last batches, this many; all are verified.
+    #[arg(long, short = 'n', value_name = "BATCHES")]
+    last: Option<u64>,
+    #[command(flatten)]
+    keys: KeySource,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let place = Place::find(&args.dir)?;
+    let mut journal = place.open()?;
+    let keys = place.keys(&args.keys, journal.origin())?;
+    if let Some(remark) = &keys.remark {
+        say::error(format!("note: {remark}"));
+    }
+    let skip = match args.last {
+        Some(last) => count_batches(&journal)?.saturating_sub(last),
+        None => 0,
+    };
+    let mut tail = Tail::new(&journal, keys.keys, args.json, skip);
+    let mut reader = journal.reader(journal.start());
+    loop {
+        tail.read(&journal, &mut reader)?;
+        if !args.follow {
+            tail.unsealed()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(LOOK);
+        journal.refresh().map_err(|e| Fault::new("the journal can no longer be read").because(&e))?;
+        reader = journal.reader(reader.position());
+    }
+}
+
+fn count_batches(journal: &ReadOnly) -> Result<u64, Fault> {
+    let mut reader = journal.reader(journal.start());
+    let (mut record, mut batches) = (Record::default(), 0);
+    while reader.next_into(&mut record).map_err(|e| Fault::new("the journal is damaged").because(&e))? {
+        batches += u64::from(record.kind == kind::HEADER);
+    }
+    Ok(batches)
+}
+
+struct Tail {
+    keys: Vec<[u8; 32]>,
+    json: bool,
+    skip: u64,
+    /// `None` until a snapshot of the sealer comes, if the journal no longer has its beginning.
+    sealer: Option<Sealer>,
+    collector: Collector,
+    /// Leaves that no batch covered yet: their position and octets.
+    waiting: BTreeMap<Position, Vec<u8>>,
+    names: Names,
+}
+
+impl Tail {
+    fn new(journal: &ReadOnly, keys: Vec<[u8; 32]>, json: bool, skip: u64) -> Self {
+        let whole = journal.start() == Position(0);
+        Self {
+            keys,
+            json,
+            skip,
+            sealer: whole.then(|| Sealer::new(journal.origin(), "", journal.epoch())),
+            collector: Collector::new(),
+            waiting: BTreeMap::new(),
+            names: Names::default(),
+        }
+    }
+
+    fn read(&mut self, journal: &ReadOnly, reader: &mut Reader) -> anyhow::Result<()> {
+        let mut record = Record::default();
+        while reader
+            .next_into(&mut record)
+            .map_err(|e| Fault::new("the journal is damaged").because(&e).fix("ies-bridge verify names the first bad place"))?
+        {
+            self.take(journal, &record)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, journal: &ReadOnly, record: &Record) -> anyhow::Result<()> {
+        let bad = |e: &dyn std::error::Error| {
+            let (file, offset) = journal.place(record.position);
+            Fault::new(format!("{file} at octet {offset} does not verify"))
+                .because(e)
+                .fix("nothing of this batch was printed; ies-bridge verify says more")
+        };
+        if record.kind == kind::SEALER && self.sealer.is_none() {
+            self.sealer = Some(Sealer::restore(&record.body).map_err(|e| bad(&e))?);
+        }
+        if let Some(sealer) = &mut self.sealer {
+            sealer.observe(record.kind, &record.body, record.position).map_err(|e| bad(&e))?;
+        }
+        if record.kind == kind::LEAF {
+            self.waiting.insert(record.position, record.body.clone());
+        }
+        let Some(batch) = self.collector.take(record).map_err(|e| bad(&e))? else { return Ok(()) };
+        let Some(sealer) = &mut self.sealer else { return Ok(()) };
+        sealer.replay_header(&batch.header_octets, &batch.checkpoint).map_err(|e| bad(&e))?;
+        open_checkpoint(&batch.checkpoint, journal.origin(), &self.keys).map_err(|e| bad(&e))?;
+        self.waiting = self.waiting.split_off(&batch.header.end);
+        for leaf in &batch.leaves {
+            self.print(leaf, Some(batch.header.batch))?;
+        }
+        Ok(())
+    }
+
+    fn unsealed(&mut self) -> anyhow::Result<()> {
+        for leaf in std::mem::take(&mut self.waiting).into_values() {
+            self.print(&leaf, None)?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, octets: &[u8], batch: Option<u64>) -> anyhow::Result<()> {
+        let leaf = Leaf::decode(octets)?;
+        if let Leaf::Note(note) = &leaf {
+            self.names.learn(note);
+        }
+        if batch.is_some_and(|batch| batch < self.skip) {
+            return Ok(());
+        }
+        if self.json {
+            say::line(self.names.json(&leaf, batch).to_string())?;
+        } else {
+            let seal = batch.map_or_else(|| "unsealed".to_owned(), |batch| format!("#{batch}"));
+            for line in self.names.text(&leaf) {
+                say::line(format!("{seal:<9} {line}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the numbers in leaves mean, from the descriptors that stand in the journal itself.
+#[derive(Default)]
+struct Names {
+    /// Descriptor hash → point number → (id, unit).
+    sets: BTreeMap<String, BTreeMap<u32, (String, String)>>,
+}
+
+impl Names {
+    fn learn(&mut self, note: &NoteLeaf) {
+        if note.kind != "descriptors" {
+            return;
+        }
+        let (Some(hash), Ok(set)) = (note.fields.get("hash"), serde_json::from_str::<Value>(&note.text)) else { return };
+        let points = set["points"].as_array().into_iter().flatten().filter_map(|point| {
+            let number = u32::try_from(point["pt"].as_u64()?).ok()?;
+            Some((number, (point["id"].as_str()?.to_owned(), point["unit"].as_str().unwrap_or_default().to_owned())))
+        });
+        self.sets.insert(hash.clone(), points.collect());
+    }
+
+    fn point(&self, leaf: &PointsLeaf, point: u32) -> (String, String) {
+        let known = self.sets.get(&hex(&leaf.descriptors)).and_then(|set| set.get(&point));
+        known.cloned().unwrap_or_else(|| (format!("point {point}"), String::new()))
+    }
+
+    fn text(&self, leaf: &Leaf) -> Vec<String> {
+        match leaf {
+            Leaf::Points(leaf) => leaf.points.iter().map(|point| self.point_text(leaf, point)).collect(),
+            Leaf::Operation(operation) => vec![operation_text(operation)],
+            Leaf::Note(note) if note.kind == "descriptors" => {
+                vec![format!("{} note descriptors {}", format_time(note.at_ns), note.fields.get("hash").map_or("", String::as_str))]
+            }
+            Leaf::Note(note) => {
+                let fields: Vec<String> = note.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                vec![format!("{} note {}: {} {}", format_time(note.at_ns), note.kind, note.text, fields.join(" ")).trim_end().to_owned()]
+            }
+            Leaf::Unknown(unknown) => vec![format!("{} of a later version, stream {} seq {}", unknown.schema, unknown.stream, unknown.seq)],
+        }
+    }
+
+    fn point_text(&self, leaf: &PointsLeaf, point: &LeafPoint) -> String {
+        let (id, unit) = self.point(leaf, point.point);
+        let quality = quality(point);
+        let mut line = format!("{} {id} {} {unit}", format_time(point.time_ns), value_text(point.value));
+        line.truncate(line.trim_end().len());
+        line.push_str(&format!(" {quality}"));
+        for mark in marks(point) {
+            line.push_str(&format!(" [{mark}]"));
+        }
+        line
+    }
+
+    fn json(&self, leaf: &Leaf, batch: Option<u64>) -> Value {
+        let mut value = match leaf {
+            Leaf::Points(leaf) => json!({
+                "kind": "points",
+                "stream": leaf.stream,
+                "seq": leaf.seq,
+                "received": format_time(leaf.received_ns),
+                "frame": leaf.frame.map(|(link, connection, number)| json!({ "link": link, "connection": connection, "number": number })),
+                "withheld": leaf.withheld,
+                "points": leaf.points.iter().map(|point| {
+                    let (id, unit) = self.point(leaf, point.point);
+                    json!({ "id": id, "value": value_json(point.value), "unit": unit, "quality": quality(point), "t": format_time(point.time_ns), "marks": marks(point) })
+                }).collect::<Vec<_>>(),
+            }),
+            Leaf::Operation(operation) => json!({
+                "kind": "operation",
+                "stream": operation.stream,
+                "seq": operation.seq,
+                "at": format_time(operation.at_ns),
+                "direction": direction(operation),
+                "peer": operation.peer,
+                "operationId": operation.operation_id,
+                "verb": operation.verb,
+                "body": serde_json::from_slice::<Value>(&operation.body).ok(),
+            }),
+            Leaf::Note(note) => json!({
+                "kind": "note",
+                "stream": note.stream,
+                "seq": note.seq,
+                "at": format_time(note.at_ns),
+                "note": note.kind,
+                "text": note.text,
+                "fields": note.fields,
+            }),
+            Leaf::Unknown(unknown) => json!({ "kind": "unknown", "schema": unknown.schema, "stream": unknown.stream, "seq": unknown.seq }),
+        };
+        value["sealed"] = batch.is_some().into();
+        value["batch"] = batch.into();
+        value
+    }
+}
+
+fn direction(operation: &OperationLeaf) -> &'static str {
+    match operation.direction {
+        Direction::Sent => "sent",
+        Direction::Received => "received",
+    }
+}
+
+fn operation_text(operation: &OperationLeaf) -> String {
+    let (verb, way) = match operation.direction {
+        Direction::Sent => ("sent", "to"),
+        Direction::Received => ("received", "from"),
+    };
+    format!("{} {verb} {} {way} {} {}", format_time(operation.at_ns), operation.verb, operation.peer, operation.operation_id)
+}
+
+fn value_text(value: LeafValue) -> String {
+    match value {
+        LeafValue::Bool(on) => u8::from(on).to_string(),
+        LeafValue::Double(state) => match state {
+            0 => "intermediate".to_owned(),
+            1 => "off".to_owned(),
+            2 => "on".to_owned(),
+            _ => "bad".to_owned(),
+        },
+        LeafValue::Int(value) => value.to_string(),
+        LeafValue::F32(value) => value.to_string(),
+        LeafValue::F64(value) => value.to_string(),
+    }
+}
+
+fn value_json(value: LeafValue) -> Value {
+    match value {
+        LeafValue::Bool(on) => on.into(),
+        LeafValue::Double(state) => state.into(),
+        LeafValue::Int(value) => value.into(),
+        // Through its shortest text, so that 243.6 stays 243.6.
+        LeafValue::F32(value) => value.to_string().parse::<f64>().map_or(Value::Null, Value::from),
+        LeafValue::F64(value) => value.into(),
+    }
+}
+
+fn quality(point: &LeafPoint) -> String {
+    let quality = Quality::from_bits(point.quality, point.raw);
+    let mut text = format!("{:?}", quality.validity).to_uppercase();
+    let names: Vec<&str> = quality.detail.names().collect();
+    if !names.is_empty() {
+        text.push_str(&format!(" ({})", names.join(", ")));
+    }
+    text
+}
+
+fn marks(point: &LeafPoint) -> Vec<&'static str> {
+    let all = [
+        (leaf_flags::POSSIBLE_DUPLICATE, "possible duplicate"),
+        (leaf_flags::TEST, "test"),
+        (leaf_flags::FROM_INTERROGATION, "from interrogation"),
+        (leaf_flags::HISTORIC, "historic"),
+    ];
+    let mut marks: Vec<&str> = all.iter().filter(|(bit, _)| point.flags & bit != 0).map(|(_, name)| *name).collect();
+    if point.time_flags & 0x80 != 0 {
+        marks.push("stamped at receipt");
+    }
+    marks
+}

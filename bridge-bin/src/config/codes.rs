@@ -1,0 +1,67 @@
+//! The codes of the configuration and the paragraph behind each.
+
+use bridge_diag::Explanation;
+
+macro_rules! explanations {
+    ($($code:literal: $text:literal,)+) => { &[$(Explanation { code: $code, text: $text },)+] };
+}
+
+/// Every code that `check` and `run` may show about `bridge.toml` and `site.toml`.
+pub(crate) const EXPLANATIONS: &[Explanation] = explanations! {
+    "config::syntax": "The file is not TOML 1.0. Nothing in it was read beyond this place. Mend the syntax at the line shown (a missing quote, a bracket, a key given twice) and check again: other problems appear then.",
+    "config::unknown-key": "The configuration has a key that this version does not know. Unknown keys are errors, because a mistyped limit that is silently ignored is worse than one that is missing. The nearest known name is suggested.",
+    "config::missing-key": "A key that has no safe default is not there. Add it. Defaults exist only where every site may live with them.",
+    "config::wrong-kind": "The value is of another kind than the key needs: text where a number is expected, one table where a list is expected. Durations are text with a unit (\"500ms\").",
+    "config::schema-unknown": "The first key of each file names its format, so that an older or newer file is refused by name instead of misread. This version reads ies-bridge/1 and ies-site/1.",
+    "config::file-unreadable": "The file is not there, may not be read by this user, or is not UTF-8. Paths in a configuration are relative to the file they stand in, not to the working folder.",
+    "config::bad-role": "Roles are the words of the IES register: NLDC, RLDC, SLDC, ALDC, REMC, STU, CTU, DISCOM, GENCO, IPP, QCA, AMC, AGGREGATOR, OPERATOR. The trust bundle grants authority by party and role.",
+    "config::bad-did": "A party is named by its decentralised identifier of the method web: `did:web:` and a domain name. It is also its Beckn subscriber id and the name in its certificate.",
+    "config::bad-origin": "The origin is the name of this bridge's log: it stands in the first line of each checkpoint and in the name of the key that signs it. It has no spaces and no plus sign and never changes for a journal.",
+    "config::bad-url": "A peer's or our own base address: https://host:port, optionally with a path before /beckn.",
+    "config::bad-address": "An IP address, with its port where the bridge connects or listens. Names are not looked up: control must work when name servers do not.",
+    "config::bad-duration": "A duration is a number and a unit, in quotes: 500ms, 2s, 5min, 12h, 30d.",
+    "config::out-of-range": "The number is outside the range in which the bridge is known to behave. The range is shown.",
+    "config::bad-key": "A public key is 32 octets in base64 (44 characters), as `ies-bridge keys show` and `ies-bridge trust officer` print it.",
+    "config::bad-peer": "Each link says who is at its other end: `sim` is a simulator of ours, `test` an independent test peer, `real` a station or EMS of the grid. Controls open to the first two only (R14).",
+    "config::secret-inline": "A secret never stands in a configuration file, because configurations are copied, mailed and committed. Name the file that holds it (`file:tls/bridge.key`) or a variable that names the file (`env:BRIDGE_TLS_KEY`).",
+    "config::env-missing": "The configuration takes a secret's path from an environment variable that is not set, or empty, in the environment of this process.",
+    "config::keys": "The folder of keys cannot be used: not there, incomplete, or readable by others. Keys are made by `ies-bridge keys init DIR` with modes 0700 and 0600; the bridge refuses wider modes, because whoever reads the keys can speak in its name.",
+    "config::trust-bundle": "Control verifies only against the signed local trust bundle (R26): parties, keys, roles and authority, signed by two officers whose public keys stand in [trust]. It was not there, not signed by two of them, older than one that was in force, or past its hard limit.",
+    "config::trust-stale": "The trust bundle is old. It still holds: an island must work without its registry. From its hard limit on (30 days unless configured) it authorises nothing. Have two officers issue a new one.",
+    "config::officers-few": "Trust is changed by two persons. [trust] officers lists the public keys of all who may sign; at least two.",
+    "config::officer-twice": "The same public key stands twice among the officers: one person would count as two.",
+    "config::not-a-party": "The trust bundle does not list this bridge's own identity, or not in this role. Its peers use the same bundle, so nothing this bridge signs would be believed.",
+    "config::own-key-unknown": "The bundle lists this bridge, but not with the key in its folder: another key, another use, or a bundle from before a rotation. What it signs would be refused by every peer.",
+    "config::peer-twice": "Two peers have the same name or the same identity. Messages are routed by both.",
+    "config::peer-missing": "The profile takes values from, relays commands to, or shows the state of a party that bridge.toml does not list. Add a [[peer]] with that name.",
+    "config::peer-not-trusted": "A peer in bridge.toml is not in the trust bundle in that role. Nothing it signs would be accepted, so the exchange could never work.",
+    "config::profile-count": "This version runs exactly one profile per bridge.",
+    "config::profile-changed": "The profile's files are not those that were approved: the SHA-256 over their names and bytes differs from the one in bridge.toml. Compare, run `ies-bridge profile test`, then pin the new hash that is shown.",
+    "config::link-unknown": "site.toml says where a link goes that the profile does not have. Names must agree.",
+    "config::link-missing": "The profile has a link, and site.toml does not say where it goes. Every link has an endpoint and says who is at the other end.",
+    "config::link-twice": "Two entries of site.toml are about the same link. One endpoint per link.",
+    "config::control-link": "R14: until the command machine is complete, links that carry controls open only to simulators and declared test peers (peer = \"sim\" or \"test\"), on loopback addresses or, with namespace = true, on private addresses in a network namespace of your own, which `run` proves before it opens the link. A link to a real station can be monitor-only.",
+    "config::allow-missing": "A link that listens on an address others can reach says who may connect: the addresses of the EMS and of its stand-by. On loopback this machine may.",
+    "config::tls": "Between bridges everything is mutual TLS with private roots. Plain HTTP is for loopback tests only. The certificate, key or roots are missing, unreadable, or the schemes do not agree.",
+    "config::retention": "The journal would outgrow its share of the disk before its days are over. The figure holds a tenth back, which is reserved for commands and acknowledgements.",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::EXPLANATIONS;
+
+    #[test]
+    fn every_code_used_in_this_folder_is_explained() {
+        let used: Vec<&str> = [include_str!("bridge.rs"), include_str!("site.rs"), include_str!("check.rs"), include_str!("value.rs")]
+            .into_iter()
+            .flat_map(|text| text.split('"').filter(|word| word.starts_with("config::") && !word.contains(' ')))
+            .collect();
+        assert!(used.len() > 30);
+        for code in used {
+            assert!(EXPLANATIONS.iter().any(|e| e.code == code), "{code} has no paragraph");
+        }
+        for e in EXPLANATIONS {
+            assert!(e.text.len() > 60, "{} says nothing", e.code);
+        }
+    }
+}
