@@ -22,6 +22,8 @@ pub enum SelectPolicy {
     Refuse,
     /// The select is handed on, and an execute needs one.
     Relay,
+    /// The select is handed on, and a direct execute is taken too: what many stations do.
+    Either,
 }
 
 /// When a controlling station holds a command to be completed.

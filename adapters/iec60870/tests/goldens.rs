@@ -2,6 +2,8 @@
 //!
 //! Each file of `testdata/` says in its first line where its octets come from.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::path::Path;
 

@@ -2,6 +2,8 @@
 //!
 //! Own against own hides shared misreadings: the goldens and the independent peers are there for those.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -202,7 +204,7 @@ fn a1_r18_a1_r60_no_event_is_lost_or_reordered_over_cuts() {
             for _ in 0..300 {
                 number += 1;
                 let point = u32::try_from(number % 1000).unwrap() * 3;
-                pair.publish(point, Value::Bool(number % 2 == 0), PublishClass::Event(number));
+                pair.publish(point, Value::Bool(number.is_multiple_of(2)), PublishClass::Event(number));
                 pair.publish(2, Value::Real32(number as f32), PublishClass::Latest);
                 pair.run(2);
             }

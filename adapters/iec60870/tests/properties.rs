@@ -1,5 +1,7 @@
 //! Properties of both sessions and the codec, from a small deterministic generator; a failure names its seed.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::time::Duration;
 
 use bridge_iec60870::{

@@ -85,8 +85,11 @@ impl Commands {
             match (self.policy, asdu.element.is_select()) {
                 (SelectPolicy::Refuse, true) => return Err(no("select is not served")),
                 (SelectPolicy::Refuse, false) => CommandMode::Direct,
-                (SelectPolicy::Relay, true) => CommandMode::Select,
-                (SelectPolicy::Relay, false) if self.selects.execute(target, originator, asdu.element, now.mono) => CommandMode::Execute,
+                (SelectPolicy::Relay | SelectPolicy::Either, true) => CommandMode::Select,
+                (SelectPolicy::Relay | SelectPolicy::Either, false) if self.selects.execute(target, originator, asdu.element, now.mono) => {
+                    CommandMode::Execute
+                }
+                (SelectPolicy::Either, false) => CommandMode::Direct,
                 (SelectPolicy::Relay, false) => return Err(no("execute without its select")),
             }
         };

@@ -5,7 +5,7 @@ use bridge_session::Event;
 
 use super::Controlling;
 use crate::address::{CaTable, PointTable};
-use crate::asdu::Objects;
+use crate::asdu::{IOA, Objects};
 use crate::error::{Error, Malformed};
 use crate::{AsduView, Cause, Cp56Time2a, DayCache, Family, QualityBits};
 
@@ -90,36 +90,24 @@ fn each<const N: usize>(
 ) -> Option<u32> {
     let map = table.family(family);
     let mut stranger = None;
-    let mut take = |ioa: u32, element: &[u8; N]| {
+    let prefix = if objects.base.is_some() { 0 } else { IOA };
+    for (chunk, in_sequence) in objects.octets.chunks_exact(prefix + N).zip(objects.base.unwrap_or(0)..) {
+        let (ioa, element) = match (objects.base, chunk) {
+            (None, [a, b, c, element @ ..]) => (u32::from_le_bytes([*a, *b, *c, 0]), element),
+            (_, element) => (in_sequence, element),
+        };
+        let Some(element) = element.first_chunk::<N>() else { break };
         let Some(point) = map.find(ioa) else {
             if stranger.is_none() && table.knows(ioa) {
                 stranger = Some(ioa);
             }
-            return;
+            continue;
         };
         let (value, mut quality, time) = read(element);
         if shared.test {
             quality.detail = quality.detail.with(Detail::TEST);
         }
         updates.push(PointUpdate { point: PointId(point), value, quality, time, received: shared.received, cause: shared.cause });
-    };
-    match objects.base {
-        None => {
-            for chunk in objects.octets.chunks_exact(N + 3) {
-                if let Some(([a, b, c], rest)) = chunk.split_first_chunk::<3>()
-                    && let Some(element) = rest.first_chunk::<N>()
-                {
-                    take(u32::from_le_bytes([*a, *b, *c, 0]), element);
-                }
-            }
-        }
-        Some(base) => {
-            for (ioa, chunk) in (base..).zip(objects.octets.chunks_exact(N)) {
-                if let Some(element) = chunk.first_chunk::<N>() {
-                    take(ioa, element);
-                }
-            }
-        }
     }
     stranger
 }
