@@ -1,1 +1,34 @@
-//! Everything async: sockets, tasks, the clock.
+//! Everything async: sockets, tasks, threads, the clock. It moves octets and messages and decides nothing.
+//!
+//! Start at [`run`]: one thread owns the engine, one thread waits for the disk, one task drives each link's session and its sockets. All
+//! that lies between them is bounded, and no side ever waits for a slower one: see each limit's own words. [`host`] drives one session
+//! without an engine.
+//!
+//! IEC 60870-5-104 clause 9.6 (t0); `DESIGN.md` §6 rule 1; `OPERATIONS.md` R5 (`TCP_USER_TIMEOUT`, RST).
+
+mod backoff;
+mod clock;
+mod committer;
+mod connection;
+mod driver;
+mod error;
+mod hosted;
+mod north;
+mod orders;
+mod port;
+mod runtime;
+mod supervise;
+mod uplink;
+
+pub use backoff::{BACKOFF_FIRST, BACKOFF_MOST};
+pub use clock::{SystemClock, random};
+pub use connection::CONNECT_TIMEOUT;
+pub use driver::{CONNECTIONS_PER_PEER, Endpoint, READ_CHUNK};
+pub use error::Error;
+pub use hosted::{Hosted, host};
+pub use north::NORTH_OVERFLOW;
+pub use orders::MAX_ORDERS;
+pub use port::Restart;
+pub use runtime::{Engine, INBOX, LinkTask, Local, MAX_LOCAL, STOP_PATIENCE, Story, run};
+pub use supervise::{Ended, Tasks, spawn};
+pub use uplink::MAX_WAITING;
