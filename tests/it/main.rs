@@ -2,4 +2,5 @@
 
 mod house;
 mod interop;
+mod sim;
 mod support;

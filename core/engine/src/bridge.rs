@@ -7,10 +7,10 @@ use bridge_ies::{GridOperation, Party, Payload, PowerBasis, Quantity, Unit, Verb
 use bridge_journal::{Disk, Options, SyncDone};
 use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_policy::{ClockFacts, Condition, ControlFacts, Decision, Facts, decide};
-use bridge_profile::{AlarmChange, ControlKind, Execution, JournalFailure, Plan, Verbs};
+use bridge_profile::{AlarmChange, ControlKind, Execution, JournalFailure, Plan, Side, Verbs};
 use bridge_provenance::{ClockState, SealMeta, Signer};
 use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, Role, SinkId, StreamEvent};
-use bridge_trust::TrustBundle;
+use bridge_trust::{BundleAge, TrustBundle};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -265,6 +265,7 @@ impl Bridge {
                         let points = 0..self.core.plan.points.len();
                         self.router.write_image(&mut self.core, points, now);
                         let peer = self.core.settings.peers[peer].name.clone();
+                        self.tell_subscribers("peer", &peer, "image", now);
                         self.core.tell(format!("{peer} subscribed to the stream"));
                     }
                     None => self.core.out.push_back(Output::North(Outbound::End(subscriber))),
@@ -508,13 +509,13 @@ impl Bridge {
             "raisedAt": format_time(alarm.time.utc.0),
         });
         if let Some(limit) = alarm.limit {
-            payload["limit"] = json!({ "value": limit, "unit": unit, "side": if alarm.value.as_f64() >= limit { "HIGH" } else { "LOW" } });
+            payload["limit"] = json!({ "value": limit, "unit": unit, "side": if alarm.side == Some(Side::Low) { "LOW" } else { "HIGH" } });
         }
         if !alarm.active {
             payload["clearedAt"] = format_time(alarm.time.utc.0).into();
         }
         if alarm.unknown {
-            payload["text"] = "state unknown".into();
+            payload["status"] = "UNKNOWN".into();
         }
         let word = if alarm.active { "ALARM" } else { "clear" };
         self.core.tell(format!("{word}: {} {} {} {unit}", point.id, alarm.name, alarm.value));
@@ -568,7 +569,7 @@ impl Bridge {
         } else {
             self.router.lose(link.index());
             self.core.timers.set(Timer::Invalid(link.0), now.mono + spec.invalid_after);
-            self.tell_subscribers(&name, "link-lost", now);
+            self.tell_subscribers("link", &name, "link-lost", now);
             self.served.publish_source(&mut self.core, &name, false, now);
             self.refresh_source(link.index(), now);
             let on_link = |core: &Core, control: usize, _: &Programme| core.plan.controls[control].link == link;
@@ -618,16 +619,16 @@ impl Bridge {
         self.publish(if active { "alarm" } else { "clear" }, "LIMIT_BREACH", &era, &payload, if active { "ACTIVE" } else { "CLEARED" }, now);
     }
 
-    fn tell_subscribers(&mut self, link: &str, kind: &str, now: Now) {
+    fn tell_subscribers(&mut self, field: &str, name: &str, kind: &str, now: Now) {
         let stream = self.core.links_stream();
-        let fields = BTreeMap::from([("link".to_owned(), link.to_owned())]);
-        self.core.recorder.note(stream, now, kind, link, fields);
+        let fields = BTreeMap::from([(field.to_owned(), name.to_owned())]);
+        self.core.recorder.note(stream, now, kind, name, fields);
     }
 
     fn expire(&mut self, link: LinkId, now: Now) {
         let name = self.link_name(link);
         self.router.image.expire(link.index());
-        self.tell_subscribers(&name, "link-expired", now);
+        self.tell_subscribers("link", &name, "link-expired", now);
         self.refresh_source(link.index(), now);
     }
 
@@ -818,7 +819,7 @@ impl Bridge {
         };
         let mut facts = Facts {
             now: now.utc,
-            authorised: self.core.trust.authorised(&issuer.party_id, issuer.role, Verb::Dispatch, era),
+            authorised: self.core.trust.age(now.utc.0) != BundleAge::Dead && self.core.trust.authorised(&issuer.party_id, issuer.role, Verb::Dispatch, era),
             journal_ok: self.core.recorder.unwritable().is_none(),
             clock: ClockFacts {
                 synchronised: self.core.clock.synchronised,

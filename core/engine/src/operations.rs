@@ -162,6 +162,10 @@ pub(crate) fn acknowledge(
         "at": at,
         "requestDigest": operation.digest,
     });
+    if let Some((_, by)) = reason.filter(|_| status == "SUPERSEDED") {
+        let party = load(core, by).and_then(|by| core.settings.peers.iter().find(|peer| peer.name == by.peer).map(|peer| peer.did.clone()));
+        payload["supersededBy"] = json!({ "operationId": by, "partyId": party });
+    }
     if let Some((code, text)) = reason {
         payload["reason"] = json!({ "code": code, "text": text });
     }

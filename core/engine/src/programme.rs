@@ -422,8 +422,8 @@ fn end(desk: &mut Desk<'_>, control: usize, programme: &Programme, code: &str, t
 }
 
 fn supersede(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
-    let text = format!("superseded by operation {by}");
-    acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", &text)), None, desk.now);
+    // The text is the superseding operation; `acknowledge` names its issuer (R6).
+    acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", by)), None, desk.now);
 }
 
 fn persist(core: &mut Core, control: usize, programme: &Programme) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bridge_journal::{Disk, Group, Journal, Options, Position, SyncDone, SyncJob};
 use bridge_model::{Mono, Now};
 use bridge_provenance::{
-    BatchHeader, ClockState, FrameRecord, Hash, LeafId, NoteLeaf, OperationLeaf, SealMeta, SealedBatch, Sealer, Signer, kind, leaf_hash, sealed_batch,
+    BatchHeader, ClockState, FrameRecord, Hash, Head, LeafId, NoteLeaf, OperationLeaf, SealMeta, SealedBatch, Sealer, Signer, kind, leaf_hash, sealed_batch,
 };
 
 use crate::Error;
@@ -90,6 +90,8 @@ pub(crate) struct Recorder {
     unwritable: Option<(Unwritable, Mono)>,
     last_seal: Mono,
     wants_snapshot: bool,
+    /// The seal in the group covers everything before this.
+    pending_seal: Option<Position>,
 }
 
 /// What recovery found.
@@ -194,6 +196,7 @@ impl Recorder {
             unwritable: None,
             last_seal: now.mono,
             wants_snapshot: true,
+            pending_seal: None,
         };
         Ok((recorder, found))
     }
@@ -275,8 +278,17 @@ impl Recorder {
                 Ok(appended) => {
                     self.unsealed_durable |= !self.leaves.is_empty();
                     self.observe(appended.first);
-                    self.wants_snapshot |= appended.rolled;
                     self.unwritable = None;
+                    if let Some(covered) = self.pending_seal.take() {
+                        self.batches.push(appended.first);
+                        self.sealing.push_back((appended.end, covered));
+                        self.urgent = true;
+                    }
+                    if appended.rolled {
+                        self.wants_snapshot = true;
+                        self.group.push(kind::SEALER, &self.sealer.snapshot());
+                        return self.flush(now);
+                    }
                 }
                 Err(bridge_journal::Error::Full) => self.set_unwritable(Unwritable::Full, now.mono),
                 Err(_) => self.set_unwritable(Unwritable::Failed, now.mono),
@@ -294,8 +306,8 @@ impl Recorder {
                 if let Some(leaf) = leaves.next() {
                     self.sealer.push(leaf.stream, leaf.seq, leaf.hash, leaf.withheld, at);
                 }
-            } else if kind::is_evidence(kind) {
-                self.sealer.push_evidence(kind, body, at);
+            } else if kind::is_covered(kind) {
+                self.sealer.push_record(kind, body, at);
             }
         }
     }
@@ -370,26 +382,16 @@ impl Recorder {
         self.meta.recovered = false;
         self.last_seal = now.mono;
         seal.push_to(&mut self.group);
-        match self.journal.append(&mut self.group) {
-            Ok(appended) => {
-                self.wants_snapshot |= appended.rolled;
-                self.batches.push(appended.first);
-                self.sealing.push_back((appended.end, durable));
-                self.urgent = true;
-                if self.sealer.pending() == 0 {
-                    self.to_seal = None;
-                    self.unsealed_durable = false;
-                } else {
-                    self.to_seal = Some((now.mono + self.pace.seal_events, Urgency::Event));
-                }
-                Some(seal.batch)
-            }
-            // The sealer has counted a batch that is on no disk: only a restart, which replays the journal, brings them together again.
-            Err(_) => {
-                self.set_unwritable(Unwritable::Failed, now.mono);
-                None
-            }
+        self.pending_seal = Some(durable);
+        if self.sealer.pending() == 0 {
+            self.to_seal = None;
+            self.unsealed_durable = false;
+        } else {
+            self.to_seal = Some((now.mono + self.pace.seal_events, Urgency::Event));
         }
+        // If the disk is full the group waits, seal first: the sealer has counted it.
+        self.flush(now);
+        Some(seal.batch)
     }
 
     /// The batches whose seal is durable: `0..this`.
@@ -428,6 +430,16 @@ impl Recorder {
             store.snapshot(&mut self.group);
             self.wants_snapshot = false;
             self.flush(now);
+            self.put_head();
+        }
+    }
+
+    /// Notes how far the journal is durable beside it, so that a disk that forgets its end is not continued (a fork).
+    fn put_head(&mut self) {
+        if let Some(header) = self.sealer.last_header() {
+            let head = Head { batch: self.sealer.batches().saturating_sub(1), header };
+            // The head only makes loss visible earlier: failing to write it loses nothing.
+            let _ = self.journal.put_head(self.journal.durable(), &head.encode());
         }
     }
 

@@ -205,11 +205,13 @@ impl Router {
     pub(crate) fn handle_points(&mut self, core: &mut Core, updates: &[(PointUpdate, u8)], current: bool, now: Now) {
         let plan = core.plan.clone();
         for (update, flags) in updates {
-            self.map(&plan, std::slice::from_ref(update), flags & leaf_flags::POSSIBLE_DUPLICATE != 0, current, now);
-            if flags & leaf_flags::HISTORIC != 0 {
-                if let Some(change) = self.routed.changes.last_mut() {
-                    change.historic = true;
-                }
+            let duplicate = flags & leaf_flags::POSSIBLE_DUPLICATE != 0;
+            if flags & leaf_flags::HISTORIC == 0 {
+                self.map(&plan, std::slice::from_ref(update), duplicate, current, now);
+            } else {
+                self.mapped.clear();
+                self.upward.map_historic(update, &mut self.mapped);
+                self.take_mapped(duplicate, current, now);
             }
         }
         self.write(core, None, now.utc, now);

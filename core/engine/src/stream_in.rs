@@ -8,7 +8,7 @@ use std::time::Duration;
 use bridge_ies::{Sealed, parse_strict};
 use bridge_model::{Now, PointId, PointUpdate, Utc};
 use bridge_profile::PointSource;
-use bridge_provenance::{Leaf, ReceiverState, SealedBatch, VerifyError, leaf_flags, verify_batch};
+use bridge_provenance::{Leaf, ReceiverState, SealedBatch, VerifyError, verify_batch};
 use bridge_session::{Outbound, SinkId, StreamEvent};
 use bridge_trust::{base64_decode, base64_encode};
 use serde::{Deserialize, Serialize};
@@ -190,9 +190,8 @@ impl StreamIn {
             let operation = message["operation"]["operationId"].as_str().unwrap_or_default();
             exchange.journal_received(core, peer, operation, "stream", "", data.as_bytes(), now);
         }
-        let image = received.updates.iter().any(|(_, flags)| flags & leaf_flags::IMAGE != 0);
-        received.revived = image && !subscription.current;
-        subscription.current |= image;
+        received.revived &= !subscription.current;
+        subscription.current |= received.revived;
         received.current = subscription.current;
         core.counters.points_from_peers += received.updates.len() as u64;
         let body = json!({ "id": id }).to_string().into_bytes();
@@ -256,6 +255,8 @@ fn read_leaves(batch: &SealedBatch, descriptors: &Descriptors, received: Utc) ->
                     }
                 }
             }
+            // The image that a new subscription begins with is complete.
+            Ok(Leaf::Note(note)) if note.kind == "image" => found.revived = true,
             Ok(Leaf::Note(note)) if note.kind == "link-lost" || note.kind == "link-expired" => {
                 let source = note.fields.get("link").map(String::as_str).unwrap_or_default();
                 let points = descriptors.by_source.get(source).into_iter().flatten();

@@ -354,7 +354,7 @@ fn check_content(content: &BundleContent) -> Result<(), Error> {
             return Err(Error::bundle(format!("authority for {}, which is no party", authority.party)));
         }
         if let Some(pattern) = authority.eras.iter().find(|pattern| !is_pattern(pattern)) {
-            return Err(Error::bundle(format!("{pattern:?} must be an address, or a prefix of one that ends in ':*'")));
+            return Err(Error::bundle(format!("{pattern:?} must be an address, or a prefix of one that ends in ':*' or '/*'")));
         }
     }
     Ok(())
@@ -369,8 +369,13 @@ fn read_key(key: &BundleKey) -> Option<PublicKey> {
 }
 
 fn is_pattern(pattern: &str) -> bool {
-    let stem = pattern.strip_suffix(":*").unwrap_or(pattern);
-    stem.starts_with("did:") && stem.len() > 8 && !stem.contains('*')
+    let stem = match pattern.strip_suffix('*') {
+        Some(stem) if stem.ends_with([':', '/']) => stem,
+        Some(_) => return false,
+        None => pattern,
+    };
+    // An ERA is opaque: any text without white space or another star.
+    stem.len() > 4 && stem.contains(':') && stem.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'*')
 }
 
 fn covers(pattern: &str, era: &str) -> bool {

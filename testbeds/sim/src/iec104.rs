@@ -7,7 +7,7 @@ use bridge_session::{Field, LinkSpec, Session};
 /// relay them. With `select` false it takes direct commands only.
 #[must_use]
 pub fn station_session(spec: &LinkSpec, select: bool) -> Box<dyn Session> {
-    let policy = if select { SelectPolicy::Relay } else { SelectPolicy::Refuse };
+    let policy = if select { SelectPolicy::Either } else { SelectPolicy::Refuse };
     Box::new(Controlled::with_params(spec, Params { select: policy, ..Params::from_fields(&spec.params) }))
 }
 

@@ -1,0 +1,4 @@
+//! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
+
+mod story;
+mod world;

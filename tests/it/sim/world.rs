@@ -1,0 +1,643 @@
+//! Two bridges, a station and an EMS in virtual time: one thread, one seed, no socket, no file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_diag::Report;
+use bridge_engine::{Bridge, Identity, Output, Pace, Parts, Peer, Settings};
+use bridge_ies::{Role, Timestamp, Verb};
+use bridge_iec60870::Iec104;
+use bridge_journal::{Disk, Options, SyncDone};
+use bridge_model::{LinkId, Mono, Now, Utc};
+use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
+use bridge_provenance::Ed25519Signer;
+use bridge_session::{
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, FrameBatch, Inbound, Outbound, Protocol, Session, SinkId, StreamEvent, StreamMessage,
+    SubscriberId,
+};
+use bridge_sim::{
+    Book, ControlMap, Ems, Entry, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng, SharedLedger, SimClock,
+    SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, compare, ems_session, station_session,
+};
+use bridge_trust::{BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode, sign_bundle};
+
+use crate::support::repository;
+
+/// 2026-04-01 10:00 IST.
+pub(crate) const EPOCH_MS: i64 = 1_775_017_800_000;
+pub(crate) const GENCO: usize = 0;
+pub(crate) const SLDC: usize = 1;
+const PORT: u16 = 2404;
+
+/// What travels between the bridges: the northbound values, without HTTPS around them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum North {
+    Post { action: String, authorization: String, body: Vec<u8> },
+    Answer(DoorReply),
+    Subscribe { authorization: String, last: Option<String> },
+    Push(StreamMessage),
+    Nothing,
+}
+
+#[derive(Clone, Copy)]
+enum Pending {
+    Delivery(SinkId, u64),
+    Subscribe(SinkId),
+    Push(SubscriberId),
+    Confirm,
+}
+
+struct LinkNode {
+    session: Box<dyn Session>,
+    wire: Wire,
+}
+
+pub(crate) struct Node {
+    pub(crate) host: HostId,
+    pub(crate) bridge: Option<Bridge>,
+    pub(crate) disk: Arc<SimDisk>,
+    pub(crate) plan: Arc<Plan>,
+    did: String,
+    links: Vec<LinkNode>,
+    syncs: Vec<(Mono, SyncDone)>,
+    pending: BTreeMap<MessageId, Pending>,
+    requests: BTreeMap<u64, MessageId>,
+    next_request: u64,
+    subscribers: BTreeMap<SubscriberId, HostId>,
+    restarts: u64,
+}
+
+pub(crate) struct World {
+    pub(crate) clock: SimClock,
+    pub(crate) rng: Rng,
+    pub(crate) net: Net<North>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) station: Station,
+    station_wire: Wire,
+    pub(crate) station_host: HostId,
+    pub(crate) station_ledger: SharedLedger,
+    pub(crate) ems: Ems,
+    ems_wire: Wire,
+    pub(crate) ems_host: HostId,
+    pub(crate) ems_ledger: SharedLedger,
+    pub(crate) story: Vec<(i64, usize, String)>,
+    seed: u64,
+    pub(crate) tune: Tune,
+}
+
+/// What a test changes.
+#[derive(Clone)]
+pub(crate) struct Tune {
+    pub(crate) station: fn() -> StationOptions,
+    pub(crate) settings: fn(&mut Settings),
+    pub(crate) thermal: fn(String) -> String,
+    pub(crate) plant: fn(u64) -> Plant,
+}
+
+impl Default for Tune {
+    fn default() -> Self {
+        Self { station: StationOptions::default, settings: |_| {}, thermal: fast, plant }
+    }
+}
+
+fn plant(seed: u64) -> Plant {
+    let limits = UnitLimits { ramp_mw_per_min: 120.0, lag_s: 1.0, ..UnitLimits::default() };
+    Plant::new(seed, [limits, limits], [200.0, 180.0])
+}
+
+/// The shipped profile with a ramp that a test has patience for.
+pub(crate) fn fast(profile: String) -> String {
+    profile.replace("ramp = \"2.5 MW/min\", step = \"5s\"", "ramp = \"60 MW/min\", step = \"2s\"")
+}
+
+fn profile(name: &str, edit: fn(String) -> String) -> Plan {
+    let path = repository().join("cim-profiles").join(name).join("profile.toml");
+    let text = edit(std::fs::read_to_string(&path).expect("a shipped profile"));
+    let mut report = Report::default();
+    let files = MemoryFiles(BTreeMap::from([("profile.toml".to_owned(), text)]));
+    let plan = compile(&files, "profile.toml", &[&Iec104], &mut report);
+    plan.unwrap_or_else(|| panic!("{}", report.render_text()))
+}
+
+fn seeds(party: usize) -> ([u8; 32], [u8; 32], [u8; 32]) {
+    let byte = u8::try_from(party).expect("few parties") * 16 + 1;
+    ([byte; 32], [byte + 1; 32], [byte + 2; 32])
+}
+
+pub(crate) const DIDS: [&str; 2] = ["did:web:genco.example", "did:web:sldc.example"];
+const NAMES: [&str; 2] = ["genco", "sldc"];
+const ROLES: [Role; 2] = [Role::Genco, Role::Sldc];
+
+pub(crate) fn origin(party: usize) -> String {
+    format!("{}.example/bridge/1", NAMES[party])
+}
+
+pub(crate) fn log_key(party: usize) -> [u8; 32] {
+    Ed25519Key::from_seed(&seeds(party).0).expect("a seed").public()
+}
+
+pub(crate) fn identity(party: usize) -> Identity {
+    let (_, beckn, content) = seeds(party);
+    Identity {
+        beckn: Ed25519Key::from_seed(&beckn).expect("a seed"),
+        beckn_key_id: "k1".to_owned(),
+        content: Es256Key::from_scalar(&content).expect("a scalar"),
+        content_kid: format!("{}#key-0", DIDS[party]),
+    }
+}
+
+pub(crate) fn trust(now: Now) -> TrustBundle {
+    let from = Timestamp(now.utc.0 - 86_400_000_000_000);
+    let until = Timestamp(now.utc.0 + 365 * 86_400_000_000_000);
+    let parties = (0..2)
+        .map(|party| {
+            let identity = identity(party);
+            let key = |kid: &str, alg: &str, usage, public: &[u8]| BundleKey {
+                kid: kid.to_owned(),
+                alg: alg.to_owned(),
+                usage,
+                public: base64_encode(public),
+                not_before: from,
+                not_after: until,
+            };
+            BundleParty {
+                did: DIDS[party].to_owned(),
+                name: None,
+                roles: vec![ROLES[party]],
+                keys: vec![
+                    key("k1", "Ed25519", KeyUse::Beckn, &identity.beckn.public()),
+                    key(&identity.content_kid, "ES256", KeyUse::Content, &identity.content.public_sec1()),
+                    key("log", "Ed25519", KeyUse::Log, &log_key(party)),
+                ],
+            }
+        })
+        .collect();
+    let content = BundleContent {
+        schema: BUNDLE_SCHEMA.to_owned(),
+        version: 1,
+        issued_at: Timestamp(now.utc.0 - 1_000_000_000),
+        expires_at: None,
+        parties,
+        authorities: vec![BundleAuthority { party: DIDS[SLDC].to_owned(), role: Role::Sldc, verbs: vec![Verb::Dispatch], eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec() }],
+    };
+    let officers = [[201; 32], [202; 32]].map(|seed| Ed25519Key::from_seed(&seed).expect("a seed"));
+    let bytes = sign_bundle(&content, &[&officers[0], &officers[1]]).expect("a bundle");
+    TrustBundle::load(&bytes, &officers.map(|officer| officer.public()), None, now.utc.0).expect("a good bundle")
+}
+
+pub(crate) fn settings(party: usize) -> Settings {
+    let other = 1 - party;
+    Settings {
+        did: DIDS[party].to_owned(),
+        role: ROLES[party],
+        uri: format!("https://{}.example", NAMES[party]),
+        origin: origin(party),
+        network: "indiaenergystack.in/test-ies-der-integration-network".to_owned(),
+        peers: vec![Peer {
+            name: NAMES[other].to_owned(),
+            did: DIDS[other].to_owned(),
+            role: ROLES[other],
+            uri: format!("https://{}.example", NAMES[other]),
+            subscribe: party == SLDC,
+            origin: origin(other),
+            commands_us: party == GENCO,
+            contract: "0192f0a4-0000-7000-8000-00000000c001".to_owned(),
+        }],
+        control_links: ["rtu".to_owned(), "ems".to_owned()].into(),
+        pace: Pace::default(),
+        clock_source: "simulated".to_owned(),
+        clock_limit: Duration::from_secs(1),
+        stream_silence: Duration::from_secs(3),
+        journal_patience: Duration::from_secs(5),
+        attest_every: Duration::from_secs(30),
+        report_every: Duration::from_secs(30),
+        relay_margin: Duration::from_secs(1),
+        event_queue_depth: 200_000,
+        skew: Duration::from_secs(5),
+        config_hash: [1; 32],
+        policy_hash: [2; 32],
+        build_hash: [3; 32],
+        lie: false,
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self::tuned(seed, Tune::default())
+    }
+
+    pub(crate) fn tuned(seed: u64, tune: Tune) -> Self {
+        let mut rng = Rng::new(seed);
+        let clock = SimClock::new(Utc::from_millis(EPOCH_MS));
+        let mut net = Net::new(rng.next_u64(), NetOptions::default());
+        let [station_host, genco, sldc, ems_host] = ["station", "genco", "sldc", "ems"].map(|name| net.host(name));
+        let thermal = Arc::new(profile("thermal-station-104", tune.thermal));
+        let gateway = Arc::new(profile("ems-gateway-104", |text| text));
+        let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
+
+        let spec = thermal.reversed().remove(0);
+        let names = Names {
+            monitor: thermal.points.iter().map(|point| point.id.clone()).collect(),
+            control: thermal.controls.iter().map(|control| control.id.clone()).collect(),
+        };
+        let station = Station::new(station_session(&spec, true), &spec, names, (tune.station)(), Box::new(station_ledger.clone()))
+            .with_plant((tune.plant)(rng.next_u64()), &PlantBinding::default());
+
+        let spec = gateway.reversed().remove(0);
+        let names = Names {
+            monitor: gateway.served.iter().map(|served| served.id.clone()).collect(),
+            control: gateway.controls.iter().map(|control| control.id.clone()).collect(),
+        };
+        let ems = Ems::new(ems_session(&spec), names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone()));
+
+        let node = |host, plan: Arc<Plan>, party: usize| Node {
+            host,
+            bridge: None,
+            disk: Arc::new(SimDisk::new()),
+            plan,
+            did: DIDS[party].to_owned(),
+            links: Vec::new(),
+            syncs: Vec::new(),
+            pending: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            next_request: 1,
+            subscribers: BTreeMap::new(),
+            restarts: 0,
+        };
+        let mut world = Self {
+            clock,
+            net,
+            nodes: vec![node(genco, thermal, GENCO), node(sldc, gateway, SLDC)],
+            station,
+            station_wire: Wire::accept(station_host, PORT),
+            station_host,
+            station_ledger,
+            ems,
+            ems_wire: Wire::dial(ems_host, (sldc, PORT), Duration::from_secs(2)),
+            ems_host,
+            ems_ledger,
+            story: Vec::new(),
+            seed,
+            rng,
+            tune,
+        };
+        world.start(GENCO);
+        world.start(SLDC);
+        world
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Starts a bridge's process on what its disk holds.
+    pub(crate) fn start(&mut self, party: usize) {
+        let now = self.now();
+        let (station, seed) = (self.station_host, self.seed);
+        self.net.refuse(self.nodes[party].host, false);
+        let node = &mut self.nodes[party];
+        node.restarts += 1;
+        let mut settings = settings(party);
+        (self.tune.settings)(&mut settings);
+        let mut random = Rng::new(seed ^ (node.restarts << 8) ^ (party as u64) << 32);
+        let origin = origin(party);
+        let disk: Arc<dyn Disk> = node.disk.clone();
+        let parts = Parts {
+            plan: node.plan.clone(),
+            settings,
+            identity: identity(party),
+            signer: Box::new(Ed25519Signer::from_seed(&origin, &seeds(party).0).expect("a seed")),
+            trust: trust(now),
+            disk,
+            journal: Options { origin, epoch: 0xE0 + party as u64, writer: 1, fence: node.restarts, segment_bytes: 4 << 20 },
+            random: Box::new(move || (u128::from(random.next_u64()) << 64) | u128::from(random.next_u64())),
+        };
+        node.bridge = Some(Bridge::new(parts, now).unwrap_or_else(|error| panic!("seed {seed}: bridge {party} does not start: {error:?}")));
+        node.links = node
+            .plan
+            .links
+            .iter()
+            .map(|link| LinkNode {
+                session: Iec104.session(&link.spec),
+                wire: if party == GENCO { Wire::dial(node.host, (station, PORT), Duration::from_secs(1)) } else { Wire::accept(node.host, PORT) },
+            })
+            .collect();
+    }
+
+    /// The process dies: whatever was not synced is gone.
+    pub(crate) fn crash(&mut self, party: usize) {
+        let now = self.now();
+        let node = &mut self.nodes[party];
+        node.bridge = None;
+        node.disk.crash(&mut self.rng);
+        self.net.exit(node.host, now.mono);
+        node.links.clear();
+        node.syncs.clear();
+        node.pending.clear();
+        node.requests.clear();
+        node.subscribers.clear();
+    }
+
+    pub(crate) fn bridge(&self, party: usize) -> &Bridge {
+        self.nodes[party].bridge.as_ref().expect("running")
+    }
+
+    pub(crate) fn cut_wan(&mut self) {
+        self.net.cut(self.nodes[GENCO].host, self.nodes[SLDC].host);
+    }
+
+    pub(crate) fn heal_wan(&mut self) {
+        self.net.heal(self.nodes[GENCO].host, self.nodes[SLDC].host);
+    }
+
+    pub(crate) fn cut_station(&mut self) {
+        self.net.cut(self.nodes[GENCO].host, self.station_host);
+    }
+
+    pub(crate) fn heal_station(&mut self) {
+        self.net.heal(self.nodes[GENCO].host, self.station_host);
+    }
+
+    pub(crate) fn run_for(&mut self, span: Duration) {
+        let until = self.now().mono + span;
+        loop {
+            self.settle();
+            let next = self.next_deadline().filter(|next| *next <= until);
+            match next {
+                Some(next) => self.clock.advance_to(next.max(self.now().mono)),
+                None => break,
+            }
+        }
+        self.clock.advance_to(until);
+        self.settle();
+    }
+
+    fn next_deadline(&self) -> Option<Mono> {
+        let now = self.now().mono;
+        let later = |at: Option<Mono>| at.map(|at| if at <= now { Mono(now.0 + 1) } else { at });
+        let mut next = [self.net.next_event_at(), self.station.poll_timeout(), self.ems.poll_timeout(), self.ems_wire.poll_timeout(), self.station_wire.poll_timeout()]
+            .into_iter()
+            .filter_map(later)
+            .min();
+        for node in &self.nodes {
+            let bridge = node.bridge.as_ref().and_then(Bridge::poll_timeout);
+            let syncs = node.syncs.iter().map(|(at, _)| *at).min();
+            let links = node.links.iter().flat_map(|link| [link.session.poll_timeout(), link.wire.poll_timeout()]);
+            for at in [bridge, syncs].into_iter().chain(links) {
+                next = [next, later(at)].into_iter().flatten().min();
+            }
+        }
+        next
+    }
+
+    /// Everything that is due at this instant, until nothing happens any more.
+    fn settle(&mut self) {
+        let now = self.now();
+        for _ in 0..10_000 {
+            let mut busy = false;
+            for event in self.net.poll(now.mono) {
+                busy = true;
+                self.handle_net(event, now);
+            }
+            self.drive_ends(now);
+            for party in 0..self.nodes.len() {
+                busy |= self.drive(party, now);
+            }
+            if !busy && self.net.next_event_at().is_none_or(|at| at > now.mono) {
+                return;
+            }
+        }
+        panic!("seed {}: the world does not come to rest at {now:?}", self.seed);
+    }
+
+    fn drive_ends(&mut self, now: Now) {
+        if self.station.poll_timeout().is_some_and(|at| at <= now.mono) {
+            self.station.handle_timeout(now);
+        }
+        self.station_wire.pump(&mut self.net, &mut self.station, now);
+        while self.station.poll_event().is_some() {}
+        if self.ems.poll_timeout().is_some_and(|at| at <= now.mono) {
+            self.ems.handle_timeout(now);
+        }
+        self.ems_wire.pump(&mut self.net, &mut self.ems, now);
+        while self.ems.poll_event().is_some() {}
+        self.station_wire.pump(&mut self.net, &mut self.station, now);
+        self.ems_wire.pump(&mut self.net, &mut self.ems, now);
+    }
+
+    fn drive(&mut self, party: usize, now: Now) -> bool {
+        let node = &mut self.nodes[party];
+        let Some(bridge) = node.bridge.as_mut() else { return false };
+        let mut busy = false;
+        if bridge.poll_timeout().is_some_and(|at| at <= now.mono) {
+            bridge.handle_timeout(now);
+        }
+        let mut done = Vec::new();
+        let mut place = 0;
+        while place < node.syncs.len() {
+            if node.syncs[place].0 <= now.mono {
+                done.push(node.syncs.remove(place).1);
+            } else {
+                place += 1;
+            }
+        }
+        for done in done {
+            bridge.handle_synced(done, now);
+            busy = true;
+        }
+        for place in 0..node.links.len() {
+            let link = LinkId(u16::try_from(place).expect("few links"));
+            let LinkNode { session, wire } = &mut node.links[place];
+            if session.poll_timeout().is_some_and(|at| at <= now.mono) {
+                session.handle_timeout(now);
+            }
+            wire.pump(&mut self.net, &mut **session, now);
+            let mut batch = FrameBatch::default();
+            if session.poll_frames(&mut batch) {
+                busy = true;
+                bridge.handle_frames(link, &batch, now);
+            }
+            while let Some(event) = session.poll_event() {
+                busy = true;
+                bridge.handle_event(link, event, now);
+            }
+        }
+        while let Some(output) = self.nodes[party].bridge.as_mut().and_then(Bridge::poll) {
+            busy = true;
+            self.carry_out(party, output, now);
+        }
+        let node = &mut self.nodes[party];
+        for LinkNode { session, wire } in &mut node.links {
+            wire.pump(&mut self.net, &mut **session, now);
+        }
+        busy
+    }
+
+    fn carry_out(&mut self, party: usize, output: Output, now: Now) {
+        let other = self.nodes[1 - party].host;
+        let node = &mut self.nodes[party];
+        match output {
+            Output::Link { link, request } => node.links[link.index()].session.handle_request(request, now),
+            Output::Durable { link, connection, frame } => node.links[link.index()].session.handle_durable(connection, frame, now),
+            Output::Sync(job) => {
+                let takes = node.disk.sync_delay() + Duration::from_micros(200 + self.rng.below(2000));
+                // Run now: what it covers is what was appended before; told later.
+                node.syncs.push((now.mono + takes, job.run()));
+            }
+            Output::Story(line) => self.story.push((now.utc.as_millis(), party, line)),
+            Output::Local(_) => {}
+            Output::North(outbound) => match outbound {
+                Outbound::Reply(reply) => {
+                    if let Some(id) = node.requests.remove(&reply.id) {
+                        self.net.reply(id, North::Answer(reply), now.mono);
+                    }
+                }
+                Outbound::Deliver(Delivery { sink, id, action, authorization, body }) => {
+                    let request = self.net.request(node.host, other, North::Post { action: action.to_owned(), authorization, body }, now.mono);
+                    node.pending.insert(request, Pending::Delivery(sink, id));
+                }
+                Outbound::Push { subscriber, message } => {
+                    if let Some(to) = node.subscribers.get(&subscriber) {
+                        let request = self.net.request(node.host, *to, North::Push(message), now.mono);
+                        node.pending.insert(request, Pending::Push(subscriber));
+                    }
+                }
+                Outbound::End(subscriber) => {
+                    node.subscribers.remove(&subscriber);
+                }
+                Outbound::Subscribe { sink, last_event_id, authorization } => {
+                    let request = self.net.request(node.host, other, North::Subscribe { authorization, last: last_event_id }, now.mono);
+                    node.pending.insert(request, Pending::Subscribe(sink));
+                }
+                Outbound::AckStream { authorization, body, .. } => {
+                    let request = self.net.request(node.host, other, North::Post { action: "stream/ack".to_owned(), authorization, body }, now.mono);
+                    node.pending.insert(request, Pending::Confirm);
+                }
+            },
+        }
+    }
+
+    fn handle_net(&mut self, event: NetEvent<North>, now: Now) {
+        if self.station_wire.owns(&event) {
+            self.station_wire.handle_event(&event, &mut self.net, &mut self.station, now);
+            return;
+        }
+        if self.ems_wire.owns(&event) {
+            self.ems_wire.handle_event(&event, &mut self.net, &mut self.ems, now);
+            return;
+        }
+        let host = event.host();
+        let Some(party) = self.nodes.iter().position(|node| node.host == host) else { return };
+        let node = &mut self.nodes[party];
+        for LinkNode { session, wire } in &mut node.links {
+            if wire.owns(&event) {
+                wire.handle_event(&event, &mut self.net, &mut **session, now);
+                return;
+            }
+        }
+        let Some(bridge) = node.bridge.as_mut() else { return };
+        match event {
+            NetEvent::Request { id, from, payload, .. } => match payload {
+                North::Post { action, authorization, body } => {
+                    let request = node.next_request;
+                    node.next_request += 1;
+                    node.requests.insert(request, id);
+                    let request = DoorRequest { id: request, action, authorization, tls_identity: None, body, received: now };
+                    bridge.handle_north(Inbound::Door(request), now);
+                }
+                North::Subscribe { authorization, last } => {
+                    let subscriber = SubscriberId(id.0);
+                    node.subscribers.insert(subscriber, from);
+                    self.net.reply(id, North::Nothing, now.mono);
+                    let event = StreamEvent::Subscribed { subscriber, tls_identity: None, authorization, last_event_id: last };
+                    bridge.handle_north(Inbound::Stream(event), now);
+                }
+                North::Push(message) => {
+                    self.net.reply(id, North::Nothing, now.mono);
+                    let StreamMessage { id, event, data } = message;
+                    let event = StreamEvent::Message { sink: SinkId(0), id, event: event.to_owned(), data };
+                    bridge.handle_north(Inbound::Stream(event), now);
+                }
+                North::Answer(_) | North::Nothing => {}
+            },
+            NetEvent::Reply { id, payload, .. } => match (node.pending.remove(&id), payload) {
+                (Some(Pending::Delivery(sink, id)), North::Answer(reply)) => {
+                    let ack = read_answer(&reply);
+                    bridge.handle_north(Inbound::Delivered(DeliveryResult { sink, id, ack }), now);
+                }
+                (Some(Pending::Subscribe(sink)), _) => bridge.handle_north(Inbound::Stream(StreamEvent::Opened(sink)), now),
+                _ => {}
+            },
+            NetEvent::Unreachable { id, .. } => match node.pending.remove(&id) {
+                Some(Pending::Delivery(sink, id)) => {
+                    let ack = Ack::Unreachable("no answer".to_owned());
+                    bridge.handle_north(Inbound::Delivered(DeliveryResult { sink, id, ack }), now);
+                }
+                Some(Pending::Subscribe(sink)) => {
+                    bridge.handle_north(Inbound::Stream(StreamEvent::Lost { sink, cause: "no answer".to_owned() }), now);
+                }
+                Some(Pending::Push(subscriber)) => {
+                    if node.subscribers.remove(&subscriber).is_some() {
+                        bridge.handle_north(Inbound::Stream(StreamEvent::Unsubscribed(subscriber)), now);
+                    }
+                }
+                Some(Pending::Confirm) | None => {}
+            },
+            NetEvent::Accepted { .. } | NetEvent::Connected { .. } | NetEvent::Refused { .. } | NetEvent::Data { .. } | NetEvent::Closed { .. } | NetEvent::Reset { .. } => {}
+        }
+    }
+
+    /// What the ledgers say of each other.
+    pub(crate) fn verdict(&self) -> Verdict {
+        compare(&self.station_ledger.entries(), &self.ems_ledger.entries(), &self.book())
+    }
+
+    pub(crate) fn book(&self) -> Book {
+        let gateway = &self.nodes[SLDC].plan;
+        let points = gateway
+            .served
+            .iter()
+            .filter_map(|served| match &served.source {
+                ServedSource::Point(point) => Some(PointMap {
+                    station: gateway.points[point.index()].id.clone(),
+                    ems: served.id.clone(),
+                    factor: 1.0,
+                    offset: 0.0,
+                    deadband: 1.0,
+                }),
+                ServedSource::Status { .. } | ServedSource::LinkState(_) => None,
+            })
+            .collect();
+        let controls = ["U1.p_set", "U2.p_set"]
+            .map(|name| ControlMap { station: name.to_owned(), ems: name.to_owned(), factor: 1.0, offset: 0.0, min: 137.5, max: 250.0, stepped: name.starts_with("U1") })
+            .to_vec();
+        Book { points, controls, ..Book::default() }
+    }
+
+    /// The story with times, for a failing test.
+    pub(crate) fn told(&self) -> String {
+        let lines = self.story.iter().map(|(at, party, line)| format!("{:>9.3} {} {line}", (at - EPOCH_MS) as f64 / 1000.0, NAMES[*party]));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    pub(crate) fn station_entries(&self) -> Vec<Entry> {
+        self.station_ledger.entries()
+    }
+}
+
+fn read_answer(reply: &DoorReply) -> Ack {
+    if reply.status == 200 {
+        return Ack::Ack;
+    }
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let error = &body["message"]["error"];
+    if reply.status >= 500 || reply.status == 429 {
+        return Ack::Unreachable(error["message"].as_str().unwrap_or_default().to_owned());
+    }
+    Ack::Nack {
+        status: reply.status,
+        code: error["code"].as_str().unwrap_or_default().to_owned(),
+        message: error["message"].as_str().unwrap_or_default().to_owned(),
+    }
+}
