@@ -42,6 +42,7 @@ const PATTERNS: &[Pattern] = &[
         |s| parse_duration(s).is_ok(),
         "must be an ISO 8601 duration of days, hours, minutes and seconds",
     ),
+    ("^[!-~]+$", |s| !s.is_empty() && s.bytes().all(|c| c.is_ascii_graphic()), "must be an address without spaces"),
     ("^[0-9]{1,20}$", |s| (1..=20).contains(&s.len()) && s.bytes().all(|c| c.is_ascii_digit()), "must be digits"),
     (
         "^did:[a-z0-9]+:[A-Za-z0-9._:%-]+$",
