@@ -55,10 +55,15 @@ impl North {
             }
             return;
         };
-        let mut permit = Some(permit);
-        while let (Some(open), Some(message)) = (permit.take(), self.waiting.pop_front()) {
-            open.send(message);
-            permit = self.out.try_reserve().ok();
+        if let Some(message) = self.waiting.pop_front() {
+            permit.send(message);
+        }
+        while !self.waiting.is_empty()
+            && let Ok(permit) = self.out.try_reserve()
+        {
+            if let Some(message) = self.waiting.pop_front() {
+                permit.send(message);
+            }
         }
     }
 

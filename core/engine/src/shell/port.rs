@@ -116,3 +116,92 @@ impl Port {
         events
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::task::{Context, Waker};
+
+    use bridge_model::{Action, CommandMode, PointId, Utc};
+    use bridge_session::{Answer, CommandReceived, FrameBatch};
+
+    use super::*;
+
+    fn port() -> Port {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let task = runtime.spawn(async {}).abort_handle();
+        let endpoint = Endpoint::Listen { addr: "127.0.0.1:0".parse().unwrap(), allow: vec![] };
+        Port::new(Arc::default(), endpoint, Box::new(|| unreachable!("no session is made here")), Mono(0), task)
+    }
+
+    fn taken(port: &Port) -> Vec<Order> {
+        let mut orders = VecDeque::new();
+        let _ = port.orders.poll_take(&mut Context::from_waker(Waker::noop()), &mut orders);
+        orders.into()
+    }
+
+    fn frames(connection: u32, number: u64) -> Upward {
+        let mut batch = FrameBatch::default();
+        batch.push(connection, number, Utc(0), b"x", 0);
+        Upward::Frames(batch)
+    }
+
+    fn connection_of(port: &mut Port, mut message: Upward) -> u32 {
+        port.rename(&mut message);
+        match message {
+            Upward::Frames(batch) => batch.frames[0].connection,
+            Upward::Event(Event::CommandReceived(command)) => command.connection,
+            Upward::Event(event) => panic!("{event:?}"),
+        }
+    }
+
+    fn received(connection: u32, token: u64) -> CommandReceived {
+        CommandReceived {
+            token: CommandToken(token),
+            point: PointId(0),
+            action: Action::Switch(true),
+            mode: CommandMode::Direct,
+            qualifier: 0,
+            tagged: None,
+            connection,
+            frame: 1,
+            received: Now::default(),
+            originator: 0,
+            test: false,
+        }
+    }
+
+    fn answer(token: u64) -> Request {
+        Request::Answer { token: CommandToken(token), answer: Answer::Confirm }
+    }
+
+    #[test]
+    fn the_first_session_keeps_its_names() {
+        let mut port = port();
+        assert_eq!(connection_of(&mut port, frames(1, 1)), 1);
+        port.durable(1, 1).unwrap();
+        port.request(answer(0)).unwrap();
+        assert_eq!(taken(&port), [Order::Durable { connection: 1, frame: 1 }, Order::Request(answer(0))]);
+    }
+
+    #[test]
+    fn r02_a_late_receipt_or_answer_never_reaches_the_next_session() {
+        let mut port = port();
+        connection_of(&mut port, frames(3, 9));
+        connection_of(&mut port, Upward::Event(Event::CommandReceived(received(4, 7))));
+        assert_eq!(port.lost(Now::default()), [Event::LinkState(LinkState::Down)]);
+        port.durable(3, 9).unwrap();
+        port.durable(4, 1).unwrap();
+        port.request(answer(7)).unwrap();
+        assert_eq!(taken(&port), []);
+
+        assert_eq!(connection_of(&mut port, frames(1, 1)), 5);
+        let mut command = Upward::Event(Event::CommandReceived(received(1, 1)));
+        port.rename(&mut command);
+        let Upward::Event(Event::CommandReceived(command)) = command else { panic!() };
+        assert_eq!((command.connection, command.token), (5, CommandToken(8)));
+        port.durable(5, 1).unwrap();
+        port.request(answer(8)).unwrap();
+        assert_eq!(taken(&port), [Order::Durable { connection: 1, frame: 1 }, Order::Request(answer(1))]);
+    }
+}

@@ -361,7 +361,12 @@ impl<E: Engine> Shell<E> {
             port.backoff.reset();
         }
         let after = port.backoff.delay(random());
-        tracing::error!(link = link.0, ?ended, restart_ms = after.as_millis(), "a link's task ended: commands open on it are indeterminate");
+        tracing::error!(
+            link = link.0,
+            ?ended,
+            restart_ms = after.as_millis(),
+            "a link's task ended: commands open on it are indeterminate"
+        );
         // Orders for the lost session reach nobody.
         port.orders = Arc::new(Orders::default());
         port.started = now.mono;

@@ -8,7 +8,7 @@ use bridge_model::{Mono, Now};
 use bridge_session::{Event, FrameBatch, LinkState, Request, Session};
 use tokio::sync::{oneshot, watch};
 
-use super::kit::{Peer, SOON, Toy, connect, free, listen, until};
+use super::kit::{Peer, SOON, Toy, ack, connect, free, listen, until};
 
 /// Asks for an interrogation every so often, and writes down what it gets.
 struct Operator {
@@ -61,7 +61,7 @@ async fn a_hosted_session_gets_its_ticks_its_receipts_and_its_end() {
     let seen_all = || *seen.lock().unwrap() == b"xy";
     until("the frames arrive", seen_all).await;
     let mut answer = Vec::new();
-    while !answer.ends_with(&[b'A', 2]) {
+    while !answer.ends_with(&ack(2)) {
         answer.push(tokio::io::AsyncReadExt::read_u8(&mut peer.0).await.unwrap());
         assert!(answer.len() < 1000);
     }
@@ -78,7 +78,7 @@ async fn two_hosted_sessions_find_each_other() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let operator = Operator { toy: Toy::default(), next: None, seen: Arc::clone(&seen), states: Vec::new() };
     let client = host(operator, connect(addr), clock, stopped.clone());
-    let server = Toy { keep_alive: Some(Duration::from_millis(10)), ..Toy::default() };
+    let server = Toy::keeping_alive(Duration::from_millis(10));
     let server: Box<dyn Session> = Box::new(server);
     let server = host(server, listen(addr), clock, stopped);
     let enough = async {

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// One octet is one message: `P` asks for `p` at once, `Q` for `bye` and an end, `X` for an abort, `!` for a panic, `c` completes the last
-/// command; anything else is a frame, acknowledged with `A` and its number when it is durable. A command leaves as `C`, an interrogation
+/// command; an acknowledgement is ignored; anything else is a frame, acknowledged (see [`ack`]) when it is durable. A command leaves as `C`, an interrogation
 /// as `I`.
 #[derive(Default)]
 pub(crate) struct Toy {
@@ -31,11 +31,21 @@ pub(crate) struct Toy {
     out: VecDeque<u8>,
     closes: VecDeque<(Channel, Close)>,
     command: Option<Command>,
-    /// `T` this often.
-    pub(crate) keep_alive: Option<Duration>,
+    keep_alive: Option<Duration>,
     next: Option<Mono>,
-    /// What `user_timeout` says while a command is out.
-    pub(crate) life: Option<Duration>,
+    life: Option<Duration>,
+}
+
+impl Toy {
+    /// Says `T` this often.
+    pub(crate) fn keeping_alive(every: Duration) -> Self {
+        Self { keep_alive: Some(every), ..Self::default() }
+    }
+
+    /// What it writes while a command is out lives so long.
+    pub(crate) fn with_life(life: Duration) -> Self {
+        Self { life: Some(life), ..Self::default() }
+    }
 }
 
 impl Session for Toy {
@@ -63,6 +73,7 @@ impl Session for Toy {
                     let command = self.command.take().expect("a command is out");
                     self.events.push_back(Event::Settled { command, outcome: Outcome::Completed, at: now });
                 }
+                b'A' | 0x80.. => {}
                 frame => {
                     self.frames += 1;
                     self.batch.push(self.connections, self.frames, now.utc, &[*frame], 0);
@@ -87,7 +98,7 @@ impl Session for Toy {
         assert!(connection <= self.connections, "a receipt for a connection that never was");
         if connection == self.connections {
             assert!(frame <= self.frames, "a receipt for a frame that never was");
-            self.out.extend([b'A', frame as u8]);
+            self.out.extend(ack(frame as u8));
         }
     }
 
@@ -165,7 +176,9 @@ pub(crate) struct Book {
 impl Book {
     pub(crate) fn events(&self, link: u16) -> Vec<Event> {
         let told = self.told.lock().unwrap();
-        told.iter().filter_map(|told| if let Told::Event { link: of, event } = told { (*of == link).then(|| event.clone()) } else { None }).collect()
+        told.iter()
+            .filter_map(|told| if let Told::Event { link: of, event } = told { (*of == link).then(|| event.clone()) } else { None })
+            .collect()
     }
 
     pub(crate) fn frames(&self, link: u16) -> Vec<(u32, u64, u8)> {
@@ -299,6 +312,11 @@ impl Disk for GatedDisk {
     fn sync_dir(&self) -> std::io::Result<()> {
         self.inner.sync_dir()
     }
+}
+
+/// The acknowledgement of a frame: `A` and its number with the top bit set.
+pub(crate) fn ack(number: u8) -> [u8; 2] {
+    [b'A', 0x80 | number]
 }
 
 /// A running shell.
