@@ -67,7 +67,9 @@ impl Cp56Time2a {
         if hour & Self::HOUR_SU != 0 {
             flags = flags.with(TimeFlags::SUMMER);
         }
-        Timestamp { utc: Utc(wall_ns - zone.offset_ns()), origin: TimeOrigin::Device, flags }
+        // A substituted tag was set by somebody on the way, not by the source at the moment of the change.
+        let origin = if flags.contains(TimeFlags::SUBSTITUTED) { TimeOrigin::Bridge } else { TimeOrigin::Device };
+        Timestamp { utc: Utc(wall_ns - zone.offset_ns()), origin, flags }
     }
 
     /// The tag of an instant in `zone`, rounded down to the millisecond. Invalid or unsynchronised time goes out with IV, time stamped by

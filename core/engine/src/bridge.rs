@@ -141,7 +141,12 @@ impl Bridge {
         let reports = Reports::new(&core.plan);
         if !recovered.new {
             let text = format!("recovered; {} leaves were not sealed yet", recovered.unsealed);
-            core.note(now, "recovered", &text, &[("unsealed", recovered.unsealed.to_string()), ("cutBytes", recovered.cut_bytes.to_string())]);
+            core.note(
+                now,
+                "recovered",
+                &text,
+                &[("unsealed", recovered.unsealed.to_string()), ("cutBytes", recovered.cut_bytes.to_string())],
+            );
             programmes.recover(&mut core, &mut exchange, &router.image, now);
         }
         let descriptors = router.descriptor_set.clone();
@@ -202,9 +207,19 @@ impl Bridge {
             }
             Event::CommandReceived(command) => {
                 let (stream_in, relays) = (&self.stream_in, &mut self.relays);
-                relays.handle_command(&mut self.core, &mut self.exchange, &mut self.served, link, &command, |peer| stream_in.live(peer), now);
+                relays.handle_command(
+                    &mut self.core,
+                    &mut self.exchange,
+                    &mut self.served,
+                    link,
+                    &command,
+                    |peer| stream_in.live(peer),
+                    now,
+                );
             }
-            Event::Progress { id, phase } => self.programmes.handle_progress(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), id, phase),
+            Event::Progress { id, phase } => {
+                self.programmes.handle_progress(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), id, phase)
+            }
             Event::Settled { command, outcome, .. } => {
                 self.programmes.handle_settled(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), &command, outcome);
             }
@@ -295,7 +310,14 @@ impl Bridge {
             LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
                 let life = std::time::Duration::from_secs(u64::from(valid_for_s));
                 let not_after = Now { mono: now.mono + life, utc: now.utc + life };
-                let wish = self.core.plan.control(&control).map(|place| Wish { control: place.index(), target, ramp, not_after, operator_ref, instruction_code });
+                let wish = self.core.plan.control(&control).map(|place| Wish {
+                    control: place.index(),
+                    target,
+                    ramp,
+                    not_after,
+                    operator_ref,
+                    instruction_code,
+                });
                 let posted = wish.and_then(|wish| self.relays.dispatch(&mut self.core, &mut self.exchange, &mut self.served, &wish, now));
                 posted.map_or_else(
                     || json!({ "error": format!("{control} is no relay control of this bridge's profile") }).to_string(),
@@ -428,9 +450,15 @@ impl Bridge {
             }
             Timer::Invalid(link) => self.expire(LinkId(link), now),
             Timer::Step(control) => self.programmes.handle_step(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
-            Timer::Taken(control) => self.programmes.handle_no_echo(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
-            Timer::Followed(control) => self.programmes.handle_not_followed(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
-            Timer::StartBy(control) => self.programmes.handle_start_by(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
+            Timer::Taken(control) => {
+                self.programmes.handle_no_echo(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
+            }
+            Timer::Followed(control) => {
+                self.programmes.handle_not_followed(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
+            }
+            Timer::StartBy(control) => {
+                self.programmes.handle_start_by(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
+            }
             Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
             Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
             Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
@@ -519,7 +547,14 @@ impl Bridge {
         }
         let word = if alarm.active { "ALARM" } else { "clear" };
         self.core.tell(format!("{word}: {} {} {} {unit}", point.id, alarm.name, alarm.value));
-        self.publish(if alarm.active { "alarm" } else { "clear" }, "LIMIT_BREACH", &era, &payload, if alarm.active { "ACTIVE" } else { "CLEARED" }, now);
+        self.publish(
+            if alarm.active { "alarm" } else { "clear" },
+            "LIMIT_BREACH",
+            &era,
+            &payload,
+            if alarm.active { "ACTIVE" } else { "CLEARED" },
+            now,
+        );
         let snapshot = self.router.snapshot();
         self.core.put_bytes(Table::Misc, b"mapping", &snapshot);
     }
@@ -573,7 +608,12 @@ impl Bridge {
             self.served.publish_source(&mut self.core, &name, false, now);
             self.refresh_source(link.index(), now);
             let on_link = |core: &Core, control: usize, _: &Programme| core.plan.controls[control].link == link;
-            self.programmes.hold_all(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), on_link, "LINK_DOWN", "the link to the station is lost");
+            self.programmes.hold_all(
+                &mut desk(&mut self.core, &mut self.exchange, &self.router, now),
+                on_link,
+                "LINK_DOWN",
+                "the link to the station is lost",
+            );
             self.comms_alarm(&name, true, now);
         }
     }
@@ -616,7 +656,14 @@ impl Bridge {
         if !active {
             payload["clearedAt"] = format_time(now.utc.0).into();
         }
-        self.publish(if active { "alarm" } else { "clear" }, "LIMIT_BREACH", &era, &payload, if active { "ACTIVE" } else { "CLEARED" }, now);
+        self.publish(
+            if active { "alarm" } else { "clear" },
+            "LIMIT_BREACH",
+            &era,
+            &payload,
+            if active { "ACTIVE" } else { "CLEARED" },
+            now,
+        );
     }
 
     fn tell_subscribers(&mut self, field: &str, name: &str, kind: &str, now: Now) {
@@ -635,7 +682,7 @@ impl Bridge {
     fn refresh_source(&mut self, source: usize, now: Now) {
         let points: Vec<usize> = self.router.image.points_of(source).collect();
         for point in points {
-            self.served.refresh(&mut self.core, &self.router.image, point, now);
+            self.served.refresh(&mut self.core, &self.router.image, point);
         }
     }
 
@@ -650,7 +697,7 @@ impl Bridge {
             let Some(limit) = now.mono.0.checked_sub(stale_after) else { continue };
             let aged = self.router.image.age(link, Mono(limit));
             for point in &aged {
-                self.served.refresh(&mut self.core, &self.router.image, *point, now);
+                self.served.refresh(&mut self.core, &self.router.image, *point);
             }
             self.router.write_image(&mut self.core, aged.into_iter(), now);
         }
@@ -664,8 +711,15 @@ impl Bridge {
         let name = self.core.settings.peers[peer].name.clone();
         self.core.tell(format!("{name} does not answer"));
         self.core.note(now, "peer-lost", "the peer confirms nothing", &[("peer", name.clone())]);
-        let by_peer = |core: &Core, _: usize, programme: &Programme| operations::load(core, &programme.operation).is_some_and(|operation| operation.peer == name);
-        self.programmes.hold_all(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), by_peer, "ISSUER_LOST", "the issuer cannot be reached");
+        let by_peer = |core: &Core, _: usize, programme: &Programme| {
+            operations::load(core, &programme.operation).is_some_and(|operation| operation.peer == name)
+        };
+        self.programmes.hold_all(
+            &mut desk(&mut self.core, &mut self.exchange, &self.router, now),
+            by_peer,
+            "ISSUER_LOST",
+            "the issuer cannot be reached",
+        );
     }
 
     /// What a peer's stream brought.
@@ -689,7 +743,7 @@ impl Bridge {
         self.router.handle_points(&mut self.core, &received.updates, received.current, now);
         for (point, expired) in received.stale {
             self.router.image.mark(point, expired);
-            self.served.refresh(&mut self.core, &self.router.image, point, now);
+            self.served.refresh(&mut self.core, &self.router.image, point);
         }
     }
 
@@ -716,7 +770,9 @@ impl Bridge {
         let era = signed["resources"][0]["era"].as_str().unwrap_or_default().to_owned();
         let setpoint = &signed["payload"]["setpoints"][0];
         let control = plan.controls.iter().position(|control| {
-            control.verb == "dispatch" && matches!(control.kind, ControlKind::Drive(_)) && plan.resources[usize::from(control.resource)].era == era
+            control.verb == "dispatch"
+                && matches!(control.kind, ControlKind::Drive(_))
+                && plan.resources[usize::from(control.resource)].era == era
         });
         let valid_until = signed["validUntil"].as_str().and_then(|text| bridge_ies::parse_time(text).ok()).unwrap_or(i64::MIN);
         let target = setpoint["value"].as_f64().unwrap_or(f64::NAN);
@@ -744,7 +800,12 @@ impl Bridge {
         match decision {
             Decision::Reject { code, text } => {
                 self.core.tell(format!("dispatch of {era} to {target} refused: {text}"));
-                self.core.note(now, "decision", &text, &[("operation", id.clone()), ("verdict", "reject".into()), ("code", code.to_owned())]);
+                self.core.note(
+                    now,
+                    "decision",
+                    &text,
+                    &[("operation", id.clone()), ("verdict", "reject".into()), ("code", code.to_owned())],
+                );
                 let status = if code == "EXPIRED" || code == "TOO_OLD" { "EXPIRED" } else { "REJECTED" };
                 acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Acceptance, status, Some((code, &text)), None, now);
             }
@@ -819,7 +880,8 @@ impl Bridge {
         };
         let mut facts = Facts {
             now: now.utc,
-            authorised: self.core.trust.age(now.utc.0) != BundleAge::Dead && self.core.trust.authorised(&issuer.party_id, issuer.role, Verb::Dispatch, era),
+            authorised: self.core.trust.age(now.utc.0) != BundleAge::Dead
+                && self.core.trust.authorised(&issuer.party_id, issuer.role, Verb::Dispatch, era),
             journal_ok: self.core.recorder.unwritable().is_none(),
             clock: ClockFacts {
                 synchronised: self.core.clock.synchronised,
@@ -842,7 +904,8 @@ impl Bridge {
             max_age: drive.max_age,
             max_ahead: settings.skew,
         });
-        facts.authorised &= drive.authority.is_empty() || drive.authority.iter().any(|role| role.eq_ignore_ascii_case(issuer.role.as_str()));
+        facts.authorised &=
+            drive.authority.is_empty() || drive.authority.iter().any(|role| role.eq_ignore_ascii_case(issuer.role.as_str()));
         facts.authorised &= settings.control_links.contains(link) && drive.execution == Execution::Automatic;
         facts.link_up = self.link_started[spec.link.index()] && image.source(spec.link.index()).live;
         facts.locked = control.and_then(|control| broker::locked(&self.core, control));
@@ -862,7 +925,8 @@ impl Bridge {
     fn passing(&self, link: LinkId, now: Now) -> bool {
         let spec = &self.core.plan.links[link.index()];
         let patience = self.core.settings.journal_patience;
-        spec.on_journal_failure == JournalFailure::Pass && self.core.recorder.unwritable().is_some_and(|(_, since)| now.mono.since(since) >= patience)
+        spec.on_journal_failure == JournalFailure::Pass
+            && self.core.recorder.unwritable().is_some_and(|(_, since)| now.mono.since(since) >= patience)
     }
 
     fn link_name(&self, link: LinkId) -> String {

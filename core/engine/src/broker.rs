@@ -33,7 +33,8 @@ struct Lock {
 pub(crate) fn issue(core: &mut Core, control: usize, command: &Command, value: f64, operation: &str, now: Now) {
     let spec = &core.plan.controls[control];
     let (id, link) = (spec.id.clone(), spec.link);
-    let ticket = Ticket { control: id.clone(), operation: operation.to_owned(), value, not_after_ns: command.not_after.utc.0, at_ns: now.utc.0 };
+    let ticket =
+        Ticket { control: id.clone(), operation: operation.to_owned(), value, not_after_ns: command.not_after.utc.0, at_ns: now.utc.0 };
     core.put(Table::Tickets, command.id.to_string().as_bytes(), &ticket);
     let select = command.mode == CommandMode::SelectExecute;
     core.note(
@@ -70,7 +71,12 @@ pub(crate) fn settle(core: &mut Core, control: usize, command: &Command, outcome
         Outcome::NotOperated(_) => "NOT_OPERATED",
         Outcome::Indeterminate(_) => "INDETERMINATE",
     };
-    core.note(now, "settled", &format!("{} {word}", ticket.control), &[("command", key), ("outcome", format!("{outcome:?}")), ("operation", ticket.operation.clone())]);
+    core.note(
+        now,
+        "settled",
+        &format!("{} {word}", ticket.control),
+        &[("command", key), ("outcome", format!("{outcome:?}")), ("operation", ticket.operation.clone())],
+    );
     if let Outcome::Indeterminate(_) = outcome {
         let id = core.plan.controls[control].id.clone();
         core.put(Table::Locks, id.as_bytes(), &Lock { operation: ticket.operation, value: ticket.value, at_ns: now.utc.0 });
@@ -85,7 +91,11 @@ pub(crate) fn abandon(core: &mut Core, id: &str, now: Now) {
         now,
         "settled",
         &format!("{} INDETERMINATE", ticket.control),
-        &[("command", id.to_owned()), ("outcome", format!("{:?}", Outcome::Indeterminate(IndeterminateWhy::Restart))), ("operation", ticket.operation.clone())],
+        &[
+            ("command", id.to_owned()),
+            ("outcome", format!("{:?}", Outcome::Indeterminate(IndeterminateWhy::Restart))),
+            ("operation", ticket.operation.clone()),
+        ],
     );
     core.put(Table::Locks, ticket.control.as_bytes(), &Lock { operation: ticket.operation, value: ticket.value, at_ns: now.utc.0 });
 }

@@ -78,13 +78,21 @@ impl Door {
     }
 
     /// `Ok(None)`: seen before with the same bytes; acknowledged again, processed once.
-    fn gates(&mut self, core: &mut Core, exchange: &Exchange, request: &DoorRequest, message_id: &mut String, now: Now) -> Result<Option<Admitted>, Refusal> {
+    fn gates(
+        &mut self,
+        core: &mut Core,
+        exchange: &Exchange,
+        request: &DoorRequest,
+        message_id: &mut String,
+        now: Now,
+    ) -> Result<Option<Admitted>, Refusal> {
         let skew = i64::try_from(core.settings.skew.as_secs()).unwrap_or(5);
         let trust = &core.trust;
-        let verified = bridge_trust::beckn::verify(&request.authorization, &request.body, now.utc.as_secs(), skew, |subscriber: &str, key: &str| {
-            trust.beckn_key(subscriber, key, now.utc.0)
-        })
-        .map_err(|error| refuse(401, error.code, error.message))?;
+        let verified =
+            bridge_trust::beckn::verify(&request.authorization, &request.body, now.utc.as_secs(), skew, |subscriber: &str, key: &str| {
+                trust.beckn_key(subscriber, key, now.utc.0)
+            })
+            .map_err(|error| refuse(401, error.code, error.message))?;
         let peer = core
             .settings
             .peers
@@ -94,11 +102,16 @@ impl Door {
         if request.tls_identity.as_ref().is_some_and(|identity| identity.starts_with("did:") && *identity != verified.subscriber) {
             return Err(refuse(401, code::AUT_UNAUTHORIZED_ACTION, "the certificate and the signature name different parties"));
         }
-        let mut envelope = Envelope::parse(&request.body).map_err(|error| refuse(400, code::SCH_SCHEMA_VALIDATION_FAILED, error.to_string()))?;
+        let mut envelope =
+            Envelope::parse(&request.body).map_err(|error| refuse(400, code::SCH_SCHEMA_VALIDATION_FAILED, error.to_string()))?;
         let context = &envelope.context;
         message_id.clone_from(&context.message_id);
         if context.action != request.action {
-            return Err(refuse(400, code::CTX_ACTION_MISMATCH, format!("action {} came on the path of {}", context.action, request.action)));
+            return Err(refuse(
+                400,
+                code::CTX_ACTION_MISMATCH,
+                format!("action {} came on the path of {}", context.action, request.action),
+            ));
         }
         let (from, to) = if context.action == "update" { (&context.bap_id, &context.bpp_id) } else { (&context.bpp_id, &context.bap_id) };
         if *from != verified.subscriber || *to != core.settings.did {
@@ -118,12 +131,23 @@ impl Door {
         let verb = operation["verb"].as_str().unwrap_or_default().to_owned();
         if let Some(problem) = validate(&operation).first() {
             let code = if problem.path == "/verb" { code::SCH_TYPE_NOT_SUPPORTED } else { code::SCH_SCHEMA_VALIDATION_FAILED };
-            return Err(Refusal { status: 400, code, message: problem.problem.clone(), path: Some(problem.path.clone()) });
+            return Err(Refusal {
+                status: 400,
+                code,
+                message: format!("{} {}", problem.path, problem.problem),
+                path: Some(problem.path.clone()),
+            });
         }
         let signed = bridge_trust::jws::verify(&operation, |kid: &str| trust.content_key(kid, now.utc.0))
             .map_err(|error| refuse(401, error.code, error.message))?;
-        if operation["issuer"]["partyId"].as_str() != Some(verified.subscriber.as_str()) || operation["recipient"]["partyId"].as_str() != Some(core.settings.did.as_str()) {
-            return Err(refuse(401, code::AUT_UNAUTHORIZED_ACTION, "issuer or recipient of the operation is not the sender or this bridge"));
+        if operation["issuer"]["partyId"].as_str() != Some(verified.subscriber.as_str())
+            || operation["recipient"]["partyId"].as_str() != Some(core.settings.did.as_str())
+        {
+            return Err(refuse(
+                401,
+                code::AUT_UNAUTHORIZED_ACTION,
+                "issuer or recipient of the operation is not the sender or this bridge",
+            ));
         }
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         let digest = sha256(signed.digest.as_bytes());
@@ -140,7 +164,9 @@ impl Door {
             let name = format!("message {message}");
             match self.guard.check(&verified.subscriber, &name, digest, expires, now.utc.0) {
                 Seen::New => seen.push(entry(name)),
-                Seen::SameBytes | Seen::Different => return Err(refuse(409, code::CTX_MESSAGE_ID_DUPLICATE, "this message id was used before")),
+                Seen::SameBytes | Seen::Different => {
+                    return Err(refuse(409, code::CTX_MESSAGE_ID_DUPLICATE, "this message id was used before"));
+                }
                 Seen::Full => return Err(refuse(429, code::AUT_RATE_LIMITED, "too many operations within their lives")),
             }
         }
@@ -180,17 +206,20 @@ pub(crate) fn who(core: &Core, tls_identity: Option<&str>, authorization: &str, 
 /// A reply to a request, with its response signature.
 pub(crate) fn reply(core: &Core, request: &DoorRequest, status: u16, body: Vec<u8>, now: Now) -> DoorReply {
     let created = now.utc.as_secs();
-    let signature = bridge_trust::beckn::signature_of(&request.authorization).map_or_else(|_| String::new(), |request_signature| {
-        bridge_trust::beckn::sign(
-            &core.identity.beckn,
-            &core.settings.did,
-            &core.identity.beckn_key_id,
-            created,
-            created + 60,
-            &body,
-            Some(&request_signature),
-        )
-    });
+    let signature = bridge_trust::beckn::signature_of(&request.authorization).map_or_else(
+        |_| String::new(),
+        |request_signature| {
+            bridge_trust::beckn::sign(
+                &core.identity.beckn,
+                &core.settings.did,
+                &core.identity.beckn_key_id,
+                created,
+                created + 60,
+                &body,
+                Some(&request_signature),
+            )
+        },
+    );
     DoorReply { id: request.id, status, signature, body }
 }
 

@@ -107,7 +107,16 @@ impl Exchange {
     }
 
     /// Journals what a peer said, octet for octet.
-    pub(crate) fn journal_received(&self, core: &mut Core, peer: usize, operation: &str, verb: &str, authorization: &str, body: &[u8], now: Now) {
+    pub(crate) fn journal_received(
+        &self,
+        core: &mut Core,
+        peer: usize,
+        operation: &str,
+        verb: &str,
+        authorization: &str,
+        body: &[u8],
+        now: Now,
+    ) {
         let leaf = leaf(core, peer, Direction::Received, operation, verb, authorization, body);
         core.recorder.operation(self.received_streams[peer], now, leaf);
     }
@@ -216,7 +225,13 @@ impl Exchange {
                 _ => "on_status",
             };
             let sink = SinkId(u16::try_from(place).unwrap_or(u16::MAX));
-            core.out.push_back(Output::North(Outbound::Deliver(Delivery { sink, id: number, action, authorization, body: letter.body.into_bytes() })));
+            core.out.push_back(Output::North(Outbound::Deliver(Delivery {
+                sink,
+                id: number,
+                action,
+                authorization,
+                body: letter.body.into_bytes(),
+            })));
         }
     }
 
@@ -251,7 +266,12 @@ impl Exchange {
                 let operation = core.load::<Letter>(Table::Outbox, &key)?.operation;
                 core.delete(Table::Outbox, &key);
                 *core.counters.dropped.entry(format!("nack {code}")).or_default() += 1;
-                core.note(now, "nack", &message, &[("operation", operation.clone()), ("status", status.to_string()), ("code", code.clone())]);
+                core.note(
+                    now,
+                    "nack",
+                    &message,
+                    &[("operation", operation.clone()), ("status", status.to_string()), ("code", code.clone())],
+                );
                 Some(Refused { operation, code, message })
             }
         }

@@ -38,11 +38,7 @@ pub(crate) struct Image {
 impl Image {
     /// `source_of` gives each point's source, in `0..sources`.
     pub(crate) fn new(source_of: Vec<usize>, sources: usize) -> Self {
-        Self {
-            entries: vec![None; source_of.len()],
-            source_of,
-            sources: vec![Source { reading: 1, live: false, expired: false }; sources],
-        }
+        Self { entries: vec![None; source_of.len()], source_of, sources: vec![Source { reading: 1, live: false, expired: false }; sources] }
     }
 
     /// A fresh reading of a point. `current` is false for what a stream replays from before an outage: it is kept, and stays stale.

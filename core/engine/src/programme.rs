@@ -85,8 +85,7 @@ impl Programmes {
             let mut desk = Desk { core, exchange, image, now };
             end(&mut desk, control.index(), &programme, "RESTART", "the bridge restarted");
         }
-        let tickets: Vec<String> =
-            core.store.entries(Table::Tickets).filter_map(|(key, _)| String::from_utf8(key.to_vec()).ok()).collect();
+        let tickets: Vec<String> = core.store.entries(Table::Tickets).filter_map(|(key, _)| String::from_utf8(key.to_vec()).ok()).collect();
         for ticket in tickets {
             broker::abandon(core, &ticket, now);
         }
@@ -211,11 +210,18 @@ impl Programmes {
                 Outcome::Completed => self.await_echo(desk, control),
                 Outcome::Refused(refusal) => self.handle_refusal(desk, control, refusal),
                 Outcome::NotOperated(why) => self.handle_not_operated(desk, control, why),
-                Outcome::Indeterminate(_) => self.finish(desk, control, "INDETERMINATE", "NO_ANSWER", "no answer to the execute; the point is locked until it is read back"),
+                Outcome::Indeterminate(_) => self.finish(
+                    desk,
+                    control,
+                    "INDETERMINATE",
+                    "NO_ANSWER",
+                    "no answer to the execute; the point is locked until it is read back",
+                ),
             }
         }
         if lock {
-            desk.core.tell(format!("UNCERTAIN: the outcome at {} is not known; locked until read back", desk.core.plan.controls[control].id));
+            desk.core
+                .tell(format!("UNCERTAIN: the outcome at {} is not known; locked until read back", desk.core.plan.controls[control].id));
         }
         self.start(desk, control);
     }
@@ -236,7 +242,8 @@ impl Programmes {
             if is(drive.followed.point) {
                 self.check_followed(desk, control, drive);
             }
-            if (drive.requires.iter().any(|require| is(require.point)) || drive.remote_enable.is_some_and(is)) && self.active.contains_key(&control)
+            if (drive.requires.iter().any(|require| is(require.point)) || drive.remote_enable.is_some_and(is))
+                && self.active.contains_key(&control)
                 && let Some((code, text)) = blocked(desk, control, drive)
             {
                 self.hold(desk, control, code, &text);
@@ -263,8 +270,19 @@ impl Programmes {
     }
 
     /// The plant's link or the issuer's link is lost: every programme it carries holds.
-    pub(crate) fn hold_all(&mut self, desk: &mut Desk<'_>, concerns: impl Fn(&Core, usize, &Programme) -> bool, code: &'static str, text: &str) {
-        let running: Vec<usize> = self.active.iter().filter(|(control, programme)| concerns(desk.core, **control, programme)).map(|(control, _)| *control).collect();
+    pub(crate) fn hold_all(
+        &mut self,
+        desk: &mut Desk<'_>,
+        concerns: impl Fn(&Core, usize, &Programme) -> bool,
+        code: &'static str,
+        text: &str,
+    ) {
+        let running: Vec<usize> = self
+            .active
+            .iter()
+            .filter(|(control, programme)| concerns(desk.core, **control, programme))
+            .map(|(control, _)| *control)
+            .collect();
         for control in running {
             self.hold(desk, control, code, text);
         }
@@ -451,8 +469,17 @@ fn blocked(desk: &Desk<'_>, control: usize, drive: &Drive) -> Option<(&'static s
     if !desk.image.source(link.index()).live {
         return Some(("LINK_DOWN", format!("link {} is down", desk.core.plan.links[link.index()].spec.name)));
     }
-    drive.requires.iter().find(|require| good(desk.image, require.point) != Some(require.equals)).map(|require| ("LOCAL_CONTROL", format!("not fulfilled: {}", require.text)))
-        .or_else(|| drive.remote_enable.filter(|point| good(desk.image, *point) != Some(1.0)).map(|_| ("NOT_ENABLED", "the plant's remote enable is off".to_owned())))
+    drive
+        .requires
+        .iter()
+        .find(|require| good(desk.image, require.point) != Some(require.equals))
+        .map(|require| ("LOCAL_CONTROL", format!("not fulfilled: {}", require.text)))
+        .or_else(|| {
+            drive
+                .remote_enable
+                .filter(|point| good(desk.image, *point) != Some(1.0))
+                .map(|_| ("NOT_ENABLED", "the plant's remote enable is off".to_owned()))
+        })
 }
 
 pub(crate) fn driven(controls: &[Control], control: usize) -> Option<(&Control, &Drive)> {

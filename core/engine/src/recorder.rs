@@ -11,7 +11,8 @@ use std::time::Duration;
 use bridge_journal::{Disk, Group, Journal, Options, Position, SyncDone, SyncJob};
 use bridge_model::{Mono, Now};
 use bridge_provenance::{
-    BatchHeader, ClockState, FrameRecord, Hash, Head, LeafId, NoteLeaf, OperationLeaf, SealMeta, SealedBatch, Sealer, Signer, kind, leaf_hash, sealed_batch,
+    BatchHeader, ClockState, FrameRecord, Hash, Head, LeafId, NoteLeaf, OperationLeaf, SealMeta, SealedBatch, Sealer, Signer, kind,
+    leaf_hash, sealed_batch,
 };
 
 use crate::Error;

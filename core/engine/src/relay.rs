@@ -89,7 +89,11 @@ impl Relays {
             core.tell(format!("EMS command on {} refused: {code}", spec.id));
             core.note(now, "refused", code, &[("control", spec.id.clone()), ("link", plan.links[link.index()].spec.name.clone())]);
             let before = self.status.get(&control).copied().unwrap_or_default();
-            let status = Status { reason: reason_number(Some(code)), state: if before.state == 0.0 { state_number("REJECTED") } else { before.state }, ..before };
+            let status = Status {
+                reason: reason_number(Some(code)),
+                state: if before.state == 0.0 { state_number("REJECTED") } else { before.state },
+                ..before
+            };
             self.show(core, served, control, status, now);
             answer(core, link, command.token, Answer::Refuse);
             return;
@@ -118,7 +122,14 @@ impl Relays {
     }
 
     /// Sends a signed dispatch for a relay control; gives its operation id.
-    pub(crate) fn dispatch(&mut self, core: &mut Core, exchange: &mut Exchange, served: &mut ServedPoints, wish: &Wish, now: Now) -> Option<String> {
+    pub(crate) fn dispatch(
+        &mut self,
+        core: &mut Core,
+        exchange: &mut Exchange,
+        served: &mut ServedPoints,
+        wish: &Wish,
+        now: Now,
+    ) -> Option<String> {
         let plan = core.plan.clone();
         let (spec, relay) = relayed(&plan.controls, wish.control)?;
         let peer = core.settings.peers.iter().position(|peer| peer.name == relay.peer)?;

@@ -26,7 +26,8 @@ pub(crate) struct Reports {
 
 impl Reports {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let reported = |point: &bridge_profile::PlannedPoint| point.verbs.contains(Verbs::REPORT) && matches!(point.source, PointSource::Link(_));
+        let reported =
+            |point: &bridge_profile::PlannedPoint| point.verbs.contains(Verbs::REPORT) && matches!(point.source, PointSource::Link(_));
         Self { means: plan.points.iter().map(|point| reported(point).then(Mean::default)).collect(), attested: None, reported: None }
     }
 
@@ -48,7 +49,8 @@ impl Reports {
     pub(crate) fn attest(&mut self, core: &mut Core, exchange: &mut Exchange, image: &Image, now: Now) {
         let plan = core.plan.clone();
         let own: Vec<usize> = (0..plan.points.len()).filter(|point| matches!(plan.points[*point].source, PointSource::Link(_))).collect();
-        let good = own.iter().filter(|point| image.current(**point).is_some_and(|(_, quality, _)| quality.validity == Validity::Good)).count();
+        let good =
+            own.iter().filter(|point| image.current(**point).is_some_and(|(_, quality, _)| quality.validity == Validity::Good)).count();
         let Some(era) = plan.resources.first().map(|resource| resource.era.clone()) else { return };
         let mut counters: BTreeMap<String, u64> = core.counters.list().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         if core.settings.lie
@@ -106,7 +108,16 @@ fn period(since: Option<Now>, now: Now) -> Value {
 }
 
 #[expect(clippy::too_many_arguments, reason = "the fields of one draft")]
-fn send(core: &mut Core, exchange: &mut Exchange, verb: &'static str, noun: &'static str, era: &str, payload: &Value, status: &str, now: Now) {
+fn send(
+    core: &mut Core,
+    exchange: &mut Exchange,
+    verb: &'static str,
+    noun: &'static str,
+    era: &str,
+    payload: &Value,
+    status: &str,
+    now: Now,
+) {
     for peer in 0..core.settings.peers.len() {
         if !core.settings.peers[peer].commands_us {
             continue;

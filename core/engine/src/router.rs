@@ -88,7 +88,14 @@ impl Router {
                 let name = stream_name(&plan, point);
                 *by_name.entry(name.clone()).or_insert_with(|| {
                     let stream = core.recorder.stream(&mut core.store, &name);
-                    slots.push(Slot { stream, resource: u32::from(point.resource), class: point.class, points: Vec::new(), withheld: 0, carried: 0 });
+                    slots.push(Slot {
+                        stream,
+                        resource: u32::from(point.resource),
+                        class: point.class,
+                        points: Vec::new(),
+                        withheld: 0,
+                        carried: 0,
+                    });
                     slots.len() - 1
                 })
             })
@@ -509,6 +516,7 @@ pub(crate) fn from_leaf(point: &LeafPoint) -> (Value, bridge_model::Quality, Tim
 /// The update that a peer's leaf point means for a point of ours.
 pub(crate) fn update_from_leaf(leaf: &LeafPoint, point: bridge_model::PointId, received: Utc) -> PointUpdate {
     let (value, quality, time) = from_leaf(leaf);
-    let cause = if leaf.flags & (leaf_flags::IMAGE | leaf_flags::FROM_INTERROGATION) == 0 { cause_of(leaf.cause) } else { Cause::Interrogated };
+    let cause =
+        if leaf.flags & (leaf_flags::IMAGE | leaf_flags::FROM_INTERROGATION) == 0 { cause_of(leaf.cause) } else { Cause::Interrogated };
     PointUpdate { point, value, quality, time, received, cause }
 }

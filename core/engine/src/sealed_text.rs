@@ -18,7 +18,10 @@ pub(crate) fn to_text(batch: &SealedBatch) -> Sealed {
                 path: stream
                     .path
                     .iter()
-                    .map(|(hash, side)| PathStep { hash: base64_encode(hash), side: if *side == Side::Left { "L".into() } else { "R".into() } })
+                    .map(|(hash, side)| PathStep {
+                        hash: base64_encode(hash),
+                        side: if *side == Side::Left { "L".into() } else { "R".into() },
+                    })
                     .collect(),
                 leaves: stream.leaves.iter().map(|leaf| base64_encode(leaf)).collect(),
             })

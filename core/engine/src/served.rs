@@ -52,7 +52,8 @@ pub(crate) struct ServedPoints {
     of_point: Vec<Vec<usize>>,
     of_status: BTreeMap<usize, Vec<(usize, StatusKind)>>,
     of_source: BTreeMap<String, Vec<usize>>,
-    last: Vec<Option<f64>>,
+    /// The value and quality last told spontaneously.
+    last: Vec<Option<(f64, u16)>>,
     queues: BTreeMap<LinkId, EventQueue>,
     batch: BTreeMap<LinkId, Vec<Publish>>,
 }
@@ -90,7 +91,7 @@ impl ServedPoints {
     /// Everything as it stands, for a session that just came to be.
     pub(crate) fn publish_all(&mut self, core: &mut Core, image: &Image, now: Now) {
         for point in 0..self.of_point.len() {
-            self.refresh(core, image, point, now);
+            self.refresh(core, image, point);
         }
         let controls: Vec<usize> = self.of_status.keys().copied().collect();
         for control in controls {
@@ -116,27 +117,31 @@ impl ServedPoints {
             if change.historic || change.test {
                 continue;
             }
-            self.latest(core, &plan, place, change.point, image, change.changed, now);
+            self.latest(core, &plan, place, change.point, image, change.changed);
         }
     }
 
     /// The quality of a point's source changed: the last value, with the quality it deserves now.
-    pub(crate) fn refresh(&mut self, core: &mut Core, image: &Image, point: usize, now: Now) {
+    pub(crate) fn refresh(&mut self, core: &mut Core, image: &Image, point: usize) {
         let plan = core.plan.clone();
         for place in self.of_point[point].clone() {
             self.last[place] = None;
-            self.latest(core, &plan, place, point, image, true, now);
+            self.latest(core, &plan, place, point, image, true);
         }
     }
 
-    fn latest(&mut self, core: &mut Core, plan: &Plan, place: usize, point: usize, image: &Image, spontaneous: bool, now: Now) {
+    fn latest(&mut self, core: &mut Core, plan: &Plan, place: usize, point: usize, image: &Image, spontaneous: bool) {
         let spec = &plan.served[place];
-        let (value, quality, time) = image.current(point).unwrap_or((Value::Real32(0.0), Quality::NEVER_READ, Timestamp::at_receipt(now.utc)));
+        let Some((value, quality, time)) = image.current(point) else {
+            // Never read: the session shows such a point as INVALID and not topical by itself (R19).
+            return;
+        };
         let value = if value.is_state() { value } else { wire(value, |eng| plan.to_wire_served(spec, eng)) };
         let number = value.as_f64();
-        let moved = self.last[place].is_none_or(|last| (last - number).abs() > spec.deadband || !number.is_finite());
+        let bits = quality.to_bits();
+        let moved = self.last[place].is_none_or(|(last, was)| (last - number).abs() > spec.deadband || !number.is_finite() || was != bits);
         if spontaneous && moved {
-            self.last[place] = Some(number);
+            self.last[place] = Some((number, bits));
         }
         self.push(core, spec.link, place, value, quality, time, PublishClass::Latest, spontaneous && moved, false);
     }
@@ -154,7 +159,12 @@ impl ServedPoints {
         {
             core.delete(Table::EventQueue, &numbered(&name, oldest));
             *core.counters.dropped.entry(format!("event queue of {name}")).or_default() += 1;
-            core.note(now, "gap", "event queue overflow: the oldest event was dropped", &[("link", name.clone()), ("number", oldest.to_string()), ("depth", depth.to_string())]);
+            core.note(
+                now,
+                "gap",
+                "event queue overflow: the oldest event was dropped",
+                &[("link", name.clone()), ("number", oldest.to_string()), ("depth", depth.to_string())],
+            );
         }
         let waiting = Waiting {
             served: u32::try_from(place).unwrap_or(u32::MAX),
@@ -249,7 +259,18 @@ impl ServedPoints {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one Publish")]
-    fn push(&mut self, core: &Core, link: LinkId, place: usize, value: Value, quality: Quality, time: Timestamp, class: PublishClass, spontaneous: bool, return_info: bool) {
+    fn push(
+        &mut self,
+        core: &Core,
+        link: LinkId,
+        place: usize,
+        value: Value,
+        quality: Quality,
+        time: Timestamp,
+        class: PublishClass,
+        spontaneous: bool,
+        return_info: bool,
+    ) {
         let _ = core;
         let point = PointId(u32::try_from(place).unwrap_or(u32::MAX));
         // A test value must not reach the process picture (R18).

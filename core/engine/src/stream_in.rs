@@ -87,7 +87,10 @@ impl StreamIn {
             .map(|(place, peer)| {
                 peer.subscribe.then(|| {
                     core.timers.set(Timer::Subscribe(SinkId(u16::try_from(place).unwrap_or(u16::MAX))), now.mono);
-                    Subscription { cursor: core.load(Table::Subscription, peer.name.as_bytes()).unwrap_or_default(), ..Subscription::default() }
+                    Subscription {
+                        cursor: core.load(Table::Subscription, peer.name.as_bytes()).unwrap_or_default(),
+                        ..Subscription::default()
+                    }
                 })
             })
             .collect();
@@ -145,7 +148,16 @@ impl StreamIn {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one server-sent event")]
-    fn message(&mut self, core: &mut Core, exchange: &Exchange, sink: SinkId, id: &str, event: &str, data: &str, now: Now) -> Option<Received> {
+    fn message(
+        &mut self,
+        core: &mut Core,
+        exchange: &Exchange,
+        sink: SinkId,
+        id: &str,
+        event: &str,
+        data: &str,
+        now: Now,
+    ) -> Option<Received> {
         let peer = usize::from(sink.0);
         let subscription = self.peers.get_mut(peer)?.as_mut()?;
         if !subscription.open {
@@ -170,11 +182,17 @@ impl StreamIn {
             return None;
         }
         let keys: Vec<[u8; 32]> = core.trust.log_keys(&core.settings.peers[peer].did, now.utc.0);
-        let mut state = base64_decode(&subscription.cursor.state).and_then(|octets| ReceiverState::decode(&octets).ok()).unwrap_or_default();
+        let mut state =
+            base64_decode(&subscription.cursor.state).and_then(|octets| ReceiverState::decode(&octets).ok()).unwrap_or_default();
         let verified = verify_batch(&sealed, &core.settings.peers[peer].origin, &keys, &mut state);
         if let Err(error) = verified {
             let gap = matches!(error, VerifyError::Gap { .. });
-            core.note(now, if gap { "gap" } else { "tampered" }, &error.to_string(), &[("peer", core.settings.peers[peer].name.clone()), ("batch", batch.to_string())]);
+            core.note(
+                now,
+                if gap { "gap" } else { "tampered" },
+                &error.to_string(),
+                &[("peer", core.settings.peers[peer].name.clone()), ("batch", batch.to_string())],
+            );
             if !gap {
                 return self.distrust(core, sink, &error.to_string(), now);
             }
@@ -232,7 +250,9 @@ fn read_descriptors(core: &Core, peer: usize, message: &Value) -> Descriptors {
         .collect();
     let Ok(set) = parse_strict(set.as_bytes()) else { return Descriptors::default() };
     for entry in set["points"].as_array().into_iter().flatten() {
-        let (Some(number), Some(era), Some(kind)) = (entry["pt"].as_u64().and_then(|n| u32::try_from(n).ok()), entry["era"].as_str(), entry["type"].as_str()) else {
+        let (Some(number), Some(era), Some(kind)) =
+            (entry["pt"].as_u64().and_then(|n| u32::try_from(n).ok()), entry["era"].as_str(), entry["type"].as_str())
+        else {
             continue;
         };
         if let Some(place) = ours.get(&(era, kind)) {

@@ -35,7 +35,15 @@ impl StreamOut {
     }
 
     /// A peer subscribed. It gets the descriptor set, then everything since what it last confirmed.
-    pub(crate) fn subscribe(&mut self, core: &mut Core, id: SubscriberId, peer: usize, last: Option<&str>, descriptors: (&str, &str), now: Now) {
+    pub(crate) fn subscribe(
+        &mut self,
+        core: &mut Core,
+        id: SubscriberId,
+        peer: usize,
+        last: Option<&str>,
+        descriptors: (&str, &str),
+        now: Now,
+    ) {
         let old: Vec<SubscriberId> = self.subscribers.iter().filter(|(_, known)| known.peer == peer).map(|(id, _)| *id).collect();
         for old in old {
             self.subscribers.remove(&old);

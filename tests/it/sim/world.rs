@@ -6,21 +6,24 @@ use std::time::Duration;
 
 use bridge_diag::Report;
 use bridge_engine::{Bridge, Identity, Output, Pace, Parts, Peer, Settings};
-use bridge_ies::{Role, Timestamp, Verb};
 use bridge_iec60870::Iec104;
+use bridge_ies::{Role, Timestamp, Verb};
 use bridge_journal::{Disk, Options, SyncDone};
 use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, FrameBatch, Inbound, Outbound, Protocol, Session, SinkId, StreamEvent, StreamMessage,
-    SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, FrameBatch, Inbound, Outbound, Protocol, Session, SinkId, StreamEvent,
+    StreamMessage, SubscriberId,
 };
 use bridge_sim::{
-    Book, ControlMap, Ems, Entry, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng, SharedLedger, SimClock,
-    SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, compare, ems_session, station_session,
+    Book, ControlMap, Ems, Entry, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng, SharedLedger,
+    SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, compare, ems_session, station_session,
 };
-use bridge_trust::{BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode, sign_bundle};
+use bridge_trust::{
+    BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode,
+    sign_bundle,
+};
 
 use crate::support::repository;
 
@@ -179,7 +182,12 @@ pub(crate) fn trust(now: Now) -> TrustBundle {
         issued_at: Timestamp(now.utc.0 - 1_000_000_000),
         expires_at: None,
         parties,
-        authorities: vec![BundleAuthority { party: DIDS[SLDC].to_owned(), role: Role::Sldc, verbs: vec![Verb::Dispatch], eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec() }],
+        authorities: vec![BundleAuthority {
+            party: DIDS[SLDC].to_owned(),
+            role: Role::Sldc,
+            verbs: vec![Verb::Dispatch],
+            eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec(),
+        }],
     };
     let officers = [[201; 32], [202; 32]].map(|seed| Ed25519Key::from_seed(&seed).expect("a seed"));
     let bytes = sign_bundle(&content, &[&officers[0], &officers[1]]).expect("a bundle");
@@ -320,7 +328,11 @@ impl World {
             .iter()
             .map(|link| LinkNode {
                 session: Iec104.session(&link.spec),
-                wire: if party == GENCO { Wire::dial(node.host, (station, PORT), Duration::from_secs(1)) } else { Wire::accept(node.host, PORT) },
+                wire: if party == GENCO {
+                    Wire::dial(node.host, (station, PORT), Duration::from_secs(1))
+                } else {
+                    Wire::accept(node.host, PORT)
+                },
             })
             .collect();
     }
@@ -376,10 +388,16 @@ impl World {
     fn next_deadline(&self) -> Option<Mono> {
         let now = self.now().mono;
         let later = |at: Option<Mono>| at.map(|at| if at <= now { Mono(now.0 + 1) } else { at });
-        let mut next = [self.net.next_event_at(), self.station.poll_timeout(), self.ems.poll_timeout(), self.ems_wire.poll_timeout(), self.station_wire.poll_timeout()]
-            .into_iter()
-            .filter_map(later)
-            .min();
+        let mut next = [
+            self.net.next_event_at(),
+            self.station.poll_timeout(),
+            self.ems.poll_timeout(),
+            self.ems_wire.poll_timeout(),
+            self.station_wire.poll_timeout(),
+        ]
+        .into_iter()
+        .filter_map(later)
+        .min();
         for node in &self.nodes {
             let bridge = node.bridge.as_ref().and_then(Bridge::poll_timeout);
             let syncs = node.syncs.iter().map(|(at, _)| *at).min();
@@ -494,7 +512,8 @@ impl World {
                     }
                 }
                 Outbound::Deliver(Delivery { sink, id, action, authorization, body }) => {
-                    let request = self.net.request(node.host, other, North::Post { action: action.to_owned(), authorization, body }, now.mono);
+                    let request =
+                        self.net.request(node.host, other, North::Post { action: action.to_owned(), authorization, body }, now.mono);
                     node.pending.insert(request, Pending::Delivery(sink, id));
                 }
                 Outbound::Push { subscriber, message } => {
@@ -511,7 +530,8 @@ impl World {
                     node.pending.insert(request, Pending::Subscribe(sink));
                 }
                 Outbound::AckStream { authorization, body, .. } => {
-                    let request = self.net.request(node.host, other, North::Post { action: "stream/ack".to_owned(), authorization, body }, now.mono);
+                    let request =
+                        self.net.request(node.host, other, North::Post { action: "stream/ack".to_owned(), authorization, body }, now.mono);
                     node.pending.insert(request, Pending::Confirm);
                 }
             },
@@ -584,7 +604,12 @@ impl World {
                 }
                 Some(Pending::Confirm) | None => {}
             },
-            NetEvent::Accepted { .. } | NetEvent::Connected { .. } | NetEvent::Refused { .. } | NetEvent::Data { .. } | NetEvent::Closed { .. } | NetEvent::Reset { .. } => {}
+            NetEvent::Accepted { .. }
+            | NetEvent::Connected { .. }
+            | NetEvent::Refused { .. }
+            | NetEvent::Data { .. }
+            | NetEvent::Closed { .. }
+            | NetEvent::Reset { .. } => {}
         }
     }
 
@@ -610,7 +635,15 @@ impl World {
             })
             .collect();
         let controls = ["U1.p_set", "U2.p_set"]
-            .map(|name| ControlMap { station: name.to_owned(), ems: name.to_owned(), factor: 1.0, offset: 0.0, min: 137.5, max: 250.0, stepped: name.starts_with("U1") })
+            .map(|name| ControlMap {
+                station: name.to_owned(),
+                ems: name.to_owned(),
+                factor: 1.0,
+                offset: 0.0,
+                min: 137.5,
+                max: 250.0,
+                stepped: name.starts_with("U1"),
+            })
             .to_vec();
         Book { points, controls, ..Book::default() }
     }
