@@ -142,6 +142,7 @@ pub async fn run<E: Engine>(
         clock,
         ports: BTreeMap::new(),
         tasks: Tasks::default(),
+        runtime: Handle::current(),
         inbox_in,
         committer,
         north: North::new(north_out),
@@ -151,10 +152,12 @@ pub async fn run<E: Engine>(
     };
     let sources = Sources { inbox, north: Some(north_in), local: Some(local), stop };
     let (result_in, result) = oneshot::channel::<Result<E, Error>>();
-    let runtime = Handle::current();
+    // Its own timers; its links run where this runs.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|source| Error::Thread { name: "engine", source })?;
     let thread = std::thread::Builder::new().name("engine".to_owned());
     let spawned = thread.spawn(move || {
-        let ended = runtime.block_on(async move {
+        let (result_in, ended) = runtime.block_on(async move {
             for task in links {
                 shell.start(task);
             }
@@ -162,7 +165,6 @@ pub async fn run<E: Engine>(
             let ended = shell.turn(sources, &mut result_in).await;
             (result_in, ended.map(|()| shell.engine))
         });
-        let (result_in, ended) = ended;
         // Nobody waits for it if `run` was dropped.
         drop(result_in.send(ended));
     });
@@ -190,6 +192,8 @@ struct Shell<E> {
     clock: SystemClock,
     ports: BTreeMap<LinkId, Port>,
     tasks: Tasks<LinkId>,
+    /// Where the links run.
+    runtime: Handle,
     inbox_in: mpsc::Sender<(LinkId, Upward)>,
     committer: Committer,
     north: North,
@@ -222,7 +226,7 @@ impl<E: Engine> Shell<E> {
             poll_fn(|cx| driver.poll(cx)).await;
             driver.finish();
         };
-        self.tasks.spawn(link, format!("link {}", link.0), task.instrument(span))
+        self.tasks.spawn_on(&self.runtime, link, format!("link {}", link.0), task.instrument(span))
     }
 
     async fn turn(&mut self, sources: Sources, result: &mut oneshot::Sender<Result<E, Error>>) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 
+use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, Id, JoinHandle, JoinSet};
 
 /// How a task ended.
@@ -33,7 +34,18 @@ impl<K> Default for Tasks<K> {
 impl<K> Tasks<K> {
     /// Starts a task. `key` comes back from [`Tasks::next`], `name` stands in the log.
     pub fn spawn(&mut self, key: K, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        let handle = self.set.spawn(task);
+        self.spawn_on(&Handle::current(), key, name, task)
+    }
+
+    /// As [`Tasks::spawn`], on another runtime than the caller's.
+    pub(crate) fn spawn_on(
+        &mut self,
+        runtime: &Handle,
+        key: K,
+        name: impl Into<String>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        let handle = self.set.spawn_on(task, runtime);
         self.keys.insert(handle.id(), (key, name.into()));
         handle
     }

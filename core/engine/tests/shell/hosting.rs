@@ -1,5 +1,6 @@
 //! Sessions on sockets without an engine.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -87,4 +88,39 @@ async fn two_hosted_sessions_find_each_other() {
     };
     let (operator, _, ()) = tokio::time::timeout(SOON, async { tokio::join!(client, server, enough) }).await.unwrap();
     assert_eq!(operator.states, [LinkState::Connected, LinkState::Down]);
+}
+
+/// Counts how often it is looked at.
+struct Looked(Toy, Arc<AtomicU32>);
+
+impl Hosted for Looked {
+    fn session(&mut self) -> &mut dyn Session {
+        &mut self.0
+    }
+
+    fn next_tick(&self) -> Option<Mono> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+#[tokio::test]
+async fn an_idle_link_sleeps() {
+    let addr = free().await;
+    let looks = Arc::new(AtomicU32::new(0));
+    let (stop, stopped) = watch::channel(false);
+    let link = host(Looked(Toy::default(), Arc::clone(&looks)), listen(addr), SystemClock::new(), stopped);
+    let idle = async {
+        let mut peer = Peer::connect(addr).await;
+        peer.send(b"P").await;
+        peer.expect(b"p").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let before = looks.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let during = looks.load(Ordering::Relaxed) - before;
+        stop.send_replace(true);
+        during
+    };
+    let (_, during) = tokio::join!(link, idle);
+    assert!(during <= 2, "it was looked at {during} times in half a second of silence");
 }

@@ -356,7 +356,6 @@ pub(crate) fn start(links: Vec<LinkTask>) -> Rig {
     let told = Arc::clone(&story);
     let story_in = Box::new(move |line| told.lock().unwrap().push(line));
     let running = run(clerk, links, (inbound, outbound), wishes, story_in, *CLOCK, stopped);
-    #[expect(clippy::disallowed_methods, reason = "a test's own task")]
     let running = tokio::spawn(running);
     Rig { book, disk, north_in, north_out, local, story, stop, running }
 }

@@ -80,7 +80,8 @@ async fn a_server_admits_only_allowed_peers_and_only_so_many_connections() {
     last.send(b"P").await;
     last.expect(b"p").await;
     assert_eq!(refusal(TcpStream::connect(addr).await).await, Err(ErrorKind::ConnectionReset));
-    assert_eq!(rig.book.events(0), vec![Event::LinkState(LinkState::Connected); CONNECTIONS_PER_PEER]);
+    let admitted = vec![Event::LinkState(LinkState::Connected); CONNECTIONS_PER_PEER];
+    until("the admitted are told", || rig.book.events(0) == admitted).await;
     rig.stop().await;
 }
 
