@@ -138,12 +138,17 @@ impl ServedPoints {
         };
         let value = if value.is_state() { value } else { wire(value, |eng| plan.to_wire_served(spec, eng)) };
         let number = value.as_f64();
+        // A state told again is no event: its time goes out marked as not stamped at a change.
+        let time = if value.is_state() { Timestamp { origin: TimeOrigin::Bridge, ..time } } else { time };
         let bits = quality.to_bits();
-        let moved = self.last[place].is_none_or(|(last, was)| (last - number).abs() > spec.deadband || !number.is_finite() || was != bits);
-        if spontaneous && moved {
+        // A change of quality is told even if the value stood still all the while.
+        let requalified = self.last[place].is_none_or(|(_, was)| was != bits);
+        let moved = self.last[place].is_none_or(|(last, _)| (last - number).abs() > spec.deadband || !number.is_finite());
+        let tell = requalified || (spontaneous && moved);
+        if tell {
             self.last[place] = Some((number, bits));
         }
-        self.push(core, spec.link, place, value, quality, time, PublishClass::Latest, spontaneous && moved, false);
+        self.push(core, spec.link, place, value, quality, time, PublishClass::Latest, tell, false);
     }
 
     fn queue(&mut self, core: &mut Core, plan: &Plan, place: usize, change: &Change, image: &Image, now: Now) {

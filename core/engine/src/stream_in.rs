@@ -50,6 +50,8 @@ struct Subscription {
     cursor: Cursor,
     descriptors: Descriptors,
     open: bool,
+    /// No batch came since it opened: only then may the peer begin later than we ended (what it no longer keeps).
+    fresh: bool,
     /// The peer's image has been read since the stream opened.
     current: bool,
     failures: u32,
@@ -122,6 +124,7 @@ impl StreamIn {
             StreamEvent::Opened(sink) => {
                 let subscription = self.peers.get_mut(usize::from(sink.0))?.as_mut()?;
                 subscription.open = true;
+                subscription.fresh = true;
                 subscription.current = false;
                 subscription.failures = 0;
                 core.timers.set(Timer::Silent(sink), now.mono + core.settings.stream_silence);
@@ -181,6 +184,11 @@ impl StreamIn {
         if batch < subscription.cursor.next {
             return None;
         }
+        if batch > subscription.cursor.next && !std::mem::take(&mut subscription.fresh) {
+            // A message was lost on the way: resume from what is durable here.
+            return self.lose(core, sink, format!("batch {batch} came without its predecessor"), now);
+        }
+        subscription.fresh = false;
         let keys: Vec<[u8; 32]> = core.trust.log_keys(&core.settings.peers[peer].did, now.utc.0);
         let mut state =
             base64_decode(&subscription.cursor.state).and_then(|octets| ReceiverState::decode(&octets).ok()).unwrap_or_default();

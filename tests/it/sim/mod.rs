@@ -1,4 +1,5 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
+mod seeds;
 mod story;
 mod world;
