@@ -39,7 +39,7 @@ pub(crate) enum Args {
         after_help = "Examples:\n  ies-bridge sim iec104 --role station --profile cim-profiles/thermal-station-104 --listen 127.0.0.1:2404 --ledger rtu.jsonl\n  \
         ies-bridge sim iec104 --role ems --profile cim-profiles/ems-gateway-104 --connect 127.0.0.1:2405 --ledger ems.jsonl\n\n\
         It prints READY, then one line per event. Lines it reads: for an EMS `set U1 210`, `interrogate`; for a station `local U1`, `remote U1`, \
-        `disable U1`, `enable U1`; `quit` for both. It ends when its input ends, unless --no-stdin is given."
+        `disable U1`, `enable U1`, `open U1`, `close U1`, `change U1.trip 1`; `quit` for both. It ends when its input ends, unless --no-stdin is given."
     )]
     Iec104(Box<Iec104>),
 }
@@ -320,6 +320,14 @@ impl StationHost {
     fn obey(&mut self, line: &str, now: Now) {
         let mut words = line.split_whitespace();
         let (verb, unit) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if verb == "change" {
+            let value = words.next().and_then(|value| value.parse::<f64>().ok()).filter(|value| value.is_finite());
+            match value.filter(|value| self.station.handle_change(unit, *value, now)) {
+                Some(value) => tell(format!("{unit} is {value}")),
+                None => tell(format!("not understood: {line}")),
+            }
+            return;
+        }
         let Some(index) = PlantBinding::default().units.iter().position(|known| known == unit) else {
             tell(format!("not understood: {line}"));
             return;
@@ -327,6 +335,7 @@ impl StationHost {
         match verb {
             "local" | "remote" => self.station.handle_plant(now, |plant, now| plant.handle_remote_switch(index, verb == "remote", now)),
             "enable" | "disable" => self.station.handle_plant(now, |plant, now| plant.handle_remote_enable(index, verb == "enable", now)),
+            "open" | "close" => self.station.handle_plant(now, |plant, now| plant.handle_breaker(index, verb == "close", now)),
             _ => {
                 tell(format!("not understood: {line}"));
                 return;
