@@ -27,3 +27,8 @@ pub(crate) fn text(text: impl AsRef<str>) -> io::Result<()> {
 pub(crate) fn error(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
 }
+
+/// A time for people: to the millisecond.
+pub(crate) fn time(ns: i64) -> String {
+    bridge_ies::format_time(ns.div_euclid(1_000_000) * 1_000_000)
+}

@@ -72,7 +72,7 @@ fn list(dir: &Path, as_json: bool) -> anyhow::Result<()> {
         let reason = operation.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         say::line(format!(
             "{} {} {} {} {} {} {way} {}: {}{reason}",
-            format_time(operation.at_ns),
+            say::time(operation.at_ns),
             operation.id,
             operation.verb,
             operation.control,
@@ -121,16 +121,16 @@ fn trace(dir: &Path, id: Option<&str>, as_json: bool) -> anyhow::Result<()> {
     say::line(format!("{} {}", operation.verb, operation.id))?;
     let way = if operation.ours { "asked of" } else { "asked by" };
     say::line(format!("  {way} {}: {} ({}) to {} {}", operation.peer, operation.control, operation.era, operation.target, operation.unit))?;
-    say::line(format!("  issued {}, to start not after {}", format_time(operation.at_ns), format_time(operation.not_after_ns)))?;
+    say::line(format!("  issued {}, to start not after {}", say::time(operation.at_ns), say::time(operation.not_after_ns)))?;
     say::line(format!("  transaction {}, content {}", operation.transaction, operation.digest))?;
     say::line("acknowledgements:")?;
     for (at, stage, status, reason) in &operation.history {
         let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        say::line(format!("  {} {stage:<10} {status}{reason}", format_time(*at)))?;
+        say::line(format!("  {} {stage:<10} {status}{reason}", say::time(*at)))?;
     }
     say::line("journal:")?;
     for (at, what) in records {
-        say::line(format!("  {} {what}", format_time(at)))?;
+        say::line(format!("  {} {what}", say::time(at)))?;
     }
     say::line(format!("now {}", operation.status))?;
     Ok(())

@@ -443,7 +443,16 @@ impl Hosted for EmsHost {
                 let id = self.plan.controls.get(command.point.index()).map_or("?", |control| control.id.as_str());
                 tell(format!("settled {id} {} {outcome:?}", command.action));
             }
-            _ => {
+            Event::LinkState(_)
+            | Event::InterrogationBegan
+            | Event::InterrogationEnded
+            | Event::InterrogationFailed
+            | Event::PeerRestarted
+            | Event::CommandReceived(_)
+            | Event::Delivered(_)
+            | Event::Refused { .. }
+            | Event::SelectLapsed(_)
+            | Event::Closed { .. } => {
                 if let Some(text) = link_text(&event) {
                     tell(text);
                 }

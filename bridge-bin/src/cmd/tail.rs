@@ -111,6 +111,10 @@ impl Tail {
         {
             self.take(journal, &record)?;
         }
+        let torn = journal.torn_tail().filter(|_| journal.sound_after_tear());
+        if let Some(problem) = journal.problems().first().or(torn) {
+            return Err(Fault::new(format!("the journal is damaged: {problem}")).fix("ies-bridge verify names the first bad place").into());
+        }
         Ok(())
     }
 
@@ -198,11 +202,11 @@ impl Names {
             Leaf::Points(leaf) => leaf.points.iter().map(|point| self.point_text(leaf, point)).collect(),
             Leaf::Operation(operation) => vec![operation_text(operation)],
             Leaf::Note(note) if note.kind == "descriptors" => {
-                vec![format!("{} note descriptors {}", format_time(note.at_ns), note.fields.get("hash").map_or("", String::as_str))]
+                vec![format!("{} note descriptors {}", say::time(note.at_ns), note.fields.get("hash").map_or("", String::as_str))]
             }
             Leaf::Note(note) => {
                 let fields: Vec<String> = note.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                vec![format!("{} note {}: {} {}", format_time(note.at_ns), note.kind, note.text, fields.join(" ")).trim_end().to_owned()]
+                vec![format!("{} note {}: {} {}", say::time(note.at_ns), note.kind, note.text, fields.join(" ")).trim_end().to_owned()]
             }
             Leaf::Unknown(unknown) => vec![format!("{} of a later version, stream {} seq {}", unknown.schema, unknown.stream, unknown.seq)],
         }
@@ -211,7 +215,7 @@ impl Names {
     fn point_text(&self, leaf: &PointsLeaf, point: &LeafPoint) -> String {
         let (id, unit) = self.point(leaf, point.point);
         let quality = quality(point);
-        let mut line = format!("{} {id} {} {unit}", format_time(point.time_ns), value_text(point.value));
+        let mut line = format!("{} {id} {} {unit}", say::time(point.time_ns), value_text(point.value));
         line.truncate(line.trim_end().len());
         line.push_str(&format!(" {quality}"));
         for mark in marks(point) {
@@ -274,7 +278,7 @@ fn operation_text(operation: &OperationLeaf) -> String {
         Direction::Sent => ("sent", "to"),
         Direction::Received => ("received", "from"),
     };
-    format!("{} {verb} {} {way} {} {}", format_time(operation.at_ns), operation.verb, operation.peer, operation.operation_id)
+    format!("{} {verb} {} {way} {} {}", say::time(operation.at_ns), operation.verb, operation.peer, operation.operation_id)
 }
 
 fn value_text(value: LeafValue) -> String {

@@ -1,6 +1,6 @@
 //! `trust`: the officers' side of the local trust bundle (R26).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bridge_trust::{BundleContent, Ed25519Key, base64_decode, base64_encode, read_ed25519_file, sign_bundle, write_ed25519_file};
@@ -44,7 +44,7 @@ pub(crate) enum Args {
     },
 }
 
-fn officer(file: &PathBuf) -> Result<Ed25519Key, Fault> {
+fn officer(file: &Path) -> Result<Ed25519Key, Fault> {
     read_ed25519_file(file).map_err(|e| {
         Fault::new(format!("the officer's key {} cannot be used", file.display()))
             .because(&e)
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 fields.remove("signatures");
             }
             let content: BundleContent = serde_json::from_value(value).map_err(|e| bad(&e))?;
-            let keys = files.iter().map(officer).collect::<Result<Vec<_>, _>>()?;
+            let keys = files.iter().map(|file| officer(file)).collect::<Result<Vec<_>, _>>()?;
             let signed = sign_bundle(&content, &keys.iter().collect::<Vec<_>>()).map_err(|e| bad(&e))?;
             std::fs::write(out, &signed).map_err(|e| Fault::new(format!("{} cannot be written", out.display())).because(&e))?;
             say::line(format!("{}: version {}, signed by {} officers", out.display(), content.version, keys.len()))?;

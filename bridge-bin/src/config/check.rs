@@ -191,22 +191,20 @@ fn keys(bridge: &BridgeFile, report: &mut Report) -> Option<KeyStore> {
     match KeyStore::load(&identity.keys.value) {
         Ok(keys) => Some(keys),
         Err(error) => {
-            let (problem, fix) = match &error {
-                bridge_trust::Error::Io { action, source, .. } => (
-                    format!("the keys in {} cannot be used: {action} failed: {source}", identity.keys_text),
-                    format!("make them: ies-bridge keys init {}", identity.keys_text),
-                ),
-                bridge_trust::Error::Permissions { path, mode, fix } => {
-                    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                    (
-                        format!("{name} of {} has mode {mode:04o}: others can read it", identity.keys_text),
-                        format!("chmod {fix} {name}, and make new keys if others had access"),
-                    )
-                }
-                other => (
-                    format!("the keys in {} cannot be used: {other}", identity.keys_text),
-                    "restore the key files from your own backup".to_owned(),
-                ),
+            let named = &identity.keys_text;
+            let (problem, fix) = if let bridge_trust::Error::Io { action, source, .. } = &error {
+                (
+                    format!("the keys in {named} cannot be used: {action} failed: {source}"),
+                    format!("make them: ies-bridge keys init {named}"),
+                )
+            } else if let bridge_trust::Error::Permissions { path, mode, fix } = &error {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                (
+                    format!("{name} of {named} has mode {mode:04o}: others can read it"),
+                    format!("chmod {fix} {name}, and make new keys if others had access"),
+                )
+            } else {
+                (format!("the keys in {named} cannot be used: {error}"), "restore the key files from your own backup".to_owned())
             };
             report.push(Diagnostic::error("config::keys", problem).at(identity.keys.span).fix(fix));
             None
@@ -458,7 +456,8 @@ fn control_link(link: &SiteLink, report: &mut Report) {
         IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     };
-    if !ip.is_loopback() && !(link.namespace && private) {
+    let ours = ip.is_loopback() || (link.namespace && private);
+    if !ours {
         report.push(
             Diagnostic::error("config::control-link", format!("link `{name}` carries controls and {ip} is no loopback address"))
                 .at(link.endpoint.span)

@@ -169,11 +169,14 @@ impl<'t> View<'t> {
             if let Shape::Table(table) = &node.shape {
                 tables.push(table);
             } else {
-                report.push(self.error(
-                    self.dialect.wrong_kind,
-                    node.span,
-                    format!("`{key}` of {} holds {}, not a table", self.noun, node.shape.noun()),
-                ));
+                report.push(
+                    self.error(
+                        self.dialect.wrong_kind,
+                        node.span,
+                        format!("`{key}` of {} holds {}, not a table", self.noun, node.shape.noun()),
+                    )
+                    .fix(format!("write [[{key}]] and its keys below")),
+                );
             }
         }
         tables
@@ -187,11 +190,14 @@ impl<'t> View<'t> {
             if let Shape::Str(text) = &node.shape {
                 texts.push((text.as_str(), node.span));
             } else {
-                report.push(self.error(
-                    self.dialect.wrong_kind,
-                    node.span,
-                    format!("`{key}` of {} holds {}, not text", self.noun, node.shape.noun()),
-                ));
+                report.push(
+                    self.error(
+                        self.dialect.wrong_kind,
+                        node.span,
+                        format!("`{key}` of {} holds {}, not text", self.noun, node.shape.noun()),
+                    )
+                    .fix("put it in quotes"),
+                );
             }
         }
         Some(texts)
@@ -249,12 +255,29 @@ impl<'t> View<'t> {
     }
 
     fn wrong(&self, entry: &Entry, wanted: &str, report: &mut Report) {
-        report.push(self.error(
-            self.dialect.wrong_kind,
-            entry.node.span,
-            format!("`{}` of {} must be {wanted}, not {}", entry.key, self.noun, entry.node.shape.noun()),
-        ));
+        report.push(
+            self.error(
+                self.dialect.wrong_kind,
+                entry.node.span,
+                format!("`{}` of {} must be {wanted}, not {}", entry.key, self.noun, entry.node.shape.noun()),
+            )
+            .fix(format!("write {}", form(&entry.key, wanted))),
+        );
     }
+}
+
+/// How a key with a value of this kind is written.
+fn form(key: &str, wanted: &str) -> String {
+    let value = match wanted {
+        "text" => "\"…\"",
+        "a whole number" => "1",
+        "a number" => "1.5",
+        "true or false" => "true` or `false",
+        "a table" => "{ … }",
+        "a list" => "[…]",
+        _ => wanted,
+    };
+    format!("`{key} = {value}`")
 }
 
 #[cfg(test)]
@@ -276,7 +299,7 @@ mod tests {
         assert_eq!(
             all,
             [
-                ("`unit` of point must be text, not a whole number", None),
+                ("`unit` of point must be text, not a whole number", Some("write `unit = \"…\"`")),
                 ("point has no `sign`", Some("add `sign = …`")),
                 ("point has no key `deadbnad`", Some("did you mean `deadband`?")),
                 ("point has no key `zz`", Some("known here: deadband, sign, unit")),
