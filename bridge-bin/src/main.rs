@@ -5,6 +5,7 @@ mod clock;
 mod cmd;
 mod config;
 mod control;
+mod disk_fault;
 mod fault;
 mod journal;
 mod say;

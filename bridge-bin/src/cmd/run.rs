@@ -11,7 +11,7 @@ use std::time::Duration;
 use bridge_diag::Report;
 use bridge_engine::shell::{self, LinkTask, Local, SystemClock, random};
 use bridge_engine::{Bridge, Identity, LocalWish, Parts};
-use bridge_journal::FileDisk;
+use bridge_journal::{Disk, FileDisk};
 use bridge_provenance::Signer;
 use bridge_session::{LinkSpec, Protocol, Role};
 use bridge_trust::{Ed25519Key, sha256};
@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::adapters::protocol;
 use crate::config::{BUNDLE_VERSION_FILE, Checked, Endpoint, check};
 use crate::control::{Ask, MAX_LINE, SOCKET};
+use crate::disk_fault::{DiskFault, FaultyDisk};
 use crate::fault::Fault;
 use crate::say;
 
@@ -54,6 +55,9 @@ pub(crate) struct Args {
     /// Do something wrong on purpose, for demonstrations.
     #[arg(long, value_enum, hide = true)]
     sabotage: Option<Sabotage>,
+    /// Make the disk's syncs go wrong on purpose, for tests: `sync-delay=3s,after=40;eio,after=41`.
+    #[arg(long, hide = true)]
+    disk_fault: Option<DiskFault>,
 }
 
 /// Faults on purpose.
@@ -103,13 +107,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     private_folder(&checked.data_dir)?;
     remember_bundle(&checked)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(serve(checked, args.story, clock))
+    runtime.block_on(serve(checked, args.story, args.disk_fault, clock))
 }
 
-async fn serve(checked: Checked, story: bool, clock: SystemClock) -> anyhow::Result<ExitCode> {
+async fn serve(checked: Checked, story: bool, fault: Option<DiskFault>, clock: SystemClock) -> anyhow::Result<ExitCode> {
     let data_dir = checked.data_dir.clone();
     let journal = checked.journal_dir();
     let disk = FileDisk::open(&journal).map_err(|e| Fault::new(format!("{} cannot be used", journal.display())).because(&e))?;
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let disk = match fault {
+        Some(fault) => Arc::new(FaultyDisk::new(disk, fault)),
+        None => disk,
+    };
     let options = checked.journal_options(clock.now());
     let Checked { plan, settings, keys, beckn_key_id, content_kid, trust, northbound, endpoints, .. } = checked;
     let (log, beckn, content) = keys.into_keys();
@@ -122,7 +131,7 @@ async fn serve(checked: Checked, story: bool, clock: SystemClock) -> anyhow::Res
         identity: Identity { beckn, beckn_key_id, content, content_kid },
         signer,
         trust,
-        disk: Arc::new(disk),
+        disk,
         journal: options,
         random: Box::new(random),
     };
