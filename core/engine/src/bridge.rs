@@ -303,6 +303,14 @@ impl Bridge {
         self.finish(now);
     }
 
+    /// A peer's values without their stream: for the trial of a profile.
+    pub(crate) fn handle_peer(&mut self, peer: usize, updates: Vec<(bridge_model::PointUpdate, u8)>, now: Now) {
+        let received = self.stream_in.believe(peer, updates);
+        self.received(received, now);
+        self.spread(now);
+        self.finish(now);
+    }
+
     /// A local operator asks.
     pub fn handle_local(&mut self, request: LocalRequest, now: Now) {
         let line = match request.wish {
@@ -512,6 +520,10 @@ impl Bridge {
                 "timeQuality": { "sync": !change.time.flags.contains(bridge_model::TimeFlags::NOT_SYNCHRONISED) && !change.time.flags.contains(bridge_model::TimeFlags::INVALID) },
                 "element": plan.resource_of(point).map(|resource| resource.era.clone()),
                 "signal": point.id,
+            // A switch on its way is told when it has arrived, or hangs (R18).
+            if point.transit.is_some() && change.value == bridge_model::Value::Double(bridge_model::DoublePoint::Intermediate) {
+                continue;
+            }
                 "from": change.before.map(alias),
                 "to": alias(change.value),
                 "cause": point.text,
@@ -527,6 +539,7 @@ impl Bridge {
         let plan = self.core.plan.clone();
         let point = &plan.points[alarm.point.index()];
         let era = plan.resource_of(point).map(|resource| resource.era.clone()).unwrap_or_default();
+                "historic": change.historic,
         let unit = point.unit.clone().unwrap_or_default();
         let mut payload = json!({
             "alarmId": format!("{}/{}", point.id, alarm.name),
@@ -557,6 +570,9 @@ impl Bridge {
         );
         let snapshot = self.router.snapshot();
         self.core.put_bytes(Table::Misc, b"mapping", &snapshot);
+        if alarm.from_interrogation {
+            payload["fromInterrogation"] = true.into();
+        }
     }
 
     /// Says something to every peer that gives us orders.

@@ -29,6 +29,7 @@ mod store;
 mod stream_in;
 mod stream_out;
 mod timers;
+mod trial;
 
 pub use bridge::{Bridge, LocalRequest, LocalWish, Parts};
 pub use core::{Identity, LocalReply, Output, Random};
@@ -39,3 +40,4 @@ pub use operations::{Operation, Tally};
 pub use recorder::Pace;
 pub use relay::REASONS;
 pub use settings::{Peer, Settings};
+pub use trial::{TrialOutcome, run_trial};

@@ -118,6 +118,16 @@ impl StreamIn {
         self.peers.get(peer).and_then(Option::as_ref).is_some_and(|subscription| subscription.open && subscription.current)
     }
 
+    /// A peer's values as a verified message would bring them: for the trial of a profile.
+    pub(crate) fn believe(&mut self, peer: usize, updates: Vec<(PointUpdate, u8)>) -> Received {
+        let subscription = self.peers.get_mut(peer).and_then(Option::as_mut);
+        let revived = subscription.is_some_and(|subscription| {
+            subscription.open = true;
+            !std::mem::replace(&mut subscription.current, true)
+        });
+        Received { peer, revived, updates, current: true, ..Received::default() }
+    }
+
     /// Something happened on a subscription of ours.
     pub(crate) fn handle(&mut self, core: &mut Core, exchange: &Exchange, event: StreamEvent, now: Now) -> Option<Received> {
         match event {
