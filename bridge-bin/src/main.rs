@@ -61,6 +61,8 @@ enum Command {
     /// Simulate a station or an EMS on a real socket.
     #[command(subcommand)]
     Sim(cmd::sim::Args),
+    /// Show the whole path at work: four processes on this machine, faults and refusals included.
+    Demo(cmd::demo::Args),
     /// Say what a code means and what to do about it.
     Explain(cmd::explain::Args),
 }
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => cmd::keys::run(&args),
         Command::Trust(args) => cmd::trust::run(&args),
         Command::Sim(args) => cmd::sim::run(&args),
+        Command::Demo(args) => cmd::demo::run(&args),
         Command::Explain(args) => cmd::explain::run(&args),
     };
     result.unwrap_or_else(|error| failed(&error))

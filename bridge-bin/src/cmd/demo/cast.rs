@@ -170,7 +170,7 @@ impl Cast {
             // Simulators end when nobody speaks to them any more.
             Actor::Station | Actor::Ems => drop(running.stdin.take()),
             Actor::Genco | Actor::Sldc => {
-                let signalled = Command::new("kill").args(["-TERM", &running.child.id().to_string()]).status();
+                let signalled = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &running.child.id().to_string()]).status();
                 if !signalled.is_ok_and(|status| status.success()) {
                     running.child.kill()?;
                 }
