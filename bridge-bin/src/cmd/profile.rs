@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bridge_diag::Report;
-use bridge_profile::{Plan, TestOutcome, run_test};
+use bridge_engine::{TrialOutcome, run_trial};
+use bridge_profile::Plan;
 use serde_json::json;
 
 use super::check::{Format, counts, show};
@@ -26,14 +27,14 @@ pub(crate) enum Args {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Run the tests that stand in a profile.
+    /// Run the tests that stand in a profile, each on a whole bridge with a virtual clock.
     #[command(after_help = "Example:\n  ies-bridge profile test cim-profiles/thermal-station-104\n\nExit code: 0 all passed, 1 not")]
     Test {
         /// The profile's folder.
         dir: PathBuf,
         /// Only tests whose name holds this.
-        #[arg(long, value_name = "TEXT")]
-        only: Option<String>,
+        #[arg(long, value_name = "TEXT", alias = "only")]
+        filter: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -57,52 +58,45 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::from(u8::from(!good)))
         }
-        Args::Test { dir, only, json } => test(dir, only.as_deref(), *json),
+        Args::Test { dir, filter, json } => test(dir, filter.as_deref(), *json),
     }
 }
 
-fn test(dir: &Path, only: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
+fn test(dir: &Path, filter: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
     let (plan, report) = compile(dir);
     let Some(plan) = plan else {
         show(&report, if as_json { Format::Json } else { Format::Text })?;
         return Ok(ExitCode::FAILURE);
     };
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let (mut passed, mut failed) = (0, 0);
     let mut results = Vec::new();
-    for case in plan.tests.iter().filter(|case| only.is_none_or(|part| case.name.contains(part))) {
-        let (word, problems) = match outcome(&plan, case) {
-            TestOutcome::Passed => {
+    for case in plan.tests.iter().filter(|case| filter.is_none_or(|part| case.name.contains(part))) {
+        let (word, problems) = match run_trial(&plan, &protocols(), case) {
+            TrialOutcome::Passed => {
                 passed += 1;
                 ("passed", Vec::new())
             }
-            TestOutcome::Failed(problems) => {
+            TrialOutcome::Failed(problems) => {
                 failed += 1;
                 ("failed", problems)
-            }
-            TestOutcome::NeedsEngine => {
-                skipped += 1;
-                ("skipped", Vec::new())
             }
         };
         if as_json {
             results.push(json!({ "name": case.name, "place": case.place, "result": word, "problems": problems }));
         } else {
-            let note = if word == "skipped" { "  (needs a whole bridge: not run by this version)" } else { "" };
-            say::line(format!("{word:<8} {}{note}", case.name))?;
+            say::line(format!("{word:<8} {}", case.name))?;
+            if !problems.is_empty() {
+                say::line(format!("         {}", case.place))?;
+            }
             for problem in problems {
-                say::line(format!("           {}: {problem}", case.place))?;
+                say::line(format!("           {problem}"))?;
             }
         }
     }
     if as_json {
-        say::line(json!({ "passed": passed, "failed": failed, "skipped": skipped, "tests": results }).to_string())?;
+        say::line(json!({ "passed": passed, "failed": failed, "tests": results }).to_string())?;
     } else {
-        say::line(format!("{passed} passed, {failed} failed, {skipped} skipped"))?;
+        say::line(format!("{passed} passed, {failed} failed"))?;
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
-}
-
-/// Tests that speak of commands need the engine's runner.
-fn outcome(plan: &Plan, case: &bridge_profile::TestCase) -> TestOutcome {
-    run_test(plan, &protocols(), case)
 }
