@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bridge_ies::{GridOperation, Party, Payload, PowerBasis, Quantity, Unit, Verb, format_time};
-use bridge_journal::{Disk, Options, SyncDone};
+use bridge_journal::{Disk, Options, Position, SyncDone};
 use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_policy::{ClockFacts, Condition, ControlFacts, Decision, Facts, decide};
 use bridge_profile::{AlarmChange, ControlKind, Execution, JournalFailure, Plan, Side, Verbs};
@@ -361,6 +361,18 @@ impl Bridge {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.core.counters
+    }
+
+    /// Where the next record of the journal will stand.
+    #[must_use]
+    pub fn journal_end(&self) -> Position {
+        self.core.recorder.end()
+    }
+
+    /// Every leaf before this position is sealed, and the seal is durable.
+    #[must_use]
+    pub fn sealed(&self) -> Position {
+        self.core.recorder.sealed()
     }
 
     /// The last value of a point with the quality it deserves now.

@@ -206,6 +206,11 @@ impl Recorder {
         self.journal.epoch()
     }
 
+    /// Where the next record will stand.
+    pub(crate) fn end(&self) -> Position {
+        self.journal.end()
+    }
+
     /// Everything before this position is durable.
     pub(crate) fn durable(&self) -> Position {
         self.journal.durable()
