@@ -32,6 +32,9 @@ use crate::stream_in::{Received, StreamIn};
 use crate::stream_out::StreamOut;
 use crate::timers::Timer;
 
+/// Longest cause in a line of a sequence of events, in characters (`grid-operation.schema.json`).
+const MAX_CAUSE: usize = 64;
+
 /// A request of a local operator, answered by one [`LocalReply`] when it is durable.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LocalRequest {
@@ -520,26 +523,33 @@ impl Bridge {
             if !point.verbs.contains(Verbs::LOG) || change.read || change.test || change.duplicate || !is_event(change.value, change.time) {
                 continue;
             }
+            // A switch on its way is told when it has arrived, or hangs (R18).
+            if point.transit.is_some() && change.value == bridge_model::Value::Double(bridge_model::DoublePoint::Intermediate) {
+                continue;
+            }
             let alias = |value: bridge_model::Value| {
                 #[expect(clippy::cast_possible_truncation, reason = "a state's code is 0 to 3")]
                 let code = value.as_f64() as i64;
                 point.alias.get(&code).cloned().unwrap_or_else(|| value.to_string())
             };
             let list = entries.entry(point.resource).or_default();
-            list.push(json!({
+            let mut entry = json!({
                 "seq": list.len(),
                 "t": format_time(change.time.utc.0),
                 "timeQuality": { "sync": !change.time.flags.contains(bridge_model::TimeFlags::NOT_SYNCHRONISED) && !change.time.flags.contains(bridge_model::TimeFlags::INVALID) },
                 "element": plan.resource_of(point).map(|resource| resource.era.clone()),
                 "signal": point.id,
-            // A switch on its way is told when it has arrived, or hangs (R18).
-            if point.transit.is_some() && change.value == bridge_model::Value::Double(bridge_model::DoublePoint::Intermediate) {
-                continue;
-            }
-                "from": change.before.map(alias),
                 "to": alias(change.value),
-                "cause": point.text,
-            }));
+                "historic": change.historic,
+            });
+            // What is not known is left out: the schema knows no null.
+            if let Some(before) = change.before {
+                entry["from"] = alias(before).into();
+            }
+            if let Some(text) = &point.text {
+                entry["cause"] = text.chars().take(MAX_CAUSE).collect::<String>().into();
+            }
+            list.push(entry);
         }
         for (resource, entries) in entries {
             let era = plan.resources[usize::from(resource)].era.clone();
@@ -551,16 +561,21 @@ impl Bridge {
         let plan = self.core.plan.clone();
         let point = &plan.points[alarm.point.index()];
         let era = plan.resource_of(point).map(|resource| resource.era.clone()).unwrap_or_default();
-                "historic": change.historic,
         let unit = point.unit.clone().unwrap_or_default();
         let mut payload = json!({
             "alarmId": format!("{}/{}", point.id, alarm.name),
             "status": if alarm.active { "ACTIVE" } else { "CLEARED" },
             "severity": alarm.severity.as_str(),
             "limitType": alarm.kind.as_str(),
-            "measured": { "value": alarm.value.as_f64(), "unit": unit },
             "raisedAt": format_time(alarm.time.utc.0),
         });
+        // A state has no unit, and what is not a number cannot be written: the alarm says its name and time then.
+        if !unit.is_empty() && alarm.value.as_f64().is_finite() {
+            payload["measured"] = json!({ "value": alarm.value.as_f64(), "unit": unit });
+            if let Some(basis) = point.basis {
+                payload["measured"]["powerBasis"] = basis.as_str().into();
+            }
+        }
         if let Some(limit) = alarm.limit {
             payload["limit"] = json!({ "value": limit, "unit": unit, "side": if alarm.side == Some(Side::Low) { "LOW" } else { "HIGH" } });
         }
@@ -570,8 +585,11 @@ impl Bridge {
         if alarm.unknown {
             payload["status"] = "UNKNOWN".into();
         }
+        if alarm.from_interrogation {
+            payload["fromInterrogation"] = true.into();
+        }
         let word = if alarm.active { "ALARM" } else { "clear" };
-        self.core.tell(format!("{word}: {} {} {} {unit}", point.id, alarm.name, alarm.value));
+        self.core.tell(format!("{word}: {} {} {} {unit}", point.id, alarm.name, alarm.value).trim_end().to_owned());
         self.publish(
             if alarm.active { "alarm" } else { "clear" },
             "LIMIT_BREACH",
@@ -582,9 +600,6 @@ impl Bridge {
         );
         let snapshot = self.router.snapshot();
         self.core.put_bytes(Table::Misc, b"mapping", &snapshot);
-        if alarm.from_interrogation {
-            payload["fromInterrogation"] = true.into();
-        }
     }
 
     /// Says something to every peer that gives us orders.
