@@ -31,7 +31,7 @@ const DAY_NS: i64 = 86_400_000_000_000;
 /// After this long without a word on the stream the wide-area link counts as lost (R19).
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
 /// Between two attestations of the plant's bridge.
-const ATTEST_EVERY: &str = "8s";
+const ATTEST_EVERY: &str = "5s";
 
 /// One of the two bridges.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,7 +107,7 @@ impl Tempo {
     /// What fits into this many seconds.
     pub(super) fn fit(seconds: u32) -> Self {
         let stretch = (f64::from(seconds) / 60.0).clamp(1.0, 3.0);
-        Self { ramp: (1200.0 / stretch).round() / 10.0, stretch }
+        Self { ramp: (600.0 / stretch).round() / 10.0, stretch }
     }
 
     /// One step of the ramp, MW.
@@ -325,8 +325,7 @@ fn certificates(dir: &Path) -> anyhow::Result<()> {
         params.subject_alt_names.push(SanType::URI(party.did().as_str().try_into()?));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         fs::write(tls.join(format!("{}.crt", party.name())), params.signed_by(&key, &issuer)?.pem())?;
-        let mut file =
-            fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(tls.join(format!("{}.key", party.name())))?;
+        let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(tls.join(format!("{}.key", party.name())))?;
         file.write_all(key.serialize_pem().as_bytes())?;
     }
     Ok(())
@@ -339,7 +338,7 @@ mod tests {
     #[test]
     fn the_shipped_profile_can_be_made_quicker() {
         let text = quicker(Tempo::fit(90)).expect("the shipped profile");
-        assert!(text.contains("base = 1000, ramp = \"80 MW/min\""), "{text}");
-        assert!((Tempo::fit(60).step() - 2.0).abs() < 1e-9);
+        assert!(text.contains("base = 1000, ramp = \"40 MW/min\""), "{text}");
+        assert!((Tempo::fit(60).step() - 1.0).abs() < 1e-9);
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use bridge_engine::{Tally, read_operations};
-use bridge_journal::{FileDisk, ReadOnly, open_read_only};
+use bridge_journal::ReadOnly;
 use bridge_provenance::{Direction, Leaf, OperationLeaf, Report, kind, verify_journal};
 use serde_json::Value;
+
+use crate::journal::{KeySource, Place};
 
 /// What was counted, as attestations name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,17 +36,14 @@ impl Counted {
 pub(super) struct Sums {
     /// Points that came in frames, those withheld by dead bands included.
     pub(super) updates_in: u64,
+    /// What the other bridge's door did not take.
+    pub(super) nacks: Vec<String>,
+    /// Names of the alarms that were received, in order.
+    pub(super) alarms: Vec<String>,
     /// Counted since the bridge's last start, at the moment of each attestation it sent, by operation id.
     sent: BTreeMap<String, (Counted, Value)>,
     /// Counters attested to this bridge, by operation id.
     received: BTreeMap<String, Value>,
-}
-
-/// Opens the journal of a bridge that has stopped.
-pub(super) fn open(config: &Path) -> anyhow::Result<ReadOnly> {
-    let dir = config.join("data").join("journal");
-    let disk = FileDisk::open(&dir).with_context(|| format!("{} cannot be opened", dir.display()))?;
-    Ok(open_read_only(Arc::new(disk))?)
 }
 
 /// Adds up a journal.
@@ -70,6 +68,14 @@ pub(super) fn sums(journal: &ReadOnly) -> anyhow::Result<Sums> {
             }
             // Said at every start; counters begin at zero there.
             Leaf::Note(note) if note.kind == "descriptors" => counted = Counted::default(),
+            Leaf::Note(note) if note.kind == "nack" => {
+                sums.nacks.push(format!("{} ({})", note.text, note.fields.get("code").map_or("no code", String::as_str)));
+            }
+            Leaf::Operation(leaf) if leaf.verb == "alarm" && leaf.direction == Direction::Received => {
+                let body: Value = serde_json::from_slice(&leaf.body)?;
+                let name = field(&body, "alarmId").and_then(Value::as_str);
+                sums.alarms.push(name.unwrap_or("an alarm without a name").to_owned());
+            }
             Leaf::Operation(leaf) if leaf.verb == "attest" => {
                 let counters = attested(&leaf).ok_or_else(|| anyhow!("an attestation without counters"))?;
                 match leaf.direction {
@@ -85,13 +91,14 @@ pub(super) fn sums(journal: &ReadOnly) -> anyhow::Result<Sums> {
 
 fn attested(leaf: &OperationLeaf) -> Option<Value> {
     let body: Value = serde_json::from_slice(&leaf.body).ok()?;
-    counters_in(&body).cloned()
+    field(&body, "counters").cloned()
 }
 
-fn counters_in(value: &Value) -> Option<&Value> {
+/// The first field of this name, at any depth.
+fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match value {
-        Value::Object(fields) => fields.get("counters").or_else(|| fields.values().find_map(counters_in)),
-        Value::Array(list) => list.iter().find_map(counters_in),
+        Value::Object(fields) => fields.get(name).or_else(|| fields.values().find_map(|inner| field(inner, name))),
+        Value::Array(list) => list.iter().find_map(|inner| field(inner, name)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
@@ -124,9 +131,12 @@ pub(super) fn audit(sender: &Sums, receiver: &Sums) -> (usize, Vec<String>) {
     (agree, lies)
 }
 
-/// Verified offline against the log key of its own bridge, as `ies-bridge verify` does.
-pub(super) fn verify(journal: &ReadOnly, key: [u8; 32]) -> Report {
-    verify_journal(journal, &[key])
+/// Verified offline against the log key that the trust bundle names, as `ies-bridge verify` does.
+pub(super) fn verify(config: &Path) -> anyhow::Result<Report> {
+    let place = Place::find(config)?;
+    let journal = place.open()?;
+    let keys = place.keys(&KeySource::default(), journal.origin())?;
+    Ok(verify_journal(&journal, &keys.keys))
 }
 
 /// How the operations of a bridge ended.

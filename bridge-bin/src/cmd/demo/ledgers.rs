@@ -64,8 +64,7 @@ pub(super) fn judge(folder: &Folder, station: &Ledger, ems: &Ledger, elsewhere: 
         .into_iter()
         .map(|(station, ems)| PointMap { station, ems, factor: 1.0, offset: 0.0, deadband: 1.0 })
         .collect();
-    let controls =
-        vec![ControlMap::same("U1.p_set", 137.5, 250.0, true), ControlMap::same("U2.p_set", 137.5, 250.0, false)];
+    let controls = vec![ControlMap::same("U1.p_set", 137.5, 250.0, true), ControlMap::same("U2.p_set", 137.5, 250.0, false)];
     let book = Book { points, controls, dispatches: elsewhere, ..Book::default() };
     let (station, ems) = (station.whole()?, ems.whole()?);
     let delivered = ems.iter().filter(|entry| entry.kind == EntryKind::Event).count() as u64;

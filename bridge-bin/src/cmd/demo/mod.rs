@@ -95,7 +95,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         teller.line(&format!("everything is in {}", dir.display()));
     }
     let outcome = outcome.map_err(|error| {
-        Fault::new("the demonstration could not be given").because_of(format!("{error:#}")).fix("--dir DIR keeps the logs of all four processes")
+        Fault::new("the demonstration could not be given")
+            .because_of(format!("{error:#}"))
+            .fix("--dir DIR keeps the logs of all four processes")
     })?;
     if let Some(path) = &args.report {
         let text = format!("{:#}\n", outcome.json(args.seconds, args.seed));
@@ -126,6 +128,7 @@ fn tell(
     teller.line("Four processes on this machine; only the story below passes between them and you.");
     teller.chapter("1. links come up, the image is read");
     let folder = Folder::make(dir, tempo, clock.now())?;
+    teller.learn(&folder.thermal);
     let link = WideArea::new();
     let (to_genco, to_sldc) =
         runtime.block_on(async { Ok::<_, std::io::Error>((link.path(folder.ports.genco).await?, link.path(folder.ports.sldc).await?)) })?;
@@ -134,7 +137,7 @@ fn tell(
     for who in [Actor::Station, Actor::Genco, Actor::Sldc, Actor::Ems] {
         cast.start(&folder, who)?;
     }
-    let mut story = Story::new(cast, &folder, &link, tempo, teller, interrupted);
+    let mut story = Story::new(cast, (&folder, &link), (tempo, args.seconds), teller, interrupted);
     story.play(args.sabotage == Some(Sabotage::LateCommand));
     verdict::settle(story, &folder, args.sabotage == Some(Sabotage::FlipByte), teller)
 }

@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const SOON: Duration = Duration::from_secs(10);
 /// How long the links may take to come up, at first and after a fault.
 const LINK_UP: Duration = Duration::from_secs(25);
+/// What is kept for the orderly end and the judgement.
+const CURTAIN: Duration = Duration::from_secs(6);
 /// From the link's loss counting as detected until no value may be shown as good (R19).
 const MARK_WITHIN: Duration = Duration::from_secs(1);
 /// How much later the sabotaged station executes, and a little more.
@@ -57,6 +59,8 @@ pub(super) struct Story<'a> {
     folder: &'a Folder,
     link: &'a WideArea,
     tempo: Tempo,
+    /// When the last scene must be over, seconds since the beginning.
+    last: f64,
     teller: &'a Arc<Teller>,
     interrupted: &'a Arc<AtomicBool>,
     pub(super) station: Ledger,
@@ -84,9 +88,8 @@ struct Order {
 impl<'a> Story<'a> {
     pub(super) fn new(
         cast: Cast,
-        folder: &'a Folder,
-        link: &'a WideArea,
-        tempo: Tempo,
+        (folder, link): (&'a Folder, &'a WideArea),
+        (tempo, seconds): (Tempo, u32),
         teller: &'a Arc<Teller>,
         interrupted: &'a Arc<AtomicBool>,
     ) -> Self {
@@ -95,6 +98,7 @@ impl<'a> Story<'a> {
             folder,
             link,
             tempo,
+            last: f64::from(seconds) - CURTAIN.as_secs_f64(),
             teller,
             interrupted,
             station: Ledger::new(folder.ledger("rtu")),
@@ -161,7 +165,11 @@ impl<'a> Story<'a> {
         if values.len() < 3 {
             return Err(format!("expected progress on {progress} while U1 ramps, saw {} values", values.len()));
         }
-        self.hold(&format!("U1 followed to {} MW: select, execute, echo, ACT CON, ACT TERM, {} reports of progress", order.target, values.len()));
+        self.hold(&format!(
+            "U1 followed to {} MW: select, execute, echo, ACT CON, ACT TERM, {} reports of progress",
+            order.target,
+            values.len()
+        ));
         Ok(())
     }
 
@@ -187,7 +195,12 @@ impl<'a> Story<'a> {
         if good.is_empty() {
             self.hold(&format!("{} s after the cut the EMS shows no value as topical", stated.as_secs()));
         } else {
-            self.miss(format!("expected every value NT {} s after the cut, saw {} still good: {}", stated.as_secs(), good.len(), good.join(", ")));
+            self.miss(format!(
+                "expected every value NT {} s after the cut, saw {} still good: {}",
+                stated.as_secs(),
+                good.len(),
+                good.join(", ")
+            ));
         }
         let again = self.order("U1", order.target)?;
         self.refused(&again, "PEER_DOWN")?;
@@ -211,6 +224,7 @@ impl<'a> Story<'a> {
         self.sequence_of_events(first)?;
         self.all_good(SOON)?;
         self.status(PARTIAL, Some("ISSUER_LOST"))?;
+        self.said(Actor::Sldc, "alarm from genco", mark, SOON)?;
         let alarms = self.cast.all_said(Actor::Genco, "ALARM", 0);
         if alarms.len() == 1 && alarms.iter().all(|alarm| alarm.contains("U2.trip")) {
             self.hold("one alarm, U2's trip, and no false one");
@@ -232,7 +246,9 @@ impl<'a> Story<'a> {
             (seen == made).then_some(seen.len())
         });
         match arrived {
-            Ok(count) => self.hold(&format!("all {count} changes of the dark time arrived at the EMS once, in order, with the station's stamps")),
+            Ok(count) => {
+                self.hold(&format!("all {count} changes of the dark time arrived at the EMS once, in order, with the station's stamps"))
+            }
             // Told by the ledgers too: the story goes on.
             Err(unmet) => self.miss(unmet),
         }
@@ -310,7 +326,8 @@ impl<'a> Story<'a> {
     /// The orderly end: counts, then EMS, bridges, station.
     fn curtain(&mut self) -> Told<()> {
         self.teller.chapter("7. orderly stop, offline verification, ledgers compared");
-        self.pause(0.8)?;
+        // The last values of the station reach the EMS.
+        thread::sleep(Duration::from_secs(1));
         let mut up = 0;
         let started = |status: &Value| {
             let links = status["links"].as_array().into_iter().flatten().filter(|link| link["started"] == true).count();
@@ -339,6 +356,7 @@ impl<'a> Story<'a> {
     /// An order that is carried out to its end.
     fn completed(&mut self, target: f64) -> Told<Order> {
         let (station, mark) = (self.station.entries().len(), self.cast.mark());
+        let ramp = Duration::from_secs_f64((target - self.setpoint()).abs() / self.tempo.step());
         let order = self.order("U1", target)?;
         self.phase(&order, EntryKind::Confirmed, "ACT CON")?;
         self.phase(&order, EntryKind::Terminated, "ACT TERM")?;
@@ -354,8 +372,7 @@ impl<'a> Story<'a> {
                 ));
             }
         }
-        let steps = (target - 200.0).abs().max(100.0) / self.tempo.step();
-        self.said(Actor::Sldc, "EXECUTION COMPLETED", mark, Duration::from_secs_f64(steps) + SOON)?;
+        self.said(Actor::Sldc, "EXECUTION COMPLETED", mark, ramp + SOON)?;
         self.status(COMPLETED, None)?;
         Ok(order)
     }
@@ -384,7 +401,7 @@ impl<'a> Story<'a> {
 
     /// When the EMS saw this phase of its command.
     fn phase(&mut self, order: &Order, kind: EntryKind, word: &str) -> Told<i64> {
-        let what = format!("{word} for {} {}", order.control, order.target);
+        let what = format!("{word} for {} to {} MW", order.control, order.target);
         self.until(&what, SOON, |story| {
             let mut entries = story.ems.entries().iter();
             entries.find(|entry| entry.kind == kind && entry.id.as_ref() == Some(&order.id)).map(|entry| entry.t)
@@ -393,7 +410,7 @@ impl<'a> Story<'a> {
 
     /// The EMS's command is refused, and it is told why.
     fn refused(&mut self, order: &Order, code: &str) -> Told<()> {
-        let what = format!("a negative ACT CON for {} {}", order.control, order.target);
+        let what = format!("a negative ACT CON for {} to {} MW", order.control, order.target);
         let text = self.until(&what, SOON, |story| {
             let mut entries = story.ems.entries().iter();
             let settled = entries.find(|entry| entry.kind == EntryKind::Settled && entry.id.as_ref() == Some(&order.id))?;
@@ -518,6 +535,9 @@ impl<'a> Story<'a> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err("the demonstration was interrupted".to_owned());
         }
+        if self.teller.seconds() > self.last {
+            return Err("expected the story to end in time, it did not (--seconds)".to_owned());
+        }
         match self.cast.fallen() {
             Some(who) => Err(anyhow!("expected the {} to run, it ended by itself; its log says why", who.name()).to_string()),
             None => Ok(()),
@@ -555,7 +575,8 @@ impl<'a> Story<'a> {
 fn status_point(gateway: &Plan, control: &str, what: StatusKind) -> Option<String> {
     let control = gateway.control(control)?.index();
     let mut served = gateway.served.iter();
-    let found = served.find(|served| matches!(&served.source, ServedSource::Status { control: of, what: kind } if *of == control && *kind == what));
+    let found =
+        served.find(|served| matches!(&served.source, ServedSource::Status { control: of, what: kind } if *of == control && *kind == what));
     found.map(|served| served.id.clone())
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bridge_engine::Tally;
 use bridge_provenance::{Report, Verdict as Proof};
 use bridge_sim::Verdict;
-use bridge_trust::KeyStore;
 use serde_json::{Value, json};
 
 use super::folder::{Folder, Party};
-use super::journals::{audit, flip, open, sums, tally, verify};
+use super::journals::{audit, flip, sums, tally, verify};
 use super::ledgers::judge;
 use super::story::Story;
 use super::teller::Teller;
+use crate::journal::Place;
 
 /// Findings of the ledgers that are written out.
 const FINDINGS: usize = 10;
@@ -63,7 +63,7 @@ impl Outcome {
 
 /// Judges what the processes left behind.
 pub(super) fn settle(story: Story<'_>, folder: &Folder, flip_byte: bool, teller: &Arc<Teller>) -> anyhow::Result<Outcome> {
-    let (genco, sldc) = (open(&folder.of(Party::Genco))?, open(&folder.of(Party::Sldc))?);
+    let (genco, sldc) = (Place::find(&folder.of(Party::Genco))?.open()?, Place::find(&folder.of(Party::Sldc))?.open()?);
     let (sent, received) = (sums(&genco)?, sums(&sldc)?);
     let operations = tally(&sldc)?;
     let (agree, lies) = audit(&sent, &received);
@@ -75,7 +75,7 @@ pub(super) fn settle(story: Story<'_>, folder: &Folder, flip_byte: bool, teller:
 
     let mut proofs = Vec::new();
     for party in [Party::Genco, Party::Sldc] {
-        let proof = proof(folder, party)?;
+        let proof = verify(&folder.of(party))?;
         teller.tell("demo", &proof_text(party, &proof));
         proofs.push(proof);
     }
@@ -106,6 +106,12 @@ pub(super) fn settle(story: Story<'_>, folder: &Folder, flip_byte: bool, teller:
     if agree + lies.len() == 0 {
         unexpected.push("expected attestations of the genco bridge at the sldc bridge, saw none".to_owned());
     }
+    for nack in sent.nacks.iter().chain(&received.nacks) {
+        unexpected.push(format!("expected that each bridge takes what the other says, saw a refusal at the door: {nack}"));
+    }
+    if story.unexpected.is_empty() && received.alarms != ["U2.trip/alarm"] {
+        unexpected.push(format!("expected one alarm at the sldc bridge, U2.trip/alarm, saw {:?}", received.alarms));
+    }
     if failures.is_empty() && !unexpected.is_empty() {
         failures.push("story");
     }
@@ -121,12 +127,6 @@ pub(super) fn settle(story: Story<'_>, folder: &Folder, flip_byte: bool, teller:
     };
     summary(&outcome, story.held, &unexpected, agree, teller);
     Ok(outcome)
-}
-
-fn proof(folder: &Folder, party: Party) -> anyhow::Result<Report> {
-    let config = folder.of(party);
-    let keys = KeyStore::load(&config.join("keys"))?;
-    Ok(verify(&open(&config)?, keys.log().public()))
 }
 
 fn proof_text(party: Party, proof: &Report) -> String {
