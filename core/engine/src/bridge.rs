@@ -966,10 +966,7 @@ impl Bridge {
     }
 
     fn passing(&self, link: LinkId, now: Now) -> bool {
-        let spec = &self.core.plan.links[link.index()];
-        let patience = self.core.settings.journal_patience;
-        spec.on_journal_failure == JournalFailure::Pass
-            && self.core.recorder.unwritable().is_some_and(|(_, since)| now.mono.since(since) >= patience)
+        self.core.plan.links[link.index()].on_journal_failure == JournalFailure::Pass && self.core.passes(now)
     }
 
     fn link_name(&self, link: LinkId) -> String {
@@ -980,6 +977,13 @@ impl Bridge {
     fn finish(&mut self, now: Now) {
         self.served.flush(&mut self.core);
         let core = &mut self.core;
+        if core.recorder.unwritable().is_none()
+            && let Some((since, count)) = core.passed.take()
+        {
+            core.tell(format!("journal writable again; {count} items went on without it"));
+            let fields = [("from", format_time(since.utc.0)), ("to", format_time(now.utc.0)), ("count", count.to_string())];
+            core.note(now, "gap", "acknowledged, not durable", &fields);
+        }
         let end = core.recorder.flush(now);
         self.exchange.handle_flushed(end);
         core.then.extend(core.pending.drain(..).map(|then| (end, then)));

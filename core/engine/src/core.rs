@@ -99,6 +99,8 @@ pub(crate) struct Core {
     /// The clock at the last call, to notice a step.
     pub(crate) clock: ClockState,
     pub(crate) notes: u32,
+    /// What went on without the journal (R23): since when, and how much.
+    pub(crate) passed: Option<(Now, u64)>,
     random: Random,
 }
 
@@ -129,6 +131,7 @@ impl Core {
             pending: Vec::new(),
             clock,
             notes,
+            passed: None,
             random,
         }
     }
@@ -150,6 +153,18 @@ impl Core {
     /// Does this as soon as everything decided in the present call is durable.
     pub(crate) fn when_durable(&mut self, then: Then) {
         self.pending.push(then);
+    }
+
+    /// The journal has been unwritable for so long that what may pass it does (R23).
+    pub(crate) fn passes(&self, now: Now) -> bool {
+        self.recorder.unwritable().is_some_and(|(_, since)| now.mono.since(since) >= self.settings.journal_patience)
+    }
+
+    /// Something was acknowledged without being durable.
+    pub(crate) fn pass(&mut self, count: u64, now: Now) {
+        let (_, passed) = self.passed.get_or_insert((now, 0));
+        *passed += count;
+        self.counters.passed_unsealed += count;
     }
 
     /// Asks a session, now. Only for what needs no journal first.

@@ -49,7 +49,7 @@ impl Default for Pace {
 }
 
 /// How soon a leaf must be sealed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Urgency {
     Telemetry,
     Event,
@@ -60,6 +60,25 @@ struct PendingLeaf {
     seq: u64,
     hash: Hash,
     withheld: u32,
+}
+
+/// When the oldest unsealed leaf must be sealed, for each step on the way to the disk: a leaf can be sealed only when it is durable, and a
+/// seal that went without it must not make it wait for a new span.
+#[derive(Default)]
+struct SealDue {
+    /// Of leaves in the group of this call.
+    grouped: Option<Mono>,
+    /// Of leaves appended since the running commit began.
+    written: Option<Mono>,
+    /// Of leaves that the running commit makes durable.
+    syncing: Option<Mono>,
+    /// Of leaves that are durable.
+    durable: Option<Mono>,
+}
+
+/// Moves a deadline one step on; of two the earlier counts.
+fn advance(from: &mut Option<Mono>, to: &mut Option<Mono>) {
+    *to = [from.take(), *to].into_iter().flatten().min();
 }
 
 /// Why nothing can be written.
@@ -81,8 +100,7 @@ pub(crate) struct Recorder {
     leaves: Vec<PendingLeaf>,
     next_seq: Vec<u64>,
     batches: Vec<Position>,
-    to_seal: Option<(Mono, Urgency)>,
-    unsealed_durable: bool,
+    due: SealDue,
     sealing: VecDeque<(Position, Position)>,
     sealed: Position,
     last_commit: Mono,
@@ -100,8 +118,8 @@ pub(crate) struct Recovered {
     pub(crate) new: bool,
     pub(crate) unsealed: u64,
     pub(crate) cut_bytes: u64,
-    /// The last octets hashes per link, oldest first: to recognise what a station sends again.
-    pub(crate) frame_tails: BTreeMap<u16, VecDeque<Hash>>,
+    /// The last frames per link, oldest first: to recognise what a station sends again.
+    pub(crate) frame_tails: BTreeMap<u16, VecDeque<Vec<u8>>>,
     /// The bodies of recovered event leaves near the end, oldest first.
     pub(crate) recent_leaves: VecDeque<Vec<u8>>,
 }
@@ -142,7 +160,7 @@ impl Recorder {
                 kind::FRAME => {
                     if let Ok(frame) = FrameRecord::decode(&record.body) {
                         let tail = found.frame_tails.entry(frame.link).or_default();
-                        tail.push_back(leaf_hash(frame.octets));
+                        tail.push_back(frame.octets.to_vec());
                         if tail.len() > FRAME_TAIL {
                             tail.pop_front();
                         }
@@ -178,8 +196,7 @@ impl Recorder {
         found.unsealed = sealer.pending() as u64;
         let sealed = if found.unsealed == 0 { journal.end() } else { journal.start() };
         let recorder = Self {
-            to_seal: (found.unsealed > 0).then_some((now.mono, Urgency::Event)),
-            unsealed_durable: found.unsealed > 0,
+            due: SealDue { durable: (found.unsealed > 0).then_some(now.mono), ..SealDue::default() },
             journal,
             sealer,
             signer,
@@ -250,7 +267,7 @@ impl Recorder {
         });
         self.leaves.push(PendingLeaf { stream, seq, hash, withheld });
         let due = now + if urgency == Urgency::Event { self.pace.seal_events } else { self.pace.seal_telemetry };
-        self.to_seal = Some(self.to_seal.map_or((due, urgency), |(at, was)| (at.min(due), was.max(urgency))));
+        self.due.grouped = Some(self.due.grouped.map_or(due, |at| at.min(due)));
         self.urgent |= urgency == Urgency::Event;
         seq
     }
@@ -282,7 +299,7 @@ impl Recorder {
         if !self.group.is_empty() && !matches!(self.unwritable, Some((Unwritable::Failed, _))) {
             match self.journal.append(&mut self.group) {
                 Ok(appended) => {
-                    self.unsealed_durable |= !self.leaves.is_empty();
+                    advance(&mut self.due.grouped, &mut self.due.written);
                     self.observe(appended.first);
                     self.unwritable = None;
                     if let Some(covered) = self.pending_seal.take() {
@@ -330,6 +347,7 @@ impl Recorder {
         }
         let job = self.journal.sync_job()?;
         self.syncing = true;
+        advance(&mut self.due.written, &mut self.due.syncing);
         self.urgent = false;
         self.last_commit = now;
         Some(job)
@@ -348,6 +366,7 @@ impl Recorder {
         self.syncing = false;
         match self.journal.handle_sync(done) {
             Ok(durable) => {
+                advance(&mut self.due.syncing, &mut self.due.durable);
                 while let Some((end, covered)) = self.sealing.front().copied() {
                     if end > durable {
                         break;
@@ -365,7 +384,7 @@ impl Recorder {
         if self.unwritable.is_some() {
             return None;
         }
-        self.to_seal.filter(|_| self.unsealed_durable).map(|(at, _)| at)
+        self.due.durable
     }
 
     /// When a heartbeat is due.
@@ -384,17 +403,12 @@ impl Recorder {
         self.meta.clock = clock;
         self.meta.dropped = dropped;
         self.meta.heartbeat = heartbeat;
+        self.due.durable = None;
         let seal = self.sealer.seal(durable, &self.meta, &*self.signer)?;
         self.meta.recovered = false;
         self.last_seal = now.mono;
         seal.push_to(&mut self.group);
         self.pending_seal = Some(durable);
-        if self.sealer.pending() == 0 {
-            self.to_seal = None;
-            self.unsealed_durable = false;
-        } else {
-            self.to_seal = Some((now.mono + self.pace.seal_events, Urgency::Event));
-        }
         // If the disk is full the group waits, seal first: the sealer has counted it.
         self.flush(now);
         Some(seal.batch)

@@ -277,7 +277,13 @@ impl Relays {
 }
 
 fn answer(core: &mut Core, link: LinkId, token: CommandToken, answer: Answer) {
-    core.when_durable(Then::Link { link, request: Request::Answer { token, answer } });
+    let request = Request::Answer { token, answer };
+    // A refusal promises nothing that the journal would have to keep: it does not wait for a disk that cannot be written.
+    if core.recorder.unwritable().is_some() {
+        core.ask(link, request);
+    } else {
+        core.when_durable(Then::Link { link, request });
+    }
 }
 
 pub(crate) fn relayed(controls: &[Control], control: usize) -> Option<(&Control, &Relay)> {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bridge_model::{Cause, Detail, LinkId, Mono, Now, PointUpdate, TimeOrigin, Timestamp, Utc, Value};
-use bridge_profile::{AlarmChange, Capture, Mapped, MappedPoint, Plan, PlannedPoint, PointSource, StreamClass, Upward, Verbs};
-use bridge_provenance::{FrameRecord, Hash, LeafPoint, LeafValue, PointsHead, encode_points, leaf_flags, leaf_hash};
-use bridge_session::FrameBatch;
+use bridge_profile::{
+    AlarmChange, Capture, ControlKind, Mapped, MappedPoint, Plan, PlannedPoint, PointSource, ServedSource, StreamClass, Upward, Verbs,
+};
+use bridge_provenance::{FrameRecord, LeafPoint, LeafValue, PointsHead, encode_points, leaf_flags, leaf_hash};
+use bridge_session::{Frame, FrameBatch};
 
 use crate::core::{Core, Output, Then};
 use crate::image::Image;
@@ -50,14 +52,15 @@ pub(crate) struct Change {
 /// What came of a batch beside the leaves.
 #[derive(Default)]
 pub(crate) struct Routed {
+    /// Of points that concern someone beside the stream.
     pub(crate) changes: Vec<Change>,
     pub(crate) alarms: Vec<AlarmChange>,
 }
 
 #[derive(Default)]
 struct LinkRecord {
-    tail: VecDeque<Hash>,
-    connection: u32,
+    /// The last frames, oldest first: the memory of the oldest takes the next.
+    tail: VecDeque<Vec<u8>>,
 }
 
 pub(crate) struct Router {
@@ -67,6 +70,8 @@ pub(crate) struct Router {
     slots: Vec<Slot>,
     touched: Vec<usize>,
     slot_of: Vec<usize>,
+    /// Points of which only the stream wants to know are not offered to anyone else.
+    concerns: Vec<bool>,
     links: Vec<LinkRecord>,
     recent: BTreeSet<(usize, i64, u64)>,
     recent_order: VecDeque<(usize, i64, u64)>,
@@ -77,7 +82,7 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    pub(crate) fn new(core: &mut Core, tails: BTreeMap<u16, VecDeque<Hash>>) -> Self {
+    pub(crate) fn new(core: &mut Core, tails: BTreeMap<u16, VecDeque<Vec<u8>>>) -> Self {
         let plan = core.plan.clone();
         let mut slots: Vec<Slot> = Vec::new();
         let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
@@ -117,6 +122,7 @@ impl Router {
             slots,
             touched: Vec::new(),
             slot_of,
+            concerns: concerns(&plan),
             links,
             recent: BTreeSet::new(),
             recent_order: VecDeque::new(),
@@ -171,7 +177,7 @@ impl Router {
         let hashed_only = plan.links[link.index()].capture == Capture::Hash;
         for frame in &batch.frames {
             core.counters.frames_received += 1;
-            let duplicate = self.repeats(link, frame.connection, frame.number, batch.content(frame));
+            let duplicate = self.repeats(link, frame, batch);
             if duplicate {
                 core.counters.duplicates_flagged += 1;
             }
@@ -197,7 +203,7 @@ impl Router {
         if let Some(last) = batch.frames.last() {
             let (connection, frame) = (last.connection, last.number);
             if pass {
-                core.counters.passed_unsealed += batch.frames.len() as u64;
+                core.pass(batch.frames.len() as u64, now);
                 core.out.push_back(Output::Durable { link, connection, frame });
             } else {
                 core.when_durable(Then::Receipt { link, connection, frame });
@@ -291,7 +297,7 @@ impl Router {
         if event && !duplicate {
             self.remember(point, value, time);
         }
-        let before = self.image.entry(point).map(|entry| entry.value);
+        let before = if self.concerns[point] { self.image.entry(point).map(|entry| entry.value) } else { None };
         if !mapped.historic && !test {
             self.image.set(point, value, quality, time, now, current);
         }
@@ -314,6 +320,9 @@ impl Router {
         } else {
             self.touch(slot);
             self.slots[slot].withheld += 1;
+        }
+        if !self.concerns[point] {
+            return;
         }
         self.routed.changes.push(Change {
             point,
@@ -368,15 +377,15 @@ impl Router {
         }
     }
 
-    fn repeats(&mut self, link: LinkId, connection: u32, number: u64, content: &[u8]) -> bool {
-        let record = &mut self.links[link.index()];
-        let hash = leaf_hash(content);
-        record.connection = connection;
-        let repeats = number <= REPEATS && record.tail.contains(&hash);
-        record.tail.push_back(hash);
-        if record.tail.len() > REPEATS as usize {
-            record.tail.pop_front();
-        }
+    /// Whether one of the link's last frames said the same, but for what differs whenever it is sent.
+    fn repeats(&mut self, link: LinkId, frame: &Frame, batch: &FrameBatch) -> bool {
+        let tail = &mut self.links[link.index()].tail;
+        let content = batch.content(frame);
+        let repeats = frame.number <= REPEATS && tail.iter().any(|old| old.get(frame.header..) == Some(content));
+        let mut kept = if tail.len() >= REPEATS as usize { tail.pop_front().unwrap_or_default() } else { Vec::new() };
+        kept.clear();
+        kept.extend_from_slice(batch.octets(frame));
+        tail.push_back(kept);
         repeats
     }
 
@@ -400,6 +409,30 @@ impl Router {
 /// A state change that the device stamped: what sequence-of-events lists are made of.
 pub(crate) fn is_event(value: Value, time: Timestamp) -> bool {
     value.is_state() && time.origin == TimeOrigin::Device
+}
+
+/// Whether anyone but the stream wants to know of a point: who serves it, logs it, reports it, or commands by it.
+fn concerns(plan: &Plan) -> Vec<bool> {
+    let mut concerns: Vec<bool> =
+        plan.points.iter().map(|point| point.verbs.contains(Verbs::LOG) || point.verbs.contains(Verbs::REPORT)).collect();
+    let served = plan.served.iter().filter_map(|served| match &served.source {
+        ServedSource::Point(point) => Some(*point),
+        ServedSource::Status { .. } | ServedSource::LinkState(_) => None,
+    });
+    let driven = plan.controls.iter().flat_map(|control| match &control.kind {
+        ControlKind::Drive(drive) => {
+            let mut points = vec![drive.taken.point, drive.followed.point];
+            points.extend(drive.requires.iter().map(|require| require.point).chain(drive.remote_enable));
+            points
+        }
+        ControlKind::Relay(_) => Vec::new(),
+    });
+    for point in served.chain(driven) {
+        if let Some(concerns) = concerns.get_mut(point.index()) {
+            *concerns = true;
+        }
+    }
+    concerns
 }
 
 /// The number of a point's source in the image: links first, then peers.

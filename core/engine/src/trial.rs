@@ -370,7 +370,7 @@ impl<'a> Stage<'a> {
         if let Some(served) = self.plan.served.get(publish.point.index()) {
             fields.insert("point".to_owned(), text(served.id.as_str()));
         }
-        fields.insert("value".to_owned(), Field::Float(publish.value.as_f64()));
+        fields.insert("value".to_owned(), Field::Float(shortest(publish.value)));
         quality_fields(publish.quality, &mut fields);
         self.see(self.at(), What::Wire(link), fields);
     }
@@ -563,11 +563,16 @@ fn identity(plan: &Plan, point: &PlannedPoint) -> Fields {
 }
 
 fn value_fields(point: &PlannedPoint, value: Value, fields: &mut Fields) {
-    fields.insert("value".to_owned(), Field::Float(value.as_f64()));
+    fields.insert("value".to_owned(), Field::Float(shortest(value)));
     #[expect(clippy::cast_possible_truncation, reason = "state codes are small whole numbers")]
     if let Some(name) = point.alias.get(&(value.as_f64() as i64)) {
         fields.insert("state".to_owned(), text(name.as_str()));
     }
+}
+
+/// A short float through its shortest decimal form: 243.6 stays 243.6.
+fn shortest(value: Value) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| value.as_f64())
 }
 
 fn seconds(at: Duration) -> f64 {

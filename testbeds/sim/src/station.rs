@@ -234,6 +234,11 @@ impl Station {
         self
     }
 
+    /// Begins to generate while it runs.
+    pub fn handle_generator(&mut self, generator: Generator) {
+        self.generators.push(generator);
+    }
+
     /// With a point that never changes, in engineering units: what a plant has and nobody models.
     #[must_use]
     pub fn with_constant(mut self, point: PointId, value: Value) -> Self {

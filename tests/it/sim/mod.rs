@@ -1,6 +1,8 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
+mod faults;
 mod profiles;
+mod rules;
 mod seeds;
 mod story;
 mod world;

@@ -184,3 +184,13 @@ fn one_seed_replayed_gives_one_journal() {
     assert_eq!(play(7).hash, play(7).hash);
     assert_ne!(play(7).hash, play(8).hash);
 }
+
+/// One seed, by hand: `SEED=110 cargo test -p bridge-tests --test it one_seed_by_hand -- --ignored --nocapture`.
+#[test]
+#[ignore = "a tool, not a test"]
+fn one_seed_by_hand() {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).expect("SEED=<number>");
+    if let Err(problem) = check(seed) {
+        panic!("{problem}");
+    }
+}

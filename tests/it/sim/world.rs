@@ -17,8 +17,8 @@ use bridge_session::{
     StreamMessage, SubscriberId,
 };
 use bridge_sim::{
-    Book, ControlMap, Ems, Entry, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng, SharedLedger,
-    SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, compare, ems_session, station_session,
+    Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng,
+    SharedLedger, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, compare, ems_session, station_session,
 };
 use bridge_trust::{
     BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode,
@@ -85,6 +85,8 @@ pub(crate) struct World {
     pub(crate) ems_host: HostId,
     pub(crate) ems_ledger: SharedLedger,
     pub(crate) story: Vec<(i64, usize, String)>,
+    /// The last frame of each connection of the plant's link whose receipt left.
+    pub(crate) receipts: BTreeMap<u32, u64>,
     seed: u64,
     pub(crate) tune: Tune,
 }
@@ -96,11 +98,13 @@ pub(crate) struct Tune {
     pub(crate) settings: fn(&mut Settings),
     pub(crate) thermal: fn(String) -> String,
     pub(crate) plant: fn(u64) -> Plant,
+    /// How old each party's trust bundle is at its start.
+    pub(crate) bundle_age: [Duration; 2],
 }
 
 impl Default for Tune {
     fn default() -> Self {
-        Self { station: StationOptions::default, settings: |_| {}, thermal: fast, plant }
+        Self { station: StationOptions::default, settings: |_| {}, thermal: fast, plant, bundle_age: [Duration::from_secs(1); 2] }
     }
 }
 
@@ -150,7 +154,7 @@ pub(crate) fn identity(party: usize) -> Identity {
     }
 }
 
-pub(crate) fn trust(now: Now) -> TrustBundle {
+pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
     let from = Timestamp(now.utc.0 - 86_400_000_000_000);
     let until = Timestamp(now.utc.0 + 365 * 86_400_000_000_000);
     let parties = (0..2)
@@ -179,7 +183,7 @@ pub(crate) fn trust(now: Now) -> TrustBundle {
     let content = BundleContent {
         schema: BUNDLE_SCHEMA.to_owned(),
         version: 1,
-        issued_at: Timestamp(now.utc.0 - 1_000_000_000),
+        issued_at: Timestamp((now.utc - age).0),
         expires_at: None,
         parties,
         authorities: vec![BundleAuthority {
@@ -286,6 +290,7 @@ impl World {
             ems_host,
             ems_ledger,
             story: Vec::new(),
+            receipts: BTreeMap::new(),
             seed,
             rng,
             tune,
@@ -316,7 +321,7 @@ impl World {
             settings,
             identity: identity(party),
             signer: Box::new(Ed25519Signer::from_seed(&origin, &seeds(party).0).expect("a seed")),
-            trust: trust(now),
+            trust: trust(now, self.tune.bundle_age[party]),
             disk,
             journal: Options { origin, epoch: 0xE0 + party as u64, writer: 1, fence: node.restarts, segment_bytes: 4 << 20 },
             random: Box::new(move || (u128::from(random.next_u64()) << 64) | u128::from(random.next_u64())),
@@ -335,6 +340,11 @@ impl World {
                 },
             })
             .collect();
+    }
+
+    /// Gives the station something to tell.
+    pub(crate) fn load(&mut self, generator: Generator) {
+        self.station.handle_generator(generator);
     }
 
     /// The process dies: whatever was not synced is gone.
@@ -497,7 +507,12 @@ impl World {
         let node = &mut self.nodes[party];
         match output {
             Output::Link { link, request } => node.links[link.index()].session.handle_request(request, now),
-            Output::Durable { link, connection, frame } => node.links[link.index()].session.handle_durable(connection, frame, now),
+            Output::Durable { link, connection, frame } => {
+                if party == GENCO {
+                    self.receipts.insert(connection, frame);
+                }
+                node.links[link.index()].session.handle_durable(connection, frame, now);
+            }
             Output::Sync(job) => {
                 let takes = node.disk.sync_delay() + Duration::from_micros(200 + self.rng.below(2000));
                 // Run now: what it covers is what was appended before; told later.

@@ -109,6 +109,16 @@ impl Image {
         }
     }
 
+    /// Takes the value of a queued event. What waited to be sent of the point is older than the event, and would repeat its stamp.
+    pub(super) fn set_event(&mut self, index: u32, state: State) {
+        self.set(index, state, false);
+        if let Some(served) = self.points.get_mut(index as usize)
+            && std::mem::take(&mut served.is_changed)
+        {
+            self.changed.retain(|waiting| *waiting != index);
+        }
+    }
+
     pub(super) fn has_changes(&self) -> bool {
         !self.changed.is_empty()
     }

@@ -48,7 +48,7 @@ impl Outbox {
         match value.class {
             PublishClass::Latest => image.set(index, state, value.spontaneous),
             PublishClass::Event(number) => {
-                image.set(index, state, false);
+                image.set_event(index, state);
                 if value.spontaneous {
                     self.queue(Queued { index, state, number }, told);
                 } else if let Some(last) = self.events.back_mut() {

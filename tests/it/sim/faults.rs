@@ -1,0 +1,177 @@
+//! Faults with a name, each with what it must not do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_journal::{Disk, open_read_only};
+use bridge_model::{PointId, Validity};
+use bridge_provenance::{FrameRecord, Verdict, kind, verify_journal};
+use bridge_sim::{EntryKind, Generator, GeneratorKind, Rng};
+
+use super::story::order;
+use super::world::{GENCO, SLDC, Tune, World, log_key};
+
+/// How many crashes `./check` plays.
+const SEEDS: u64 = 1000;
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn singles(world: &World) -> Vec<PointId> {
+    let plan = &world.nodes[GENCO].plan;
+    ["U1.bfp_a", "U1.bfp_b", "U1.id_fan", "U1.fd_fan", "U1.pa_fan", "U2.bfp_a", "U2.id_fan"]
+        .iter()
+        .filter_map(|name| plan.point(name))
+        .collect()
+}
+
+/// Durability (i): on a disk that forgets every unsynced write and tears the last one, every frame whose receipt left is recovered.
+#[test]
+fn every_frame_whose_receipt_left_is_recovered_from_a_thousand_crashes() {
+    for seed in 0..SEEDS {
+        let mut world = World::new(seed);
+        let points = singles(&world);
+        world.load(Generator::new(
+            GeneratorKind::Single,
+            points,
+            world.now().mono + Duration::from_millis(200),
+            Duration::from_millis(2),
+            100_000,
+            seed,
+        ));
+        let mut rng = Rng::new(seed ^ 0xD15C);
+        world.nodes[GENCO].disk.delay(rng.duration(Duration::from_millis(40)));
+        world.run_for(Duration::from_millis(250 + rng.below(350)));
+        let receipts = world.receipts.clone();
+        world.crash(GENCO);
+        let disk: Arc<dyn Disk> = world.nodes[GENCO].disk.clone();
+        let journal = open_read_only(disk).expect("a journal");
+        let mut found: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut reader = journal.reader(journal.start());
+        while let Ok(Some(record)) = reader.next() {
+            if record.kind == kind::FRAME {
+                let frame = FrameRecord::decode(&record.body).expect("a frame record");
+                let last = found.entry(frame.connection).or_default();
+                assert_eq!(frame.number, *last + 1, "seed {seed}: frames without gaps");
+                *last = frame.number;
+            }
+        }
+        for (connection, number) in &receipts {
+            assert!(
+                found.get(connection).is_some_and(|last| last >= number),
+                "seed {seed}: receipt for {connection}/{number} left, the disk has {found:?}"
+            );
+        }
+        assert!(seed > 20 || !receipts.is_empty(), "seed {seed} proves nothing");
+    }
+}
+
+/// R20: the SOE buffer test. A thousand changes a second, the wide-area link down for a minute, then up.
+#[test]
+fn r20_soe_buffer_a_minute_at_a_thousand_a_second() {
+    let mut world = World::new(20);
+    world.run_for(s(3));
+    let points = singles(&world);
+    let begin = world.now().mono + s(1);
+    world.load(Generator::new(GeneratorKind::Single, points, begin, Duration::from_millis(1), 60_000, 20));
+    world.run_for(s(2));
+    world.cut_station();
+    world.run_for(s(60));
+    world.heal_station();
+    world.run_for(s(120));
+    let verdict = world.verdict();
+    assert!(verdict.is_clean(), "{:#?}\n{}", verdict.details, world.told());
+    assert!(verdict.events >= 60_000, "{} events compared", verdict.events);
+    let alarms = world.story.iter().filter(|(_, party, line)| *party == GENCO && line.starts_with("ALARM")).count();
+    assert_eq!(alarms, 0, "no false alarm");
+}
+
+/// R23: a full disk must not blind the control room, and must not confirm to the plant's station what is not durable.
+#[test]
+fn r23_a_full_disk_holds_the_station_link_and_passes_the_ems_link() {
+    let mut world = World::new(23);
+    world.run_for(s(10));
+    // Hold: the plant's bridge.
+    world.nodes[GENCO].disk.full_after(2000);
+    let before = world.receipts.clone();
+    world.run_for(s(20));
+    assert_eq!(world.bridge(GENCO).journal_failure(), Some("full"));
+    assert!(
+        world.receipts.values().max() <= before.values().max().map(|last| last + 20).as_ref(),
+        "the station's frames stay unacknowledged"
+    );
+    order(&mut world, "U1.p_set", 205.0);
+    world.run_for(s(15));
+    let executed = world.station_entries().iter().filter(|entry| entry.kind == EntryKind::Execute).count();
+    assert_eq!(executed, 0, "control is refused while the journal cannot be written");
+    world.nodes[GENCO].disk.unlimit();
+    world.run_for(s(60));
+    assert_eq!(world.bridge(GENCO).journal_failure(), None);
+    // Pass: the gateway's bridge goes on serving the EMS.
+    world.nodes[SLDC].disk.full_after(2000);
+    world.run_for(s(15));
+    let seen = world.ems_ledger.entries().len();
+    let now = world.now();
+    world.station.handle_change("U1.bfp_a", 0.0, now);
+    world.run_for(s(15));
+    assert!(world.ems_ledger.entries().len() > seen, "live values go on to the EMS");
+    world.nodes[SLDC].disk.unlimit();
+    world.run_for(s(60));
+    let verdict = world.verdict();
+    assert_eq!((verdict.lost, verdict.late, verdict.wrong), (0, 0, 0), "{:#?}\n{}", verdict.details, world.told());
+    for party in [GENCO, SLDC] {
+        let disk: Arc<dyn Disk> = world.nodes[party].disk.clone();
+        let report = verify_journal(&open_read_only(disk).expect("a journal"), &[log_key(party)]);
+        assert_eq!(report.verdict, Verdict::Verified, "{:?}", report.first_problem);
+    }
+}
+
+/// A clock that steps an hour moves no deadline and starts no command.
+#[test]
+fn a_clock_step_of_an_hour_moves_no_deadline() {
+    for hour in [-1_i64, 1] {
+        let mut world = World::new(31);
+        world.run_for(s(10));
+        order(&mut world, "U1.p_set", 215.0);
+        world.run_for(s(6));
+        world.clock.step_utc(hour * 3_600_000_000_000);
+        world.run_for(s(40));
+        let executed = world.station_entries().iter().filter(|entry| entry.kind == EntryKind::Execute).count();
+        assert!((4..=9).contains(&executed), "steps went on at their pace: {executed}");
+        let good = world.bridge(SLDC).point("U1.p").map(|(_, quality, _)| quality.validity);
+        assert_eq!(good, Some(Validity::Good), "{}", world.told());
+    }
+}
+
+/// A dead sink is retried, holds nobody up, and gets everything when it comes back.
+#[test]
+fn a_dead_peer_is_waited_for_and_nothing_else_waits() {
+    let mut world = World::new(41);
+    world.run_for(s(5));
+    world.crash(SLDC);
+    world.run_for(s(60));
+    let durable = world.receipts.clone();
+    world.run_for(s(5));
+    assert!(world.receipts.values().max() > durable.values().max(), "the station is still acknowledged");
+    world.start(SLDC);
+    world.run_for(s(60));
+    let waiting = world.bridge(GENCO).status(world.now())["peers"][0]["waiting"].clone();
+    assert_eq!(waiting, 0, "everything was delivered");
+    let verdict = world.verdict();
+    assert_eq!((verdict.lost, verdict.wrong), (0, 0), "{:#?}", verdict.details);
+}
+
+/// What a test changes is used: a bridge without permission drives nothing (R14).
+#[test]
+fn r14_without_permission_nothing_is_driven() {
+    let mut world = World::tuned(14, Tune { settings: |settings| settings.control_links.clear(), ..Tune::default() });
+    world.run_for(s(8));
+    order(&mut world, "U1.p_set", 205.0);
+    world.run_for(s(20));
+    let executed = world.station_entries().iter().filter(|entry| entry.kind == EntryKind::Execute).count();
+    assert_eq!(executed, 0);
+    let ended: Vec<String> = world.bridge(SLDC).operations().values().map(|operation| operation.status.clone()).collect();
+    assert_eq!(ended, ["REJECTED"]);
+}
