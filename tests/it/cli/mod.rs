@@ -1,6 +1,7 @@
 //! The real binary, as a person meets it.
 
 mod config;
+mod demo;
 mod journal;
-mod kit;
+pub(crate) mod kit;
 mod words;
