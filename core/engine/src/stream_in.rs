@@ -293,11 +293,15 @@ fn read_descriptors(core: &Core, peer: usize, message: &Value) -> Descriptors {
 
 fn read_leaves(batch: &SealedBatch, descriptors: &Descriptors, received: Utc) -> Received {
     let mut found = Received::default();
+    // The streams of a batch come one after the other: what was read after its source was lost is told by the peer's own times.
+    let mut read: BTreeMap<usize, i64> = BTreeMap::new();
+    let mut lost: Vec<(usize, bool, i64)> = Vec::new();
     for bytes in batch.streams.iter().flat_map(|stream| &stream.leaves) {
         match Leaf::decode(bytes) {
             Ok(Leaf::Points(leaf)) => {
                 for point in &leaf.points {
                     if let Some(ours) = descriptors.ours.get(&point.point) {
+                        read.insert(ours.index(), leaf.received_ns);
                         found.updates.push((crate::router::update_from_leaf(point, *ours, received), point.flags));
                     }
                 }
@@ -307,10 +311,12 @@ fn read_leaves(batch: &SealedBatch, descriptors: &Descriptors, received: Utc) ->
             Ok(Leaf::Note(note)) if note.kind == "link-lost" || note.kind == "link-expired" => {
                 let source = note.fields.get("link").map(String::as_str).unwrap_or_default();
                 let points = descriptors.by_source.get(source).into_iter().flatten();
-                found.stale.extend(points.map(|point| (*point, note.kind == "link-expired")));
+                lost.extend(points.map(|point| (*point, note.kind == "link-expired", note.at_ns)));
             }
             Ok(Leaf::Note(_) | Leaf::Operation(_) | Leaf::Unknown(_)) | Err(_) => {}
         }
     }
+    let still = |(point, _, at): &(usize, bool, i64)| read.get(point).is_none_or(|read| read < at);
+    found.stale.extend(lost.into_iter().filter(still).map(|(point, expired, _)| (point, expired)));
     found
 }
