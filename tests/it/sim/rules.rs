@@ -322,7 +322,7 @@ fn r16_only_events_are_buffered_towards_an_ems() {
     for round in 0..10_u32 {
         world.run_for(s(6));
         let now = world.now();
-        world.station.handle_change("U1.bfp_a", f64::from(round % 2 ^ 1), now);
+        world.station.handle_change("U1.bfp_a", f64::from((round + 1) % 2), now);
         world.station.handle_plant(now, |plant, now| plant.handle_local_setpoint(0, 150.0 + f64::from(round) * 9.0, now));
     }
     world.run_for(s(5));
