@@ -349,6 +349,19 @@ impl Bridge {
         self.finish(now);
     }
 
+    /// A link's session was lost with its process state (a panic): the new one knows nothing yet.
+    pub fn handle_restarted(&mut self, link: LinkId, now: Now) {
+        let name = self.link_name(link);
+        self.core.note(now, "link-restarted", "the link's task failed and was restarted", &[("link", name)]);
+        self.served.restart(&mut self.core, &self.router.image, link);
+        self.finish(now);
+    }
+
+    /// An orderly stop: the journal's head is noted beside it.
+    pub fn handle_stop(&mut self, now: Now) {
+        self.snapshot(now);
+    }
+
     /// The next thing the shell shall do.
     pub fn poll(&mut self) -> Option<Output> {
         self.core.out.pop_front()
@@ -649,7 +662,7 @@ impl Bridge {
             self.core.timers.set(Timer::Invalid(link.0), now.mono + spec.invalid_after);
             self.tell_subscribers("link", &name, "link-lost", now);
             self.served.publish_source(&mut self.core, &name, false, now);
-            self.refresh_source(link.index(), now);
+            self.refresh_source(link.index());
             let on_link = |core: &Core, control: usize, _: &Programme| core.plan.controls[control].link == link;
             self.programmes.hold_all(
                 &mut desk(&mut self.core, &mut self.exchange, &self.router, now),
@@ -719,10 +732,10 @@ impl Bridge {
         let name = self.link_name(link);
         self.router.image.expire(link.index());
         self.tell_subscribers("link", &name, "link-expired", now);
-        self.refresh_source(link.index(), now);
+        self.refresh_source(link.index());
     }
 
-    fn refresh_source(&mut self, source: usize, now: Now) {
+    fn refresh_source(&mut self, source: usize) {
         let points: Vec<usize> = self.router.image.points_of(source).collect();
         for point in points {
             self.served.refresh(&mut self.core, &self.router.image, point);
@@ -774,7 +787,7 @@ impl Bridge {
             self.core.note(now, "stream-lost", &cause, &[("peer", name.clone())]);
             self.router.lose(source);
             self.served.publish_source(&mut self.core, &name, false, now);
-            self.refresh_source(source, now);
+            self.refresh_source(source);
             return;
         }
         if received.revived {
@@ -1007,7 +1020,9 @@ impl Bridge {
         let heartbeat = core.recorder.heartbeat_due() <= now.mono;
         if due || heartbeat {
             let (clock, dropped) = (core.clock.clone(), core.counters.dropped.clone());
-            core.recorder.seal(heartbeat && !due, clock, dropped, now);
+            if let Some(leaves) = core.recorder.seal(heartbeat && !due, clock, dropped, now) {
+                core.counters.events_sealed += leaves;
+            }
         }
     }
 

@@ -107,6 +107,7 @@ impl Exchange {
     }
 
     /// Journals what a peer said, octet for octet.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one operation leaf")]
     pub(crate) fn journal_received(
         &self,
         core: &mut Core,

@@ -142,6 +142,7 @@ pub(crate) fn advance(core: &mut Core, id: &str, stage: &str, status: &str, reas
 }
 
 /// Says to the issuer how far its operation has come, and notes it.
+#[expect(clippy::too_many_arguments, reason = "the fields of one acknowledgement")]
 pub(crate) fn acknowledge(
     core: &mut Core,
     exchange: &mut Exchange,

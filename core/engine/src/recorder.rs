@@ -128,6 +128,7 @@ const FRAME_TAIL: usize = 64;
 const LEAF_TAIL: usize = 8192;
 
 impl Recorder {
+    #[expect(clippy::too_many_arguments, reason = "everything a journal is opened with")]
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         options: Options,
@@ -392,7 +393,7 @@ impl Recorder {
         self.last_seal + self.pace.heartbeat
     }
 
-    /// Seals what is durable; gives the batch number.
+    /// Seals what is durable; gives the number of leaves sealed.
     pub(crate) fn seal(&mut self, heartbeat: bool, clock: ClockState, dropped: BTreeMap<String, u64>, now: Now) -> Option<u64> {
         if self.unwritable.is_some() || !self.group.is_empty() {
             return None;
@@ -411,7 +412,7 @@ impl Recorder {
         self.pending_seal = Some(durable);
         // If the disk is full the group waits, seal first: the sealer has counted it.
         self.flush(now);
-        Some(seal.batch)
+        Some(seal.leaves)
     }
 
     /// The batches whose seal is durable: `0..this`.

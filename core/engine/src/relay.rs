@@ -57,6 +57,7 @@ impl Relays {
     }
 
     /// A command arrived on a serving link.
+    #[expect(clippy::too_many_arguments, reason = "the parts that a command concerns")]
     pub(crate) fn handle_command(
         &mut self,
         core: &mut Core,

@@ -232,6 +232,18 @@ impl ServedPoints {
         }
     }
 
+    /// The link's session is a new one: the image again, and every event that no peer has acknowledged.
+    pub(crate) fn restart(&mut self, core: &mut Core, image: &Image, link: LinkId) {
+        let Some(queue) = self.queues.get_mut(&link) else { return };
+        while let Some(number) = queue.handed.pop_back() {
+            queue.waiting.push_front(number);
+        }
+        for point in 0..self.of_point.len() {
+            self.refresh(core, image, point);
+        }
+        self.fill(core, link);
+    }
+
     /// The status points of a relay control.
     pub(crate) fn publish_status(&mut self, core: &mut Core, control: usize, status: Status, now: Now) {
         let plan = core.plan.clone();

@@ -58,6 +58,10 @@ pub trait Engine: Send + 'static {
     fn handle_local(&mut self, request: LocalRequest, now: Now);
     /// See [`Bridge::handle_timeout`].
     fn handle_timeout(&mut self, now: Now);
+    /// See [`Bridge::handle_restarted`].
+    fn handle_restarted(&mut self, _link: LinkId, _now: Now) {}
+    /// See [`Bridge::handle_stop`].
+    fn handle_stop(&mut self, _now: Now) {}
     /// See [`Bridge::poll`].
     fn poll(&mut self) -> Option<Output>;
     /// See [`Bridge::poll_timeout`].
@@ -83,6 +87,14 @@ impl Engine for Bridge {
 
     fn handle_local(&mut self, request: LocalRequest, now: Now) {
         Self::handle_local(self, request, now);
+    }
+
+    fn handle_restarted(&mut self, link: LinkId, now: Now) {
+        Self::handle_restarted(self, link, now);
+    }
+
+    fn handle_stop(&mut self, now: Now) {
+        Self::handle_stop(self, now);
     }
 
     fn handle_timeout(&mut self, now: Now) {
@@ -386,6 +398,7 @@ impl<E: Engine> Shell<E> {
                 if let Some(port) = self.ports.get_mut(&link) {
                     port.task = task;
                 }
+                self.engine.handle_restarted(link, now);
             }
             Err(_) => {
                 tracing::error!(link = link.0, "no new session can be made: the link stays down until the bridge is restarted");
@@ -400,6 +413,7 @@ impl<E: Engine> Shell<E> {
         for port in self.ports.values() {
             port.orders.close();
         }
+        self.engine.handle_stop(self.clock.now());
         let patience = tokio::time::sleep(STOP_PATIENCE);
         let mut patience = std::pin::pin!(patience);
         let began = self.clock.now().mono;
