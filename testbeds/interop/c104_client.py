@@ -21,7 +21,8 @@ class Ems:
         self.ledger = peer.Ledger(options.ledger)
         self.names = {}
         self.controls = {}
-        for spec in peer.load_points(options.points) if options.points else []:
+        listed = peer.load_points(options.points) if options.points else []
+        for spec in listed:
             self.names[spec["ioa"]] = spec["name"]
             if peer.is_command(spec["ti"]):
                 self.controls[spec["ioa"]] = spec
@@ -29,6 +30,11 @@ class Ems:
         self.connection = self.client.add_connection(ip=peer.HOST, port=options.port, init=c104.Init.NONE)
         self.station = self.connection.add_station(common_address=options.ca)
         self.points = {ioa: self._control(ioa, spec) for ioa, spec in self.controls.items()}
+        # The library gives a point one type for good, and passes over frames of any other.
+        self.types = {spec["ioa"]: spec["ti"] for spec in listed if not peer.is_command(spec["ti"])}
+        for ioa, type_name in self.types.items():
+            point = self.station.add_point(io_address=ioa, type=getattr(c104.Type, type_name))
+            point.on_receive(callable=on_update)
         self.connection.on_receive_raw(callable=on_raw)
         self.client.on_new_point(callable=on_new_point)
         self.issued = {}
@@ -47,8 +53,12 @@ class Ems:
     def update(self, point, message):
         info, type_name, cause = message.info, message.type.name, cause_name(message.cot.name)
         topical = not (info.quality & c104.Quality.NonTopical).is_any()
-        event = peer.is_event(type_name) and peer.has_stamp(type_name) and cause in SENT_AS_CHANGE and topical
+        stamped = peer.has_stamp(type_name) and not peer.is_substituted(message.raw, point.io_address, info.recorded_at)
+        # A state told again carries a time that its source did not set at a change: it is no line of the sequence of events.
+        event = peer.is_event(type_name) and stamped and cause in SENT_AS_CHANGE and topical
         facts = peer.facts(info.quality, type_name, info.recorded_at)
+        if not stamped:
+            facts["by"] = "receipt"
         self.ledger.write("event" if event else "change", self.name(point.io_address), float(peer.plain(info.value)), **facts, cause=cause)
 
     def answer(self, apdu):

@@ -59,10 +59,23 @@ class Control:
         self.low = spec.get("min", float("-inf"))
         self.high = spec.get("max", float("inf"))
         self.target = None
+        # A station that wants only the first step of a ramp selected: an execute opens the way for direct ones for so long.
+        self.then_direct_s = spec.get("then_direct_s", 0)
+        self.direct_until = None
         mode = c104.CommandMode.SELECT_AND_EXECUTE if spec.get("select") else c104.CommandMode.DIRECT
         self.wire = station.add_point(io_address=spec["ioa"], type=getattr(c104.Type, spec["ti"]), command_mode=mode)
         plant.by_wire[self.wire.io_address] = self
         self.wire.on_receive(callable=on_command)
+
+    def open_way(self):
+        if self.then_direct_s:
+            self.wire.command_mode = c104.CommandMode.DIRECT
+            self.direct_until = time.monotonic() + self.then_direct_s
+
+    def close_way(self):
+        if self.direct_until is not None and time.monotonic() >= self.direct_until:
+            self.direct_until = None
+            self.wire.command_mode = c104.CommandMode.SELECT_AND_EXECUTE
 
     def receive(self, message):
         value = peer.plain(message.info.value)
@@ -109,11 +122,13 @@ class Plant:
 
     def _take(self, control, value):
         control.target = value
+        control.open_way()
         if control.echo in self.points:
             self.points[control.echo].change(self.ledger, value)
 
     def _tick(self):
         for control in self.controls:
+            control.close_way()
             self._ramp(control)
         now = time.monotonic()
         for point in self.points.values():

@@ -1,26 +1,8 @@
 //! The independent 104 peers against each other: what the interop tests stand on is itself tested, without any byte of ours.
 
-use std::path::Path;
+use bridge_sim::EntryKind;
 
-use bridge_sim::{Entry, EntryKind, parse_jsonl};
-
-use crate::support::{Capture, PATIENCE, Process, dissect, free_port, interop_file, python, scratch};
-
-fn ledger(path: &Path) -> Vec<Entry> {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    parse_jsonl(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The events of a point as (value, quality, stamp).
-fn events(ledger: &[Entry], point: &str) -> Vec<(Option<f64>, Option<u16>, Option<i64>)> {
-    let of_it = ledger.iter().filter(|entry| entry.kind == EntryKind::Event && entry.point == point);
-    of_it.map(|entry| (entry.value, entry.quality, entry.stamp)).collect()
-}
-
-fn kinds(ledger: &[Entry], point: &str, wanted: &[EntryKind]) -> Vec<EntryKind> {
-    let of_it = ledger.iter().filter(|entry| entry.point == point && wanted.contains(&entry.kind));
-    of_it.map(|entry| entry.kind).collect()
-}
+use crate::support::{Capture, PATIENCE, Process, dissect, events, free_port, interop_file, kinds, ledger, python, scratch};
 
 #[test]
 fn c104_station_and_ems_tell_one_story_and_the_dissector_agrees() {

@@ -2,8 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::{PATIENCE, Process, interop_file};
+
+/// Longer than the capture's own delay.
+const SETTLE: Duration = Duration::from_millis(400);
+/// A capture without packets is not much longer than this, in octets.
+const EMPTY: u64 = 1024;
 
 /// A running capture of one TCP port on loopback.
 #[derive(Debug)]
@@ -29,10 +35,25 @@ impl Capture {
     /// Ends the capture and returns its file.
     #[track_caller]
     pub(crate) fn stop(mut self) -> PathBuf {
+        self.settle();
         let asked = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().expect("kill runs");
         assert!(asked.success(), "dumpcap had ended before it was asked to");
         self.process.finish(PATIENCE);
         std::mem::take(&mut self.file)
+    }
+
+    /// The kernel hands packets over in blocks, some tenths of a second late; an interrupted capture leaves the last ones behind.
+    fn settle(&self) {
+        let size = || std::fs::metadata(&self.file).map_or(0, |file| file.len());
+        let mut before = None;
+        for _ in 0..20 {
+            std::thread::sleep(SETTLE);
+            let now = size();
+            if before == Some(now) && now > EMPTY {
+                return;
+            }
+            before = Some(now);
+        }
     }
 }
 

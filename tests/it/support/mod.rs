@@ -1,11 +1,13 @@
 //! What tests of real processes share: loopback ports, child processes, the Python environment, the dissector.
 
 mod dissector;
+mod grid;
 mod port;
 mod process;
 mod python;
 
 pub(crate) use dissector::{Capture, dissect};
+pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
 pub(crate) use port::free_port;
 pub(crate) use process::Process;
 pub(crate) use python::{interop_file, python};

@@ -1,0 +1,5 @@
+//! What an acknowledgement promises, with the real process: a disk that hangs and fails, a process that is killed.
+
+mod kill;
+mod station;
+mod sync;

@@ -1,0 +1,87 @@
+//! Each simulated end against an independent stack, without the bridges: what the other tests stand on speaks the standard.
+
+use std::path::Path;
+
+use bridge_sim::EntryKind;
+
+use crate::cli::kit::command;
+use crate::support::{Capture, Grid, PATIENCE, Process, dissect, events, kinds, ledger, python, wait_until};
+
+fn utc(profile: String) -> String {
+    profile.replace("zone = \"IST\"", "zone = \"UTC\"")
+}
+
+fn sim(grid: &Grid, role: &str, profile: &str, (way, port): (&str, u16), ledger: &Path, more: &[&str]) -> Process {
+    let (address, ledger) = (format!("127.0.0.1:{port}"), ledger.display().to_string());
+    let profile = format!("own/{profile}");
+    let mut args = vec!["sim", "iec104", "--role", role, "--profile", &profile, way, &address, "--ledger", &ledger];
+    args.extend(more);
+    Process::spawn(role, &mut command(grid.dir(), &args))
+}
+
+#[test]
+fn our_station_satisfies_a_foreign_ems() {
+    let grid = Grid::new("our_station", utc);
+    let (ours, theirs) = (grid.file("station.jsonl"), grid.file("ems.jsonl"));
+    let capture = Capture::start(grid.rtu, &grid.file("link.pcapng"));
+    let generator = ["--events", "U1.bfp_a,U2.id_fan", "--event-every", "20ms", "--event-count", "50"];
+    let mut station = sim(&grid, "station", "thermal-station-104", ("--listen", grid.rtu), &ours, &generator);
+    station.wait_for_line("READY", PATIENCE);
+    let mut client = python("c104_client.py");
+    client.arg("--points").arg(grid.station_points()).arg("--port").arg(grid.rtu.to_string()).arg("--ledger").arg(&theirs);
+    let mut ems = Process::spawn("c104 EMS", &mut client);
+    ems.wait_for_line("ANSWER interrogation ACTIVATION_TERMINATION", PATIENCE);
+    ems.say("set 1101 210 select");
+    ems.wait_for_line("ANSWER U1.p_set ACTIVATION_CON SELECT", PATIENCE);
+    ems.wait_for_line("ANSWER U1.p_set ACTIVATION_CON", PATIENCE);
+    ems.say("set 2101 300 select");
+    assert!(ems.wait_for_line("ANSWER U2.p_set ACTIVATION_CON", PATIENCE).ends_with("NEGATIVE"));
+    wait_until("the EMS saw all events and the echo", || {
+        let seen = ledger(&theirs);
+        let count = events(&seen, "U1.bfp_a").len() + events(&seen, "U2.id_fan").len();
+        count >= 50 && seen.iter().any(|entry| entry.point == "U1.p_echo" && entry.value == Some(210.0))
+    });
+    assert!(ems.finish(PATIENCE).success(), "{}", ems.standard_error());
+    assert!(station.finish(PATIENCE).success(), "{}", station.standard_error());
+
+    let (made, seen) = (ledger(&ours), ledger(&theirs));
+    for point in ["U1.bfp_a", "U2.id_fan"] {
+        assert_eq!(events(&seen, point), events(&made, point), "{point}");
+    }
+    assert_eq!(kinds(&made, "U1.p_set", &[EntryKind::Select, EntryKind::Execute]), [EntryKind::Select, EntryKind::Execute]);
+    assert_eq!(kinds(&made, "U2.p_set", &[EntryKind::Select, EntryKind::Execute]), []);
+    let whole = dissect(&capture.stop(), grid.rtu);
+    assert!(whole.clean, "{}", whole.text);
+}
+
+#[test]
+fn our_ems_commands_a_foreign_station() {
+    let grid = Grid::new("our_ems", utc);
+    let (ours, theirs) = (grid.file("ems.jsonl"), grid.file("station.jsonl"));
+    let capture = Capture::start(grid.ems, &grid.file("link.pcapng"));
+    let mut server = python("c104_server.py");
+    server.arg(grid.ems_points()).arg("--ca").arg("1").arg("--port").arg(grid.ems.to_string()).arg("--ledger").arg(&theirs);
+    let mut station = Process::spawn("c104 station", &mut server);
+    station.wait_for_line("READY", PATIENCE);
+    let mut ems = sim(&grid, "ems", "ems-gateway-104", ("--connect", grid.ems), &ours, &[]);
+    ems.wait_for_line("interrogation ended", PATIENCE);
+    station.say("burst U1.cb 40 2");
+    station.wait_for_line("BURST U1.cb", PATIENCE);
+    ems.say("set U1 210");
+    ems.wait_for_line("ACT CON", PATIENCE);
+    ems.say("set U2 300");
+    ems.wait_for_line("settled U2.p_set set 300 Refused", PATIENCE);
+    wait_until("the EMS saw all events and the echo", || {
+        let seen = ledger(&ours);
+        events(&seen, "U1.cb").len() >= 40 && seen.iter().any(|entry| entry.point == "U1.p_echo" && entry.value == Some(210.0))
+    });
+    assert!(ems.finish(PATIENCE).success(), "{}", ems.standard_error());
+    assert!(station.finish(PATIENCE).success(), "{}", station.standard_error());
+
+    let (made, seen) = (ledger(&theirs), ledger(&ours));
+    assert_eq!(events(&seen, "U1.cb"), events(&made, "U1.cb"));
+    assert_eq!(kinds(&made, "U1.p_set", &[EntryKind::Execute, EntryKind::Refused]), [EntryKind::Execute]);
+    assert_eq!(kinds(&made, "U2.p_set", &[EntryKind::Execute, EntryKind::Refused]), [EntryKind::Refused]);
+    let whole = dissect(&capture.stop(), grid.ems);
+    assert!(whole.clean, "{}", whole.text);
+}
