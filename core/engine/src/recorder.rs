@@ -109,6 +109,8 @@ pub(crate) struct Recorder {
     unwritable: Option<(Unwritable, Mono)>,
     last_seal: Mono,
     wants_snapshot: bool,
+    /// Where the last snapshot ended, and its size in octets.
+    last_snapshot: (u64, u64),
     /// The seal in the group covers everything before this.
     pending_seal: Option<Position>,
 }
@@ -215,6 +217,7 @@ impl Recorder {
             unwritable: None,
             last_seal: now.mono,
             wants_snapshot: true,
+            last_snapshot: (0, 0),
             pending_seal: None,
         };
         Ok((recorder, found))
@@ -440,17 +443,22 @@ impl Recorder {
         Ok(sealed_batch(&header.body, &heads.body, &checkpoint.body, self.sealer.log_path(batch), &leaves, wanted)?)
     }
 
-    /// Whether a snapshot should be written: at start, after a new segment began.
+    /// Whether a snapshot should be written: at start, and after a new segment began, unless little was written since the last one. Large
+    /// tables must not fill a segment with their snapshot, which would begin the next.
     pub(crate) fn wants_snapshot(&self) -> bool {
-        self.wants_snapshot
+        let (end, size) = self.last_snapshot;
+        self.wants_snapshot && self.journal.end().0.saturating_sub(end) >= size * 4
     }
 
     /// Writes all tables as a group of its own.
     pub(crate) fn snapshot(&mut self, store: &Store, now: Now) {
         if self.group.is_empty() && self.unwritable.is_none() {
             store.snapshot(&mut self.group);
-            self.wants_snapshot = false;
+            let begin = self.journal.end().0;
             self.flush(now);
+            self.wants_snapshot = false;
+            let end = self.journal.end().0;
+            self.last_snapshot = (end, end - begin);
             self.put_head();
         }
     }
