@@ -317,7 +317,13 @@ impl Bridge {
     /// A local operator asks.
     pub fn handle_local(&mut self, request: LocalRequest, now: Now) {
         let line = match request.wish {
-            LocalWish::Status => self.status(now).to_string(),
+            // Nothing is promised by it, and it is asked most when the disk fails: it waits for nothing.
+            LocalWish::Status => {
+                let line = self.status(now).to_string();
+                self.core.out.push_back(Output::Local(LocalReply { id: request.id, line }));
+                self.finish(now);
+                return;
+            }
             LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
                 let life = std::time::Duration::from_secs(u64::from(valid_for_s));
                 let not_after = Now { mono: now.mono + life, utc: now.utc + life };
