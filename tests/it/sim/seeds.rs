@@ -78,7 +78,15 @@ fn play(seed: u64) -> Outcome {
     }
     world.heal_wan();
     world.heal_station();
-    world.run_for(Duration::from_secs(75));
+    // The longest ramp, from one end of the envelope to the other, takes almost two minutes.
+    world.run_for(Duration::from_secs(130));
+    // The longest ramp, ordered last, takes two minutes.
+    for _ in 0..5 {
+        if unended(&world, GENCO).is_empty() && unended(&world, SLDC).is_empty() {
+            break;
+        }
+        world.run_for(Duration::from_secs(15));
+    }
     let mut hash = TraceHash::default();
     for node in &world.nodes {
         hash.add_u64(node.disk.hash());
@@ -133,6 +141,16 @@ impl Act {
     }
 }
 
+fn unended(world: &World, party: usize) -> Vec<String> {
+    world
+        .bridge(party)
+        .operations()
+        .values()
+        .filter(|operation| ["REQUESTED", "RECEIVED", "ACCEPTED", "EXECUTING"].contains(&operation.status.as_str()))
+        .map(|operation| format!("{party}: operation {} never ended: {:?}", operation.id, operation.history))
+        .collect()
+}
+
 fn check(seed: u64) -> Result<(), String> {
     let Outcome { world, faults, .. } = play(seed);
     let verdict = world.verdict();
@@ -149,14 +167,7 @@ fn check(seed: u64) -> Result<(), String> {
         if report.verdict != Verdict::Verified {
             problems.push(format!("journal of {party}: {:?} {:?}", report.verdict, report.first_problem));
         }
-        let open: Vec<String> = world
-            .bridge(party)
-            .operations()
-            .values()
-            .filter(|operation| ["REQUESTED", "RECEIVED", "ACCEPTED", "EXECUTING"].contains(&operation.status.as_str()))
-            .map(|operation| format!("{party}: operation {} never ended: {:?}", operation.id, operation.history))
-            .collect();
-        problems.extend(open);
+        problems.extend(unended(&world, party));
     }
     if problems.is_empty() {
         return Ok(());
