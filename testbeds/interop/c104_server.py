@@ -2,6 +2,7 @@
 """An independent controlled station (RTU): serves a point list, follows set-points, makes events, writes down what truly happened."""
 
 import argparse
+import datetime
 import queue
 import random
 import sys
@@ -41,7 +42,8 @@ class Point:
         """The plant changes: written down first, then told to whoever listens."""
         self.value = value
         self.quality = self.quality if quality is None else quality
-        self.stamp = peer.now()
+        # At most one change in each millisecond of the time tag: equal tags and values could not be told from a repetition.
+        self.stamp = max(peer.now(), self.stamp + datetime.timedelta(milliseconds=1))
         self._store()
         self.record(ledger, "event" if peer.is_event(self.ti) and peer.has_stamp(self.ti) else "change", "spontaneous")
         self.wire.transmit(cause=c104.Cot.SPONTANEOUS)

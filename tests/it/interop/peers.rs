@@ -2,6 +2,7 @@
 
 use bridge_sim::EntryKind;
 
+use super::{orders, select_and_execute};
 use crate::support::{Capture, PATIENCE, Process, dissect, events, free_port, interop_file, kinds, ledger, python, scratch};
 
 #[test]
@@ -23,7 +24,7 @@ fn c104_station_and_ems_tell_one_story_and_the_dissector_agrees() {
 
     station.say("burst U1.cb 20 2");
     station.wait_for_line("BURST U1.cb 20", PATIENCE);
-    ems.say("set 1101 210");
+    select_and_execute(&mut ems, "set 1101 210", "U1.p_set");
     ems.wait_for_line("ANSWER U1.p_set ACTIVATION_TERMINATION", PATIENCE);
     ems.say("set 1102 300");
     ems.wait_for_line("ANSWER U2.p_set ACTIVATION_CON NEGATIVE", PATIENCE);
@@ -34,11 +35,11 @@ fn c104_station_and_ems_tell_one_story_and_the_dissector_agrees() {
     let (made, seen) = (ledger(&station_ledger), ledger(&ems_ledger));
     assert_eq!(events(&made, "U1.cb").len(), 20);
     assert_eq!(events(&seen, "U1.cb"), events(&made, "U1.cb"));
-    let commands = [EntryKind::Select, EntryKind::Execute, EntryKind::Refused];
-    assert_eq!(kinds(&made, "U1.p_set", &commands), [EntryKind::Select, EntryKind::Execute]);
-    assert_eq!(kinds(&made, "U2.p_set", &commands), [EntryKind::Refused]);
+    let [selects, executes, refused] = orders(&made, "U1.p_set");
+    assert!(selects >= 1 && executes == 1 && refused == 0, "{selects} {executes} {refused}");
+    assert_eq!(orders(&made, "U2.p_set"), [0, 0, 1]);
     let answers = [EntryKind::Selected, EntryKind::Confirmed, EntryKind::Terminated];
-    assert_eq!(kinds(&seen, "U1.p_set", &answers), answers);
+    assert!(kinds(&seen, "U1.p_set", &answers).ends_with(&answers));
     assert_eq!(kinds(&seen, "U2.p_set", &answers), []);
     let echo = seen.iter().rev().find(|entry| entry.point == "U1.p_echo").expect("the echo was told");
     assert_eq!(echo.value, Some(210.0));

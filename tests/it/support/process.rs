@@ -47,20 +47,29 @@ impl Process {
     /// Waits for a line of standard output that holds `part` and returns it; earlier lines are read and dropped.
     #[track_caller]
     pub(crate) fn wait_for_line(&self, part: &str, patience: Duration) -> String {
+        self.look_for_line(part, patience).unwrap_or_else(|(why, seen)| {
+            let how = match why {
+                RecvTimeoutError::Timeout => format!("did not say {part:?} within {patience:?}"),
+                RecvTimeoutError::Disconnected => format!("ended without saying {part:?}"),
+            };
+            let last = seen.len().saturating_sub(20);
+            panic!("{} {how}\nlast lines: {:#?}\nstandard error: {}", self.name, &seen[last..], self.standard_error());
+        })
+    }
+
+    /// The same for a line that may fail to come.
+    pub(crate) fn maybe_line(&self, part: &str, patience: Duration) -> Option<String> {
+        self.look_for_line(part, patience).ok()
+    }
+
+    fn look_for_line(&self, part: &str, patience: Duration) -> Result<String, (RecvTimeoutError, Vec<String>)> {
         let deadline = now() + patience;
         let mut seen: Vec<String> = Vec::new();
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(now())) {
-                Ok(line) if line.contains(part) => return line,
+                Ok(line) if line.contains(part) => return Ok(line),
                 Ok(line) => seen.push(line),
-                Err(why) => {
-                    let how = match why {
-                        RecvTimeoutError::Timeout => format!("did not say {part:?} within {patience:?}"),
-                        RecvTimeoutError::Disconnected => format!("ended without saying {part:?}"),
-                    };
-                    let last = seen.len().saturating_sub(20);
-                    panic!("{} {how}\nlast lines: {:#?}\nstandard error: {}", self.name, &seen[last..], self.standard_error());
-                }
+                Err(why) => return Err((why, seen)),
             }
         }
     }
