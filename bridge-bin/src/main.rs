@@ -22,7 +22,7 @@ use crate::fault::{FAILED, Fault};
 #[command(
     name = "ies-bridge",
     version,
-    after_help = "Start here:\n  ies-bridge keys init plant/keys\n  ies-bridge check plant/\n  ies-bridge run plant/ --story"
+    after_help = "Start here:\n  ies-bridge demo\n  ies-bridge keys init plant/keys\n  ies-bridge check plant/\n  ies-bridge run plant/ --story"
 )]
 struct Cli {
     #[command(subcommand)]
