@@ -4,6 +4,8 @@ use crate::Malformed;
 
 /// The start octet of every APDU.
 pub const START: u8 = 0x68;
+/// Octets of the APCI: start, length and the four control octets. They differ when an ASDU is sent again.
+pub const APCI_LEN: usize = 6;
 /// The most octets behind the length octet.
 pub const APDU_MAX: u8 = 253;
 /// The most octets of an ASDU.

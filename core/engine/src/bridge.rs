@@ -66,6 +66,9 @@ pub enum LocalWish {
     Status,
 }
 
+/// A peer whose stream stayed away so long: its values are INVALID (R19).
+const PEER_INVALID_AFTER: std::time::Duration = std::time::Duration::from_secs(600);
+
 /// Everything the engine is made from.
 pub struct Parts {
     /// The compiled profiles.
@@ -124,7 +127,7 @@ impl Bridge {
         };
         let (recorder, recovered) = Recorder::open(disk, journal, &settings.did, signer, meta, settings.pace.clone(), &mut store, now)?;
         let end = recorder.durable();
-        let mut core = Core::new(plan, settings, identity, trust, recorder, store, random);
+        let mut core = Core::new(plan, settings, identity, trust, recorder, store, random, now);
         let mut router = Router::new(&mut core, recovered.frame_tails);
         if let Some(snapshot) = core.store.value(Table::Misc, b"mapping").map(<[u8]>::to_vec) {
             router.restore_mapping(&snapshot);
@@ -158,6 +161,12 @@ impl Bridge {
         served.resume(&mut core);
         let peers = core.settings.peers.len();
         let links = core.plan.links.len();
+        for (place, link) in core.plan.clone().links.iter().enumerate().filter(|(_, link)| link.spec.role == Role::Client) {
+            core.timers.set(Timer::Invalid(u16::try_from(place).unwrap_or(u16::MAX)), now.mono + link.invalid_after);
+        }
+        for peer in 0..peers {
+            core.timers.set(Timer::Invalid(u16::try_from(links + peer).unwrap_or(u16::MAX)), now.mono + PEER_INVALID_AFTER);
+        }
         core.timers.set(Timer::Heartbeat, now.mono + core.settings.pace.heartbeat);
         core.timers.set(Timer::Snapshot, now.mono + core.settings.pace.snapshot);
         core.timers.set(Timer::Freshness, now.mono + std::time::Duration::from_secs(1));
@@ -348,6 +357,7 @@ impl Bridge {
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.core.observe_clock(now);
         while let Some(timer) = self.core.timers.pop(now.mono) {
             self.fire(timer, now);
         }
@@ -490,7 +500,7 @@ impl Bridge {
                     self.arm_integrity(link, now);
                 }
             }
-            Timer::Invalid(link) => self.expire(LinkId(link), now),
+            Timer::Invalid(source) => self.expire(usize::from(source), now),
             Timer::Step(control) => self.programmes.handle_step(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
             Timer::Taken(control) => {
                 self.programmes.handle_no_echo(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
@@ -734,11 +744,14 @@ impl Bridge {
         self.core.recorder.note(stream, now, kind, name, fields);
     }
 
-    fn expire(&mut self, link: LinkId, now: Now) {
-        let name = self.link_name(link);
-        self.router.image.expire(link.index());
+    fn expire(&mut self, source: usize, now: Now) {
+        self.router.image.expire(source);
+        let Some(name) = self.core.plan.links.get(source).map(|link| link.spec.name.clone()) else {
+            self.refresh_source(source);
+            return;
+        };
         self.tell_subscribers("link", &name, "link-expired", now);
-        self.refresh_source(link.index());
+        self.refresh_source(source);
     }
 
     fn refresh_source(&mut self, source: usize) {
@@ -792,6 +805,7 @@ impl Bridge {
             self.core.tell(format!("stream of {name} lost: {cause}"));
             self.core.note(now, "stream-lost", &cause, &[("peer", name.clone())]);
             self.router.lose(source);
+            self.core.timers.set(Timer::Invalid(u16::try_from(source).unwrap_or(u16::MAX)), now.mono + PEER_INVALID_AFTER);
             self.served.publish_source(&mut self.core, &name, false, now);
             self.refresh_source(source);
             return;
@@ -799,6 +813,7 @@ impl Bridge {
         if received.revived {
             self.core.tell(format!("stream of {name}: image read, values are fresh again"));
             self.router.image.revive(source);
+            self.core.timers.cancel(&Timer::Invalid(u16::try_from(source).unwrap_or(u16::MAX)));
             self.served.publish_source(&mut self.core, &name, true, now);
             self.exchange.retry(&mut self.core, SinkId(u16::try_from(received.peer).unwrap_or(u16::MAX)));
         }
@@ -816,7 +831,8 @@ impl Bridge {
             "dispatch" => self.dispatched(admitted, now),
             "acknowledge" => {
                 let of = operation["payload"]["ackOf"].as_str().unwrap_or_default().to_owned();
-                self.relays.handle_acknowledge(&mut self.core, &mut self.served, &of, &operation["payload"], now);
+                let peer = self.core.settings.peers[admitted.peer].name.clone();
+                self.relays.handle_foreign_acknowledge(&mut self.core, &mut self.served, &peer, &of, &operation["payload"], now);
             }
             verb => {
                 let era = operation["resources"][0]["era"].as_str().unwrap_or_default();
@@ -880,7 +896,7 @@ impl Bridge {
                 let upward = good(&self.router.image, drive.taken.point).is_none_or(|from| target >= from);
                 let declared = drive.ramp.map(|ramp| if upward { ramp.up } else { ramp.down });
                 let rate = setpoint["ramp"]["value"].as_f64().or(declared);
-                let start_by = valid_until.min((now.utc + drive.max_age).0);
+                let start_by = valid_until.min((now.utc + drive.max_age).0).min(admitted.expires_ns);
                 let programme = Programme {
                     operation: id,
                     target,
@@ -892,8 +908,9 @@ impl Bridge {
                     written: false,
                     steps: 0,
                     start_by_ns: start_by,
-                    step_at_ns: now.utc.0,
-                    in_band_since_ns: None,
+                    holding: None,
+                    step_began: now.mono,
+                    in_band_since: None,
                 };
                 self.programmes.accept(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control, programme);
             }
@@ -921,7 +938,7 @@ impl Bridge {
             issued_at: Utc(operation.issued_at.0),
             valid_from: operation.valid_from.map(|time| Utc(time.0)),
             valid_until: operation.valid_until.map(|time| Utc(time.0)),
-            message_expires: None,
+            message_expires: Some(Utc(admitted.expires_ns)),
         };
         decide(&request, &self.facts(&operation.issuer, era, control, now))
     }

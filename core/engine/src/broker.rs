@@ -80,6 +80,16 @@ pub(crate) fn settle(core: &mut Core, control: usize, command: &Command, outcome
     if let Outcome::Indeterminate(_) = outcome {
         let id = core.plan.controls[control].id.clone();
         core.put(Table::Locks, id.as_bytes(), &Lock { operation: ticket.operation, value: ticket.value, at_ns: now.utc.0 });
+        read_back_soon(core, control, now);
+    }
+}
+
+/// Reads the station again when a late echo would have come.
+fn read_back_soon(core: &mut Core, control: usize, now: Now) {
+    let plan = core.plan.clone();
+    if let Some((spec, drive)) = crate::programme::driven(&plan.controls, control) {
+        core.timers
+            .set(crate::timers::Timer::Integrity(spec.link.0), now.mono + drive.taken.within + std::time::Duration::from_millis(500));
     }
 }
 
@@ -112,7 +122,8 @@ pub(crate) fn read_back(core: &mut Core, image: &Image, control: usize, drive: &
     let id = core.plan.controls[control].id.clone();
     let Some(lock) = core.load::<Lock>(Table::Locks, id.as_bytes()) else { return };
     let Some(echo) = good(image, drive.taken.point) else { return };
-    if busy(core, control) {
+    // A late execute may still be under way: only what is read after the time in which its echo would have come tells the truth.
+    if busy(core, control) || now.utc.since(bridge_model::Utc(lock.at_ns)) < drive.taken.within {
         return;
     }
     let taken = (echo - lock.value).abs() <= drive.taken.tolerance;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bridge_journal::{Position, SyncJob};
-use bridge_model::{LinkId, Mono, Now, Utc};
+use bridge_model::{Command, CommandId, LinkId, Mono, Now, Utc};
 use bridge_profile::Plan;
 use bridge_provenance::ClockState;
 use bridge_session::{Outbound, Request};
@@ -84,6 +85,9 @@ pub struct Identity {
 /// Injected randomness: 128 bits a call.
 pub type Random = Box<dyn FnMut() -> u128 + Send>;
 
+/// How long the wall clock must run with the steady one before it is believed again.
+const CLOCK_QUIET: Duration = Duration::from_secs(60);
+
 pub(crate) struct Core {
     pub(crate) plan: Arc<Plan>,
     pub(crate) settings: Settings,
@@ -96,8 +100,10 @@ pub(crate) struct Core {
     pub(crate) out: VecDeque<Output>,
     pub(crate) then: VecDeque<(Position, Then)>,
     pub(crate) pending: Vec<Then>,
-    /// The clock at the last call, to notice a step.
+    /// What is held of the clock: a step makes it doubtful. Its synchronisation is not read from the system.
     pub(crate) clock: ClockState,
+    last_now: Now,
+    quiet_from: Mono,
     pub(crate) notes: u32,
     /// What went on without the journal (R23): since when, and how much.
     pub(crate) passed: Option<(Now, u64)>,
@@ -113,6 +119,7 @@ impl Core {
         mut recorder: Recorder,
         mut store: Store,
         random: Random,
+        now: Now,
     ) -> Self {
         let notes = recorder.stream(&mut store, "notes");
         let clock = ClockState { source: settings.clock_source.clone(), synchronised: true, uncertainty_us: 0 };
@@ -129,6 +136,8 @@ impl Core {
             then: VecDeque::new(),
             pending: Vec::new(),
             clock,
+            last_now: now,
+            quiet_from: now.mono,
             notes,
             passed: None,
             random,
@@ -164,6 +173,35 @@ impl Core {
         let (_, passed) = self.passed.get_or_insert((now, 0));
         *passed += count;
         self.counters.passed_unsealed += count;
+    }
+
+    /// Takes back a command that has not been released to its session.
+    pub(crate) fn withdraw(&mut self, id: CommandId) -> Option<Command> {
+        let command = |then: &Then| match then {
+            Then::Link { request: Request::Command(command), .. } if command.id == id => Some(*command),
+            Then::Link { .. } | Then::Receipt { .. } | Then::North(_) | Then::Start { .. } | Then::Local(_) => None,
+        };
+        let found = self.pending.iter().chain(self.then.iter().map(|(_, then)| then)).find_map(command)?;
+        self.pending.retain(|then| command(then).is_none());
+        self.then.retain(|(_, then)| command(then).is_none());
+        Some(found)
+    }
+
+    /// Looks whether the wall clock stepped against the steady one: commands are refused until it has been quiet for a while (R5).
+    pub(crate) fn observe_clock(&mut self, now: Now) {
+        let (steady, wall) = (now.mono.0.cast_signed() - self.last_now.mono.0.cast_signed(), now.utc.0 - self.last_now.utc.0);
+        let step = steady.abs_diff(wall);
+        self.last_now = now;
+        if u128::from(step) > self.settings.clock_limit.as_nanos() {
+            self.clock.synchronised = false;
+            self.clock.uncertainty_us = u32::try_from(step / 1000).unwrap_or(u32::MAX);
+            self.quiet_from = now.mono + CLOCK_QUIET;
+            self.tell("the clock stepped: commands are refused until it has been quiet for a minute");
+            self.note(now, "clock-step", "the wall clock stepped against the steady clock", &[("ns", step.to_string())]);
+        } else if !self.clock.synchronised && now.mono >= self.quiet_from {
+            self.clock.synchronised = true;
+            self.clock.uncertainty_us = 0;
+        }
     }
 
     /// Asks a session, now. Only for what needs no journal first.

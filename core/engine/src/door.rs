@@ -21,6 +21,8 @@ pub(crate) struct Admitted {
     /// The signed operation, as received.
     pub(crate) operation: Value,
     pub(crate) digest: String,
+    /// From when ttl refuses it, ns.
+    pub(crate) expires_ns: i64,
 }
 
 /// A refusal at the door.
@@ -177,7 +179,7 @@ impl Door {
             core.put(Table::Replay, format!("{}\n{}", entry.subscriber, entry.message_id).as_bytes(), &entry);
         }
         exchange.journal_received(core, peer, &id, &verb, &request.authorization, &request.body, now);
-        Ok(Some(Admitted { peer, transaction, message, operation, digest: signed.digest }))
+        Ok(Some(Admitted { peer, transaction, message, operation, digest: signed.digest, expires_ns: expires }))
     }
 
     /// Forgets what has expired.

@@ -56,6 +56,8 @@ pub(crate) struct Posted {
     pub(crate) operation: String,
     pub(crate) transaction: String,
     pub(crate) message: String,
+    /// Names the signed content: an acknowledgement must repeat it.
+    pub(crate) digest: String,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -154,6 +156,7 @@ impl Exchange {
         value["payload"] = draft.payload;
         bridge_trust::jws::sign(&mut value, &core.identity.content, &core.identity.content_kid, None).ok()?;
 
+        let digest = value["provenance"]["digest"].as_str().unwrap_or_default().to_owned();
         let commands = draft.action == "update";
         let (bap, bpp) = if commands {
             ((core.settings.did.clone(), core.settings.uri.clone()), (peer.did.clone(), peer.uri.clone()))
@@ -192,7 +195,7 @@ impl Exchange {
         core.put(Table::Outbox, &numbered(&peer.name, queue.next), &letter);
         queue.letters.push_back((queue.next, None));
         queue.next += 1;
-        Some(Posted { operation, transaction, message })
+        Some(Posted { operation, transaction, message, digest })
     }
 
     /// The group of this call was appended and ends here.

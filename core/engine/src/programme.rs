@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bridge_model::{Action, Command, CommandId, CommandMode, NotOperatedWhy, Now, Outcome, PointId, Refusal, Utc};
+use bridge_model::{Action, Command, CommandId, CommandMode, Mono, NotOperatedWhy, Now, Outcome, PointId, Refusal, Utc};
 use bridge_profile::{Control, ControlKind, Drive, RampBy, SelectMode};
 use bridge_session::{Phase, Request};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub(crate) enum Place {
     Resting,
     /// The target is set; the plant follows.
     Following,
+    /// To be held; the command that is out has not settled yet, so the outcome is not told yet.
+    Withdrawing,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,8 +53,14 @@ pub(crate) struct Programme {
     pub(crate) written: bool,
     pub(crate) steps: u32,
     pub(crate) start_by_ns: i64,
-    pub(crate) step_at_ns: i64,
-    pub(crate) in_band_since_ns: Option<i64>,
+    /// Why it is to be held, code and text.
+    pub(crate) holding: Option<(String, String)>,
+    /// When the step began; a restart ends the programme, so it is not stored.
+    #[serde(skip)]
+    pub(crate) step_began: Mono,
+    /// Since when the measured power is in band.
+    #[serde(skip)]
+    pub(crate) in_band_since: Option<Mono>,
 }
 
 /// The programmes of all controls: one active per control, and at most one that waits for the wire to be free.
@@ -83,7 +91,13 @@ impl Programmes {
             let Some(control) = core.plan.control(&id) else { continue };
             core.tell(format!("bridge restarted: {id} is in HOLD{}", held_at(&programme)));
             let mut desk = Desk { core, exchange, image, now };
-            end(&mut desk, control.index(), &programme, "RESTART", "the bridge restarted");
+            if matches!(programme.place, Place::Commanding | Place::Withdrawing) {
+                // Its ticket was open: the execute may have left (R2, R3).
+                let text = "the bridge restarted while a command was out; the point is locked until it is read back";
+                close(&mut desk, control.index(), &programme, "INDETERMINATE", "RESTART", text);
+            } else {
+                end(&mut desk, control.index(), &programme, "RESTART", "the bridge restarted");
+            }
         }
         let tickets: Vec<String> = core.store.entries(Table::Tickets).filter_map(|(key, _)| String::from_utf8(key.to_vec()).ok()).collect();
         for ticket in tickets {
@@ -103,10 +117,7 @@ impl Programmes {
             for timer in [Timer::Step(control), Timer::Taken(control), Timer::Followed(control)] {
                 desk.core.timers.cancel(&timer);
             }
-            if let Some(command) = running.command.as_deref().and_then(parse_id) {
-                let link = desk.core.plan.controls[control].link;
-                desk.core.ask(link, Request::Cancel(command));
-            }
+            withdraw(desk, control, &running);
         }
         persist(desk.core, control, &programme);
         desk.core.timers.set(Timer::StartBy(control), desk.core.mono(Utc(programme.start_by_ns), desk.now));
@@ -173,7 +184,7 @@ impl Programmes {
         programme.pending = Some(value);
         programme.command = Some(command.id.to_string());
         programme.steps += 1;
-        programme.step_at_ns = desk.now.utc.0;
+        programme.step_began = desk.now.mono;
         let (operation, saved) = (programme.operation.clone(), programme.clone());
         persist(desk.core, control, &saved);
         desk.core.timers.cancel(&Timer::StartBy(control));
@@ -205,7 +216,11 @@ impl Programmes {
         let control = command.point.index();
         let lock = matches!(outcome, Outcome::Indeterminate(_));
         broker::settle(desk.core, control, command, outcome, desk.now);
-        if self.control_of(command.id) == Some(control) {
+        if self.active.get(&control).is_some_and(|programme| programme.place == Place::Withdrawing)
+            && self.control_of(command.id) == Some(control)
+        {
+            self.end_withdrawn(desk, control, outcome);
+        } else if self.control_of(command.id) == Some(control) {
             match outcome {
                 Outcome::Completed => self.await_echo(desk, control),
                 Outcome::Refused(refusal) => self.handle_refusal(desk, control, refusal),
@@ -290,16 +305,41 @@ impl Programmes {
 
     /// Holds at the last confirmed set-point; a new signed operation may go on from there (R2).
     pub(crate) fn hold(&mut self, desk: &mut Desk<'_>, control: usize, code: &'static str, text: &str) {
-        let Some(programme) = self.active.get(&control).cloned() else { return };
-        if let Some(command) = programme.command.as_deref().and_then(parse_id)
-            && programme.place == Place::Commanding
-        {
-            let link = desk.core.plan.controls[control].link;
-            desk.core.ask(link, Request::Cancel(command));
+        let Some(mut programme) = self.active.get(&control).cloned() else { return };
+        if programme.place == Place::Withdrawing {
+            return;
+        }
+        if programme.place == Place::Commanding && !withdraw(desk, control, &programme) {
+            // Whether the plant was touched is known when the command settles, not before.
+            programme.place = Place::Withdrawing;
+            programme.holding = Some((code.to_owned(), text.to_owned()));
+            persist(desk.core, control, &programme);
+            self.active.insert(control, programme);
+            return;
         }
         desk.core.tell(format!("{} holds{}: {text}", desk.core.plan.controls[control].id, held_at(&programme)));
         self.active.remove(&control);
         end(desk, control, &programme, code, text);
+    }
+
+    /// The command that was out when the programme was to be held has settled.
+    fn end_withdrawn(&mut self, desk: &mut Desk<'_>, control: usize, outcome: Outcome) {
+        let Some(mut programme) = self.active.remove(&control) else { return };
+        let (code, text) = programme.holding.take().unwrap_or_default();
+        match outcome {
+            Outcome::Completed => {
+                programme.confirmed = programme.pending;
+                programme.written = true;
+            }
+            // The session promises that this command never operated; earlier steps may have.
+            Outcome::Refused(_) | Outcome::NotOperated(_) => programme.written = programme.confirmed.is_some(),
+            Outcome::Indeterminate(_) => {
+                close(desk, control, &programme, "INDETERMINATE", &code, &text);
+                return;
+            }
+        }
+        desk.core.tell(format!("{} holds{}: {text}", desk.core.plan.controls[control].id, held_at(&programme)));
+        end(desk, control, &programme, &code, &text);
     }
 
     fn await_echo(&mut self, desk: &mut Desk<'_>, control: usize) {
@@ -345,8 +385,7 @@ impl Programmes {
             desk.core.timers.set(Timer::Followed(control), desk.now.mono + drive.followed.within);
             self.check_followed(desk, control, drive);
         } else {
-            let next = Utc(saved.step_at_ns) + step;
-            desk.core.timers.set(Timer::Step(control), desk.core.mono(next, desk.now));
+            desk.core.timers.set(Timer::Step(control), saved.step_began + step);
         }
     }
 
@@ -358,11 +397,10 @@ impl Programmes {
         let measured = good(desk.image, drive.followed.point);
         let in_band = measured.is_some_and(|measured| (measured - programme.target).abs() <= drive.followed.tolerance);
         if !in_band {
-            programme.in_band_since_ns = None;
+            programme.in_band_since = None;
             return;
         }
-        let since = *programme.in_band_since_ns.get_or_insert(desk.now.utc.0);
-        let dwelt = desk.now.utc.since(Utc(since));
+        let dwelt = desk.now.mono.since(*programme.in_band_since.get_or_insert(desk.now.mono));
         if dwelt >= drive.followed.dwell {
             self.finish(desk, control, "COMPLETED", "", "");
         } else {
@@ -377,7 +415,7 @@ impl Programmes {
         match self.active.get(&control).map(|programme| programme.place) {
             Some(Place::Resting | Place::Accepted) => self.step(desk, control),
             Some(Place::Following) => self.check_followed(desk, control, drive),
-            Some(Place::Commanding | Place::Echo) | None => {}
+            Some(Place::Commanding | Place::Echo | Place::Withdrawing) | None => {}
         }
     }
 
@@ -429,13 +467,29 @@ impl Programmes {
     }
 }
 
+/// Takes back a command that is still waiting for its ticket to be durable; otherwise asks its session. `true`: it never left.
+fn withdraw(desk: &mut Desk<'_>, control: usize, programme: &Programme) -> bool {
+    let Some(id) = programme.command.as_deref().and_then(parse_id) else { return true };
+    if let Some(command) = desk.core.withdraw(id) {
+        broker::settle(desk.core, control, &command, Outcome::NotOperated(NotOperatedWhy::Cancelled), desk.now);
+        return true;
+    }
+    let link = desk.core.plan.controls[control].link;
+    desk.core.ask(link, Request::Cancel(id));
+    false
+}
+
 /// Ends a programme in HOLD: NOT_OPERATED if the plant was not touched, PARTIAL if it was.
 fn end(desk: &mut Desk<'_>, control: usize, programme: &Programme, code: &str, text: &str) {
+    let status = if programme.written || programme.confirmed.is_some() { "PARTIAL" } else { "NOT_OPERATED" };
+    close(desk, control, programme, status, code, text);
+}
+
+fn close(desk: &mut Desk<'_>, control: usize, programme: &Programme, status: &'static str, code: &str, text: &str) {
     forget(desk.core, control);
     let plan = desk.core.plan.clone();
     let measured = driven(&plan.controls, control).and_then(|(_, drive)| good(desk.image, drive.followed.point));
     let readback = Readback { setpoint: programme.confirmed, measured, time_left_s: None };
-    let status = if programme.written { "PARTIAL" } else { "NOT_OPERATED" };
     acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, status, Some((code, text)), Some(readback), desk.now);
 }
 

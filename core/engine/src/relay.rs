@@ -177,7 +177,7 @@ impl Relays {
             message: posted.message,
             at_ns: now.utc.0,
             not_after_ns: wish.not_after.utc.0,
-            digest: String::new(),
+            digest: posted.digest,
             status: "REQUESTED".into(),
             reason: None,
             history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
@@ -187,6 +187,34 @@ impl Relays {
         self.last.insert(wish.control, posted.operation.clone());
         self.show(core, served, wish.control, Status { state: state_number("REQUESTED"), target: wish.target, ..Status::default() }, now);
         Some(posted.operation)
+    }
+
+    /// An acknowledgement came through the door: only the party that was asked may answer, about what was asked, until it has ended.
+    pub(crate) fn handle_foreign_acknowledge(
+        &mut self,
+        core: &mut Core,
+        served: &mut ServedPoints,
+        peer: &str,
+        of: &str,
+        payload: &Value,
+        now: Now,
+    ) {
+        let fits = |operation: &Operation| {
+            operation.ours
+                && operation.peer == peer
+                && payload["requestDigest"] == operation.digest.as_str()
+                && (!is_final(&operation.status) || operation.status == "INDETERMINATE")
+        };
+        if operations::load(core, of).is_some_and(|operation| fits(&operation)) {
+            self.handle_acknowledge(core, served, of, payload, now);
+        } else {
+            core.note(
+                now,
+                "refused",
+                "an acknowledgement of nothing that waits for it",
+                &[("peer", peer.to_owned()), ("of", of.to_owned())],
+            );
+        }
     }
 
     /// The plant's bridge answered one of our operations.

@@ -36,6 +36,7 @@ pub(crate) struct Change {
     pub(crate) point: usize,
     pub(crate) before: Option<Value>,
     pub(crate) value: Value,
+    pub(crate) quality: bridge_model::Quality,
     pub(crate) time: Timestamp,
     pub(crate) cause: Cause,
     /// Passed the dead band, or a state.
@@ -328,6 +329,7 @@ impl Router {
             point,
             before,
             value,
+            quality,
             time,
             cause,
             changed: mapped.changed || event,

@@ -109,8 +109,9 @@ impl ServedPoints {
         for place in self.of_point[change.point].clone() {
             let spec = &plan.served[place];
             if event && spec.class == ServedClass::Event {
-                if !change.duplicate {
-                    self.queue(core, &plan, place, change, image, now);
+                // A test must not reach the control room's list (R18).
+                if !change.duplicate && !change.test {
+                    self.queue(core, &plan, place, change, now);
                 }
                 continue;
             }
@@ -151,10 +152,10 @@ impl ServedPoints {
         self.push(core, spec.link, place, value, quality, time, PublishClass::Latest, tell, false);
     }
 
-    fn queue(&mut self, core: &mut Core, plan: &Plan, place: usize, change: &Change, image: &Image, now: Now) {
+    fn queue(&mut self, core: &mut Core, plan: &Plan, place: usize, change: &Change, now: Now) {
         let spec = &plan.served[place];
         let link = spec.link;
-        let quality = image.entry(change.point).map_or(Quality::GOOD, |entry| entry.quality);
+        let quality = change.quality;
         let name = plan.links[link.index()].spec.name.clone();
         let depth = core.settings.event_queue_depth;
         let Some(queue) = self.queues.get_mut(&link) else { return };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bridge_ies::{Sealed, parse_strict};
 use bridge_model::{Now, PointId, PointUpdate, Utc};
 use bridge_profile::PointSource;
-use bridge_provenance::{Leaf, ReceiverState, SealedBatch, VerifyError, verify_batch};
+use bridge_provenance::{Leaf, ReceiverState, SealedBatch, VerifyError, leaf_hash, verify_batch};
 use bridge_session::{Outbound, SinkId, StreamEvent};
 use bridge_trust::{base64_decode, base64_encode};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ struct Cursor {
 /// What the peer's point numbers mean to us.
 #[derive(Default)]
 struct Descriptors {
-    hash: String,
+    name: [u8; 16],
     /// Peer's number → our point.
     ours: BTreeMap<u32, PointId>,
     /// Peer's link → our points.
@@ -70,6 +70,8 @@ pub(crate) struct Received {
     pub(crate) updates: Vec<(PointUpdate, u8)>,
     /// The updates may be believed as present.
     pub(crate) current: bool,
+    /// Points of a descriptor set that is not known here.
+    pub(crate) unnamed: usize,
     /// Points whose source the peer lost; `true`: for so long that they are INVALID.
     pub(crate) stale: Vec<(usize, bool)>,
 }
@@ -232,6 +234,10 @@ impl StreamIn {
         received.revived &= !subscription.current;
         subscription.current |= received.revived;
         received.current = subscription.current;
+        if received.unnamed > 0 {
+            let text = "points of another descriptor set: kept in the record, passed to nobody";
+            core.note(now, "gap", text, &[("peer", name.clone()), ("batch", batch.to_string()), ("points", received.unnamed.to_string())]);
+        }
         core.counters.points_from_peers += received.updates.len() as u64;
         let body = json!({ "id": id }).to_string().into_bytes();
         let authorization = authorise(core, &body, now);
@@ -259,11 +265,12 @@ fn read_sealed(message: &Value) -> Option<SealedBatch> {
 }
 
 fn read_descriptors(core: &Core, peer: usize, message: &Value) -> Descriptors {
-    let mut descriptors = Descriptors { hash: message["hash"].as_str().unwrap_or_default().to_owned(), ..Descriptors::default() };
+    let mut descriptors = Descriptors::default();
     let set = message["set"].as_str().unwrap_or_default();
-    if descriptor_name(set) != descriptors.hash {
-        return Descriptors::default();
+    if message["hash"].as_str() != Some(descriptor_name(set).as_str()) {
+        return descriptors;
     }
+    descriptors.name.copy_from_slice(&leaf_hash(set.as_bytes())[..16]);
     let name = &core.settings.peers[peer].name;
     let ours: BTreeMap<(&str, &str), usize> = core
         .plan
@@ -298,6 +305,8 @@ fn read_leaves(batch: &SealedBatch, descriptors: &Descriptors, received: Utc) ->
     let mut lost: Vec<(usize, bool, i64)> = Vec::new();
     for bytes in batch.streams.iter().flat_map(|stream| &stream.leaves) {
         match Leaf::decode(bytes) {
+            // Numbers of another descriptor set mean other points: nothing is better than a wrong point. It stays in the record.
+            Ok(Leaf::Points(leaf)) if leaf.descriptors != descriptors.name => found.unnamed += leaf.points.len(),
             Ok(Leaf::Points(leaf)) => {
                 for point in &leaf.points {
                     if let Some(ours) = descriptors.ours.get(&point.point) {

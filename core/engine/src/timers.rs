@@ -28,7 +28,7 @@ pub(crate) enum Timer {
     Report,
     /// Interrogate a link again.
     Integrity(u16),
-    /// A link stayed down: its values become INVALID.
+    /// A source (a link, or behind the links a peer) stayed away: its values become INVALID.
     Invalid(u16),
     /// The next step of a control's programme.
     Step(usize),

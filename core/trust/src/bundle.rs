@@ -221,7 +221,9 @@ impl TrustBundle {
     #[must_use]
     pub fn key(&self, subscriber: &str, key_id: &str, usage: KeyUse, at_ns: i64) -> Option<PublicKey> {
         // A dead bundle gives no authority (R26), but it must not blind the screens: what a peer measured is still verified.
-        if (usage != KeyUse::Log && self.age(at_ns) == BundleAge::Dead) || self.revoked.contains(&(subscriber.to_owned(), key_id.to_owned())) {
+        if (usage != KeyUse::Log && self.age(at_ns) == BundleAge::Dead)
+            || self.revoked.contains(&(subscriber.to_owned(), key_id.to_owned()))
+        {
             return None;
         }
         let valid = |key: &&BundleKey| key.kid == key_id && key.usage == usage && key.not_before.0 <= at_ns && at_ns <= key.not_after.0;

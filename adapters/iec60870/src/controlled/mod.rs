@@ -18,7 +18,7 @@ use bridge_model::{Mono, Now, Zone};
 use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkSpec, LinkState, PeerInfo, Request, Session};
 
 use crate::address::Address;
-use crate::apci::Function;
+use crate::apci::{APCI_LEN, Function};
 use crate::controlled::commands::Commands;
 use crate::controlled::image::Image;
 use crate::controlled::interrogation::Interrogation;
@@ -117,7 +117,7 @@ impl Controlled {
                     Phase::Stopped => Err(Error::misbehaved("I frame before STARTDT act")),
                     Phase::Stopping => Err(Error::misbehaved("I frame after STOPDT act")),
                 };
-                self.batch.push(channel_connection, frame, now.utc, apdu, first);
+                self.batch.push_framed(channel_connection, frame, now.utc, apdu, APCI_LEN, first);
                 outcome
             }
             Taken::Unnumbered(Function::StartAct) => {

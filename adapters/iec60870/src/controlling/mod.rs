@@ -14,7 +14,7 @@ use bridge_model::{Mono, NotOperatedWhy, Now, Zone};
 use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkSpec, LinkState, PeerInfo, Request, Session};
 
 use crate::address::{Address, PointTable};
-use crate::apci::Function;
+use crate::apci::{APCI_LEN, Function};
 use crate::controlling::commands::Commands;
 use crate::controlling::interrogation::Interrogation;
 use crate::error::Error;
@@ -119,7 +119,7 @@ impl Controlling {
                     Phase::Started => self.information(asdu, now),
                     Phase::Starting => Err(Error::misbehaved("I frame before STARTDT con")),
                 };
-                self.batch.push(number, frame, now.utc, apdu, first);
+                self.batch.push_framed(number, frame, now.utc, apdu, APCI_LEN, first);
                 outcome
             }
             Taken::Unnumbered(Function::StartCon) => {
