@@ -104,6 +104,8 @@ pub struct Bridge {
     /// Peers that prove they hear us: by confirming our stream, or by being heard.
     issuer_live: Vec<bool>,
     link_started: Vec<bool>,
+    /// An orderly stop closes our own links: that is no fault of theirs.
+    stopping: bool,
 }
 
 impl Bridge {
@@ -158,6 +160,7 @@ impl Bridge {
         let descriptors = router.descriptor_set.clone();
         core.note(now, "descriptors", &descriptors, &[("hash", router.descriptor_name())]);
         served.publish_all(&mut core, &router.image, now);
+        relays.publish(&mut core, &mut served, now);
         served.resume(&mut core);
         let peers = core.settings.peers.len();
         let links = core.plan.links.len();
@@ -189,6 +192,7 @@ impl Bridge {
             reports,
             issuer_live: vec![false; peers],
             link_started: vec![false; links],
+            stopping: false,
         };
         bridge.finish(now);
         Ok(bridge)
@@ -375,6 +379,7 @@ impl Bridge {
 
     /// An orderly stop: the journal's head is noted beside it.
     pub fn handle_stop(&mut self, now: Now) {
+        self.stopping = true;
         self.snapshot(now);
     }
 
@@ -535,6 +540,7 @@ impl Bridge {
         for alarm in &routed.alarms {
             self.alarm(alarm, now);
         }
+        self.uncertain_alarms(now);
         self.router.arm(&mut self.core);
         // The memory of the vectors is kept for the next frame.
         let mut routed = routed;
@@ -631,6 +637,34 @@ impl Bridge {
         self.core.put_bytes(Table::Misc, b"mapping", &snapshot);
     }
 
+    /// An alarm for every control whose last outcome is not known, until it is (R3, R15).
+    fn uncertain_alarms(&mut self, now: Now) {
+        for control in 0..self.core.plan.controls.len() {
+            let locked = broker::locked(&self.core, control);
+            let id = self.core.plan.controls[control].id.clone();
+            let key = format!("uncertain {id}");
+            if locked.is_some() == self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
+                continue;
+            }
+            let era = self.core.plan.resources[usize::from(self.core.plan.controls[control].resource)].era.clone();
+            let mut payload = json!({
+                "alarmId": format!("control/{id}/uncertain"),
+                "status": if locked.is_some() { "ACTIVE" } else { "CLEARED" },
+                "severity": "CRITICAL",
+                "limitType": "DEVICE",
+                "raisedAt": format_time(now.utc.0),
+            });
+            if locked.is_some() {
+                self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
+                self.publish("alarm", "LIMIT_BREACH", &era, &payload, "ACTIVE", now);
+            } else {
+                payload["clearedAt"] = format_time(now.utc.0).into();
+                self.core.delete(Table::Misc, key.as_bytes());
+                self.publish("clear", "LIMIT_BREACH", &era, &payload, "CLEARED", now);
+            }
+        }
+    }
+
     /// Says something to every peer that gives us orders.
     fn publish(&mut self, verb: &'static str, noun: &'static str, era: &str, payload: &Value, status: &str, now: Now) {
         for peer in 0..self.core.settings.peers.len() {
@@ -709,7 +743,7 @@ impl Bridge {
     fn comms_alarm(&mut self, link: &str, active: bool, now: Now) {
         let key = format!("comms {link}");
         let known = self.core.store.value(Table::Misc, key.as_bytes()).is_some();
-        if known == active {
+        if known == active || (active && self.stopping) {
             return;
         }
         if active {

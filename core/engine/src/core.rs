@@ -111,6 +111,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    #[expect(clippy::too_many_arguments, reason = "the one place where the parts meet")]
     pub(crate) fn new(
         plan: Arc<Plan>,
         settings: Settings,

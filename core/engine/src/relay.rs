@@ -51,9 +51,25 @@ impl Relays {
         for operation in operations::all(core).values().filter(|operation| operation.ours) {
             if let Some(control) = core.plan.control(&operation.control) {
                 relays.last.insert(control.index(), operation.id.clone());
+                let status = Status {
+                    state: state_number(&operation.status),
+                    reason: reason_number(operation.reason.as_deref()),
+                    target: operation.target,
+                    time_left: 0.0,
+                    // Whoever was waiting for an answer when the bridge died has not had it.
+                    uncertain: operation.status == "INDETERMINATE" || operation.status == "REQUESTED",
+                };
+                relays.status.insert(control.index(), status);
             }
         }
         relays
+    }
+
+    /// Shows what is known, to sessions that just came to be.
+    pub(crate) fn publish(&self, core: &mut Core, served: &mut ServedPoints, now: Now) {
+        for (control, status) in &self.status {
+            served.publish_status(core, *control, *status, now);
+        }
     }
 
     /// A command arrived on a serving link.
