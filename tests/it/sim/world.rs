@@ -262,7 +262,7 @@ impl World {
         };
         let ems = Ems::new(ems_session(&spec), names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone()));
 
-        let node = |host, plan: Arc<Plan>, party: usize| Node {
+        let node = |host, plan: Arc<Plan>| Node {
             host,
             bridge: None,
             disk: Arc::new(SimDisk::new()),
@@ -278,7 +278,7 @@ impl World {
         let mut world = Self {
             clock,
             net,
-            nodes: vec![node(genco, thermal, GENCO), node(sldc, gateway, SLDC)],
+            nodes: vec![node(genco, thermal), node(sldc, gateway)],
             station,
             station_wire: Wire::accept(station_host, PORT),
             station_host,
