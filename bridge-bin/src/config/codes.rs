@@ -43,7 +43,7 @@ pub(crate) const EXPLANATIONS: &[Explanation] = explanations! {
     "config::control-link": "R14: until the command machine is complete, links that carry controls open only to simulators and declared test peers (peer = \"sim\" or \"test\"), on loopback addresses or, with namespace = true, on private addresses in a network namespace of your own, which `run` proves before it opens the link. A link to a real station can be monitor-only.",
     "config::allow-missing": "A link that listens on an address others can reach says who may connect: the addresses of the EMS and of its stand-by. On loopback this machine may.",
     "config::tls": "Between bridges everything is mutual TLS with private roots. Plain HTTP is for loopback tests only. The certificate, key or roots are missing, unreadable, or the schemes do not agree.",
-    "config::retention": "The journal would outgrow its share of the disk before its days are over. The figure holds a tenth back, which is reserved for commands and acknowledgements.",
+    "config::retention": "The journal would outgrow its share of the disk before its days are over. The figure holds a tenth back for commands and acknowledgements. It is a calculation: this version removes no segment by itself.",
 };
 
 #[cfg(test)]

@@ -290,6 +290,7 @@ impl Bridge {
             Inbound::Stream(StreamEvent::Subscribed { subscriber, tls_identity, authorization, last_event_id }) => {
                 match who(&self.core, tls_identity.as_deref(), &authorization, b"", now) {
                     Some(peer) => {
+                        let place = peer;
                         let name = self.router.descriptor_name();
                         let set = self.router.descriptor_set.clone();
                         self.stream_out.subscribe(&mut self.core, subscriber, peer, last_event_id.as_deref(), (&name, &set), now);
@@ -297,6 +298,7 @@ impl Bridge {
                         self.router.write_image(&mut self.core, points, now);
                         let peer = self.core.settings.peers[peer].name.clone();
                         self.tell_subscribers("peer", &peer, "image", now);
+                        self.exchange.retry(&mut self.core, SinkId(u16::try_from(place).unwrap_or(u16::MAX)));
                         self.core.tell(format!("{peer} subscribed to the stream"));
                     }
                     None => self.core.out.push_back(Output::North(Outbound::End(subscriber))),

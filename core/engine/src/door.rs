@@ -38,19 +38,25 @@ fn refuse(status: u16, code: &'static str, message: impl Into<String>) -> Refusa
 }
 
 pub(crate) struct Door {
+    /// Orders: what is not remembered is refused.
     guard: ReplayGuard,
+    /// Callbacks: a repeated one changes nothing, so a full memory refuses nobody.
+    callbacks: ReplayGuard,
 }
+
+/// What the keys of remembered callbacks begin with.
+const CALLBACK: &[u8] = b"callback\n";
 
 impl Door {
     pub(crate) fn new(core: &Core) -> Self {
-        let mut guard = ReplayGuard::default();
-        for (_, value) in core.store.entries(Table::Replay) {
+        let (mut guard, mut callbacks) = (ReplayGuard::default(), ReplayGuard::default());
+        for (key, value) in core.store.entries(Table::Replay) {
             if let Ok(entry) = serde_json::from_slice(value) {
                 // What no longer fits was the oldest: its ttl refuses it.
-                let _ = guard.restore(entry);
+                let _ = if key.starts_with(CALLBACK) { callbacks.restore(entry) } else { guard.restore(entry) };
             }
         }
-        Self { guard }
+        Self { guard, callbacks }
     }
 
     /// Admits a request, or answers it with a refusal. An admitted request is journaled; its answer leaves when it is durable.
@@ -155,14 +161,17 @@ impl Door {
         let digest = sha256(signed.digest.as_bytes());
         let mut seen = Vec::new();
         let entry = |message_id: String| ReplayEntry { subscriber: verified.subscriber.clone(), message_id, digest, expires_ns: expires };
-        match self.guard.check(&verified.subscriber, &id, digest, expires, now.utc.0) {
+        let order = verb == "dispatch";
+        let guard = if order { &mut self.guard } else { &mut self.callbacks };
+        match guard.check(&verified.subscriber, &id, digest, expires, now.utc.0) {
             Seen::New => seen.push(entry(id.clone())),
+            Seen::Full if !order => {}
             Seen::SameBytes => return Ok(None),
             Seen::Different => return Err(refuse(409, code::BIZ_UPDATE_INCONSISTENT, "this operation id was used for another content")),
             Seen::Full => return Err(refuse(429, code::AUT_RATE_LIMITED, "too many operations within their lives")),
         }
         // Several callbacks may share the message they answer; a request may not.
-        if verb == "dispatch" {
+        if order {
             let name = format!("message {message}");
             match self.guard.check(&verified.subscriber, &name, digest, expires, now.utc.0) {
                 Seen::New => seen.push(entry(name)),
@@ -176,7 +185,9 @@ impl Door {
             return Err(refuse(503, code::NET_OVERLOADED, "the journal cannot be written now"));
         }
         for entry in seen {
-            core.put(Table::Replay, format!("{}\n{}", entry.subscriber, entry.message_id).as_bytes(), &entry);
+            let prefix = if order { &[] } else { CALLBACK };
+            let key = [prefix, entry.subscriber.as_bytes(), b"\n", entry.message_id.as_bytes()].concat();
+            core.put(Table::Replay, &key, &entry);
         }
         exchange.journal_received(core, peer, &id, &verb, &request.authorization, &request.body, now);
         Ok(Some(Admitted { peer, transaction, message, operation, digest: signed.digest, expires_ns: expires }))
@@ -185,6 +196,7 @@ impl Door {
     /// Forgets what has expired.
     pub(crate) fn purge(&mut self, core: &mut Core, now: Now) {
         self.guard.purge(now.utc.0);
+        self.callbacks.purge(now.utc.0);
         let over = |value: &[u8]| serde_json::from_slice::<ReplayEntry>(value).is_ok_and(|entry| entry.expires_ns < now.utc.0);
         let gone: Vec<Vec<u8>> = core.store.entries(Table::Replay).filter(|(_, value)| over(value)).map(|(key, _)| key.to_vec()).collect();
         for key in gone {

@@ -65,15 +65,37 @@ struct Letter {
     action: String,
     operation: String,
     body: String,
+    /// Orders and acknowledgements go before alarms, logs and reports.
+    urgent: bool,
+}
+
+/// A letter in its queue: its number, from where it is sealed, whether it goes first.
+#[derive(Clone, Copy)]
+struct Place {
+    number: u64,
+    ready: Option<Position>,
+    urgent: bool,
 }
 
 #[derive(Default)]
 struct Queue {
-    letters: VecDeque<(u64, Option<Position>)>,
+    letters: VecDeque<Place>,
     next: u64,
     in_flight: Option<u64>,
     failures: u32,
     waiting: bool,
+    /// Something was posted in this call.
+    posted: bool,
+}
+
+impl Queue {
+    /// Behind its like, before what may wait; never before the letter that is on its way.
+    fn insert(&mut self, place: Place) {
+        let waits = |other: &Place| place.urgent && !other.urgent && Some(other.number) != self.in_flight;
+        let at = self.letters.iter().position(waits).unwrap_or(self.letters.len());
+        self.letters.insert(at, place);
+        self.posted |= place.ready.is_none();
+    }
 }
 
 /// What a delivery's end means to the rest of the engine.
@@ -94,11 +116,12 @@ impl Exchange {
     pub(crate) fn new(core: &mut Core, end: Position) -> Self {
         let peers: Vec<String> = core.settings.peers.iter().map(|peer| peer.name.clone()).collect();
         let mut queues: Vec<Queue> = peers.iter().map(|_| Queue::default()).collect();
-        for (key, _) in core.store.entries(Table::Outbox) {
+        for (key, value) in core.store.entries(Table::Outbox) {
             if let Some((name, number)) = split_numbered(key)
                 && let Some(place) = peers.iter().position(|peer| peer == name)
             {
-                queues[place].letters.push_back((number, Some(end)));
+                let urgent = serde_json::from_slice::<Letter>(value).is_ok_and(|letter| letter.urgent);
+                queues[place].insert(Place { number, ready: Some(end), urgent });
                 queues[place].next = number + 1;
             }
         }
@@ -191,9 +214,14 @@ impl Exchange {
         let leaf = leaf(core, draft.peer, Direction::Sent, &operation, draft.verb, "", &body);
         core.recorder.operation(self.sent_streams[draft.peer], now, leaf);
         let queue = &mut self.queues[draft.peer];
-        let letter = Letter { action: draft.action.to_owned(), operation: operation.clone(), body: String::from_utf8(body).ok()? };
+        let letter = Letter {
+            action: draft.action.to_owned(),
+            operation: operation.clone(),
+            body: String::from_utf8(body).ok()?,
+            urgent: commands || draft.verb == "acknowledge",
+        };
         core.put(Table::Outbox, &numbered(&peer.name, queue.next), &letter);
-        queue.letters.push_back((queue.next, None));
+        queue.insert(Place { number: queue.next, ready: None, urgent: letter.urgent });
         queue.next += 1;
         Some(Posted { operation, transaction, message, digest })
     }
@@ -201,8 +229,10 @@ impl Exchange {
     /// The group of this call was appended and ends here.
     pub(crate) fn handle_flushed(&mut self, end: Position) {
         for queue in &mut self.queues {
-            for (_, ready) in queue.letters.iter_mut().rev().take_while(|(_, ready)| ready.is_none()) {
-                *ready = Some(end);
+            if std::mem::take(&mut queue.posted) {
+                for place in queue.letters.iter_mut().filter(|place| place.ready.is_none()) {
+                    place.ready = Some(end);
+                }
             }
         }
     }
@@ -211,7 +241,7 @@ impl Exchange {
     pub(crate) fn deliver(&mut self, core: &mut Core, now: Now) {
         let sealed = core.recorder.sealed();
         for (place, queue) in self.queues.iter_mut().enumerate() {
-            let Some((number, Some(ready))) = queue.letters.front().copied() else { continue };
+            let Some(Place { number, ready: Some(ready), .. }) = queue.letters.front().copied() else { continue };
             if queue.in_flight.is_some() || queue.waiting || ready > sealed {
                 continue;
             }

@@ -163,6 +163,30 @@ fn a_dead_peer_is_waited_for_and_nothing_else_waits() {
     assert_eq!((verdict.lost, verdict.wrong), (0, 0), "{:#?}", verdict.details);
 }
 
+/// After an outage an acknowledgement does not wait behind hundreds of logs: the EMS has its confirmation in time (R15).
+#[test]
+fn r15_acknowledgements_go_before_a_backlog_of_logs() {
+    let mut world = World::new(51);
+    world.run_for(s(5));
+    let begin = world.now().mono + s(1);
+    world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(60), 1000, 51));
+    world.cut_wan();
+    world.run_for(s(62));
+    world.heal_wan();
+    for _ in 0..30 {
+        world.run_for(s(1));
+        if world.bridge(SLDC).status(world.now())["peers"][0]["heard"] == true {
+            break;
+        }
+    }
+    let waiting = world.bridge(GENCO).status(world.now())["peers"][0]["waiting"].as_u64();
+    assert!(waiting.is_some_and(|waiting| waiting > 400), "a backlog: {waiting:?}");
+    order(&mut world, "U1.p_set", 205.0);
+    world.run_for(s(9));
+    let confirmed = world.ems_ledger.entries().iter().any(|entry| entry.kind == EntryKind::Confirmed);
+    assert!(confirmed, "{}", world.told());
+}
+
 /// What a test changes is used: a bridge without permission drives nothing (R14).
 #[test]
 fn r14_without_permission_nothing_is_driven() {
