@@ -214,7 +214,8 @@ mod tests {
     fn a1_r41_iv_gen_and_su_are_kept() {
         let time = read([0, 0, 0x80 | 0x40, 0x80 | 5, 1, 1, 26], Zone::Utc);
         assert_eq!(time.flags, TimeFlags::INVALID.with(TimeFlags::SUBSTITUTED).with(TimeFlags::SUMMER));
-        assert_eq!(time.origin, TimeOrigin::Device);
+        assert_eq!(time.origin, TimeOrigin::Bridge, "a substituted tag is not the source's own stamp of a change");
+        assert_eq!(read([0, 0, 0x80, 5, 1, 1, 26], Zone::Utc).origin, TimeOrigin::Device);
     }
 
     #[test]

@@ -198,7 +198,7 @@ impl Router {
                 core.counters.updates_received += updates.len() as u64;
                 let origin = (link.0, frame.connection, frame.number);
                 self.map(&plan, updates, duplicate, true, now);
-                self.write(core, (!pass).then_some(origin), frame.received, now);
+                self.write(core, (!pass).then_some(origin), frame.received, pass, now);
             }
         }
         if let Some(last) = batch.frames.last() {
@@ -228,7 +228,8 @@ impl Router {
                 self.take_mapped(duplicate, current, now);
             }
         }
-        self.write(core, None, now.utc, now);
+        let pass = core.passes(now);
+        self.write(core, None, now.utc, pass, now);
     }
 
     /// Alarm delays and transit times that ran out.
@@ -237,7 +238,7 @@ impl Router {
         self.mapped.clear();
         self.upward.handle_timeout(&plan, now, &mut self.mapped);
         self.take_mapped(false, true, now);
-        self.write(core, None, now.utc, now);
+        self.write(core, None, now.utc, false, now);
     }
 
     /// Sets the timer for the mapping's own deadlines.
@@ -268,7 +269,7 @@ impl Router {
             let flags = leaf_flags::IMAGE;
             self.push(point, LeafPoint { flags, ..to_leaf(point, value, quality, time, Cause::Requested) });
         }
-        self.write(core, None, now.utc, now);
+        self.write(core, None, now.utc, false, now);
     }
 
     fn map(&mut self, plan: &Plan, updates: &[PointUpdate], duplicate: bool, current: bool, now: Now) {
@@ -354,12 +355,11 @@ impl Router {
     }
 
     /// One leaf for each stream that the frame touched.
-    fn write(&mut self, core: &mut Core, frame: Option<(u16, u32, u64)>, received: Utc, now: Now) {
+    fn write(&mut self, core: &mut Core, frame: Option<(u16, u32, u64)>, received: Utc, pass: bool, now: Now) {
         let epoch = core.recorder.epoch();
-        let passes = core.passes(now);
         for place in self.touched.drain(..) {
             let slot = &mut self.slots[place];
-            if passes {
+            if pass {
                 // Values go on unsealed (R23); what waits for the disk must not grow with the outage.
                 core.pass(slot.points.len() as u64, now);
                 slot.points.clear();

@@ -123,6 +123,10 @@ const REMOTE: u16 = u16::MAX;
 /// The timer of a transit; lower numbers are limits.
 const TRANSIT: u16 = u16::MAX;
 
+/// How much longer than the shortest one a transit may take and an interrogated value still be older than a change: an echo that is
+/// taken for old would stay unseen until the next interrogation.
+const JITTER_NS: i64 = 250_000_000;
+
 /// The transit time of a link, learned from its spontaneous, device-stamped updates.
 #[derive(Clone, Copy, Debug)]
 struct Lag {
@@ -133,7 +137,7 @@ struct Lag {
 impl Lag {
     /// How far a device's stamp may lie before an untagged value and still be newer.
     fn tolerance_ns(self) -> i64 {
-        self.least_ns.map_or(self.most_ns, |least| least.clamp(0, self.most_ns))
+        self.least_ns.map_or(self.most_ns, |least| least.saturating_add(JITTER_NS).clamp(0, self.most_ns))
     }
 }
 
