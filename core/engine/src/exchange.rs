@@ -86,6 +86,8 @@ struct Queue {
     waiting: bool,
     /// Something was posted in this call.
     posted: bool,
+    /// Parked since when, and how many letters were not queued.
+    parked: Option<(Now, u64)>,
 }
 
 impl Queue {
@@ -220,6 +222,25 @@ impl Exchange {
             body: String::from_utf8(body).ok()?,
             urgent: commands || draft.verb == "acknowledge",
         };
+        if !letter.urgent && queue.letters.len() >= core.settings.max_lag {
+            if queue.parked.is_none() {
+                core.tell(format!(
+                    "{} is parked: {} letters wait, further logs, alarms and reports stay in the journal",
+                    peer.name,
+                    queue.letters.len()
+                ));
+                core.note(
+                    now,
+                    "parked",
+                    "the sink lags beyond its limit",
+                    &[("peer", peer.name.clone()), ("waiting", queue.letters.len().to_string())],
+                );
+            }
+            let (_, kept_back) = queue.parked.get_or_insert((now, 0));
+            *kept_back += 1;
+            *core.counters.dropped.entry(format!("parked {}", peer.name)).or_default() += 1;
+            return Some(Posted { operation, transaction, message, digest });
+        }
         core.put(Table::Outbox, &numbered(&peer.name, queue.next), &letter);
         queue.insert(Place { number: queue.next, ready: None, urgent: letter.urgent });
         queue.next += 1;
@@ -292,6 +313,15 @@ impl Exchange {
                 queue.letters.pop_front();
                 core.counters.operations_acknowledged += 1;
                 core.delete(Table::Outbox, &key);
+                if queue.letters.len() <= core.settings.max_lag / 2
+                    && let Some((since, count)) = queue.parked.take()
+                {
+                    let peer = core.settings.peers.get(place)?.name.clone();
+                    core.tell(format!("{peer} is no longer parked; {count} letters are in the journal only"));
+                    let fields =
+                        [("peer", peer), ("from", format_time(since.utc.0)), ("to", format_time(now.utc.0)), ("count", count.to_string())];
+                    core.note(now, "gap", "not delivered while the sink was parked", &fields);
+                }
                 None
             }
             Ack::Nack { status, code, message } => {

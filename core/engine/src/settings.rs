@@ -61,6 +61,9 @@ pub struct Settings {
     pub report_every: Duration,
     /// What is kept back from `not_after` for the way to the plant (R15).
     pub relay_margin: Duration,
+    /// Letters that may wait for one peer; beyond it the sink is parked: orders and acknowledgements still wait, the rest stays in the
+    /// journal and is told as a signed gap.
+    pub max_lag: usize,
     /// Events that may wait for a serving link.
     pub event_queue_depth: u64,
     /// Clock skew allowed on signatures.

@@ -346,6 +346,7 @@ fn settings() -> Settings {
         attest_every: Duration::from_secs(30),
         report_every: Duration::from_secs(30),
         relay_margin: Duration::from_secs(1),
+        max_lag: 50_000,
         event_queue_depth: 200_000,
         skew: Duration::from_secs(5),
         config_hash: [1; 32],

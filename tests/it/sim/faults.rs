@@ -163,6 +163,27 @@ fn a_dead_peer_is_waited_for_and_nothing_else_waits() {
     assert_eq!((verdict.lost, verdict.wrong), (0, 0), "{:#?}", verdict.details);
 }
 
+/// A sink that lags beyond its limit is parked: its queue is bounded, nobody else waits, and what it missed is told as a gap.
+#[test]
+fn a_dead_sink_is_parked_and_its_gap_is_told() {
+    let mut world = World::tuned(42, Tune { settings: |settings| settings.max_lag = 100, ..Tune::default() });
+    world.run_for(s(5));
+    let begin = world.now().mono + s(1);
+    world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(50), 600, 42));
+    world.cut_wan();
+    world.run_for(s(40));
+    let waiting = world.bridge(GENCO).status(world.now())["peers"][0]["waiting"].as_u64().expect("a number");
+    assert!((90..=110).contains(&waiting), "bounded: {waiting}");
+    assert!(world.receipts.values().max() > Some(&300), "the station is acknowledged all the while");
+    world.heal_wan();
+    world.run_for(s(60));
+    let told = |part: &str| world.story.iter().any(|(_, party, line)| *party == GENCO && line.contains(part));
+    assert!(told("is parked") && told("no longer parked"), "{}", world.told());
+    assert_eq!(world.bridge(GENCO).status(world.now())["peers"][0]["waiting"], 0);
+    let verdict = world.verdict();
+    assert!(verdict.is_clean(), "the stream has every event all the same: {:#?}", verdict.details);
+}
+
 /// After an outage an acknowledgement does not wait behind hundreds of logs: the EMS has its confirmation in time (R15).
 #[test]
 fn r15_acknowledgements_go_before_a_backlog_of_logs() {

@@ -110,6 +110,7 @@ impl Cast {
             attest_every: Duration::ZERO,
             report_every: Duration::ZERO,
             relay_margin: Duration::from_secs(1),
+            max_lag: 50_000,
             event_queue_depth: 200_000,
             skew: Duration::from_secs(5),
             config_hash: plan.hash,
