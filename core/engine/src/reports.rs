@@ -64,7 +64,8 @@ impl Reports {
             "window": period(self.attested.replace(now), now),
             "availability": { "value": availability, "unit": "PERCENT" },
             "points": { "configured": own.len(), "good": good, "stale": own.len() - good },
-            "timeSync": { "source": "NTP" },
+            // What disciplines the machine's clock is not read: nothing is claimed.
+            "timeSync": { "source": "NONE" },
             "counters": counters,
         });
         send(core, exchange, "attest", "TELEMETRY_QUALITY", &era, &payload, "ATTESTED", now);
