@@ -18,7 +18,7 @@ use crate::broker;
 use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
 use crate::counters::Counters;
 use crate::door::{Admitted, Door, confirmed_id, reply, who};
-use crate::exchange::{Draft, Exchange};
+use crate::exchange::Exchange;
 use crate::operations::{self, Operation, Stage, Tally, acknowledge};
 use crate::programme::{Desk, Place, Programme, Programmes, driven, good};
 use crate::recorder::{Recorder, Unwritable};
@@ -669,25 +669,7 @@ impl Bridge {
 
     /// Says something to every peer that gives us orders.
     fn publish(&mut self, verb: &'static str, noun: &'static str, era: &str, payload: &Value, status: &str, now: Now) {
-        for peer in 0..self.core.settings.peers.len() {
-            if !self.core.settings.peers[peer].commands_us {
-                continue;
-            }
-            let draft = Draft {
-                peer,
-                verb,
-                noun,
-                action: "on_status",
-                correlation: None,
-                resource: (era, "GENERATING_UNIT"),
-                transaction: None,
-                message: None,
-                status,
-                payload: payload.clone(),
-                extra: Vec::new(),
-            };
-            self.exchange.post(&mut self.core, draft, now);
-        }
+        self.exchange.publish(&mut self.core, verb, noun, era, payload, status, now);
     }
 
     fn link_state(&mut self, link: LinkId, state: LinkState, now: Now) {

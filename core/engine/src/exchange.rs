@@ -247,6 +247,39 @@ impl Exchange {
         Some(Posted { operation, transaction, message, digest })
     }
 
+    /// Says something to every peer that gives us orders.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one draft")]
+    pub(crate) fn publish(
+        &mut self,
+        core: &mut Core,
+        verb: &'static str,
+        noun: &'static str,
+        era: &str,
+        payload: &Value,
+        status: &str,
+        now: Now,
+    ) {
+        for peer in 0..core.settings.peers.len() {
+            if !core.settings.peers[peer].commands_us {
+                continue;
+            }
+            let draft = Draft {
+                peer,
+                verb,
+                noun,
+                action: "on_status",
+                correlation: None,
+                resource: (era, "GENERATING_UNIT"),
+                transaction: None,
+                message: None,
+                status,
+                payload: payload.clone(),
+                extra: Vec::new(),
+            };
+            self.post(core, draft, now);
+        }
+    }
+
     /// The group of this call was appended and ends here.
     pub(crate) fn handle_flushed(&mut self, end: Position) {
         for queue in &mut self.queues {

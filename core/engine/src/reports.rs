@@ -8,7 +8,7 @@ use bridge_profile::{Plan, PointSource, Verbs};
 use serde_json::{Value, json};
 
 use crate::core::Core;
-use crate::exchange::{Draft, Exchange};
+use crate::exchange::Exchange;
 use crate::image::Image;
 use crate::router::Change;
 
@@ -68,7 +68,7 @@ impl Reports {
             "timeSync": { "source": "NONE" },
             "counters": counters,
         });
-        send(core, exchange, "attest", "TELEMETRY_QUALITY", &era, &payload, "ATTESTED", now);
+        exchange.publish(core, "attest", "TELEMETRY_QUALITY", &era, &payload, "ATTESTED", now);
     }
 
     /// The mean of each reported quantity in the period that ends now.
@@ -98,7 +98,7 @@ impl Reports {
                     "intervals": [{ "id": 0, "payloads": [{ "type": "ACTUAL_INJECTION", "values": [value] }] }],
                 },
             });
-            send(core, exchange, "report", "ACTUALS", &resource.era.clone(), &payload, "REPORTED", now);
+            exchange.publish(core, "report", "ACTUALS", &resource.era, &payload, "REPORTED", now);
         }
     }
 }
@@ -106,36 +106,4 @@ impl Reports {
 fn period(since: Option<Now>, now: Now) -> Value {
     let start = since.unwrap_or(now);
     json!({ "start": format_time(start.utc.0), "duration": format_duration(now.utc.since(start.utc)) })
-}
-
-#[expect(clippy::too_many_arguments, reason = "the fields of one draft")]
-fn send(
-    core: &mut Core,
-    exchange: &mut Exchange,
-    verb: &'static str,
-    noun: &'static str,
-    era: &str,
-    payload: &Value,
-    status: &str,
-    now: Now,
-) {
-    for peer in 0..core.settings.peers.len() {
-        if !core.settings.peers[peer].commands_us {
-            continue;
-        }
-        let draft = Draft {
-            peer,
-            verb,
-            noun,
-            action: "on_status",
-            correlation: None,
-            resource: (era, "GENERATING_UNIT"),
-            transaction: None,
-            message: None,
-            status,
-            payload: payload.clone(),
-            extra: Vec::new(),
-        };
-        exchange.post(core, draft, now);
-    }
 }

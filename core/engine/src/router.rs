@@ -16,6 +16,8 @@ use crate::timers::Timer;
 
 /// The frames of a new connection that may be a station's repetition of what is already durable.
 const REPEATS: u64 = 64;
+/// A batch of so many frames means that the peer is at its window and waits for the receipt (104: w = 8).
+const AT_WINDOW: usize = 8;
 /// Recent time-tagged changes that are remembered to recognise a repetition.
 const RECENT: usize = 8192;
 
@@ -208,7 +210,7 @@ impl Router {
                 core.out.push_back(Output::Durable { link, connection, frame });
             } else {
                 core.when_durable(Then::Receipt { link, connection, frame });
-                if batch.frames.len() >= 8 {
+                if batch.frames.len() >= AT_WINDOW {
                     core.recorder.hurry();
                 }
             }

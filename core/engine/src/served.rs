@@ -118,7 +118,7 @@ impl ServedPoints {
             if change.historic || change.test {
                 continue;
             }
-            self.latest(core, &plan, place, change.point, image, change.changed);
+            self.latest(&plan, place, change.point, image, change.changed);
         }
     }
 
@@ -127,11 +127,11 @@ impl ServedPoints {
         let plan = core.plan.clone();
         for place in self.of_point[point].clone() {
             self.last[place] = None;
-            self.latest(core, &plan, place, point, image, true);
+            self.latest(&plan, place, point, image, true);
         }
     }
 
-    fn latest(&mut self, core: &mut Core, plan: &Plan, place: usize, point: usize, image: &Image, spontaneous: bool) {
+    fn latest(&mut self, plan: &Plan, place: usize, point: usize, image: &Image, spontaneous: bool) {
         let spec = &plan.served[place];
         let Some((value, quality, time)) = image.current(point) else {
             // Never read: the session shows such a point as INVALID and not topical by itself (R19).
@@ -149,7 +149,7 @@ impl ServedPoints {
         if tell {
             self.last[place] = Some((number, bits));
         }
-        self.push(core, spec.link, place, value, quality, time, PublishClass::Latest, tell, false);
+        self.push(spec.link, place, value, quality, time, PublishClass::Latest, tell, false);
     }
 
     fn queue(&mut self, core: &mut Core, plan: &Plan, place: usize, change: &Change, now: Now) {
@@ -209,7 +209,7 @@ impl ServedPoints {
             let quality = Quality::from_bits(waiting.quality, waiting.raw);
             let time = Timestamp { utc: Utc(waiting.at_ns), origin: TimeOrigin::Device, flags: TimeFlags(waiting.time_flags) };
             core.counters.events_served += 1;
-            self.push(core, link, waiting.served as usize, value, quality, time, PublishClass::Event(number), true, waiting.return_info);
+            self.push(link, waiting.served as usize, value, quality, time, PublishClass::Event(number), true, waiting.return_info);
         }
     }
 
@@ -263,7 +263,7 @@ impl ServedPoints {
                 wire(Value::Real32(0.0), |_| plan.to_wire_served(spec, number))
             };
             let time = Timestamp::at_receipt(now.utc);
-            self.push(core, spec.link, place, value, Quality::GOOD, time, PublishClass::Latest, true, false);
+            self.push(spec.link, place, value, Quality::GOOD, time, PublishClass::Latest, true, false);
         }
     }
 
@@ -272,14 +272,13 @@ impl ServedPoints {
         let plan = core.plan.clone();
         for place in self.of_source.get(name).cloned().unwrap_or_default() {
             let time = Timestamp::at_receipt(now.utc);
-            self.push(core, plan.served[place].link, place, Value::Bool(up), Quality::GOOD, time, PublishClass::Latest, true, false);
+            self.push(plan.served[place].link, place, Value::Bool(up), Quality::GOOD, time, PublishClass::Latest, true, false);
         }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one Publish")]
     fn push(
         &mut self,
-        core: &Core,
         link: LinkId,
         place: usize,
         value: Value,
@@ -289,7 +288,6 @@ impl ServedPoints {
         spontaneous: bool,
         return_info: bool,
     ) {
-        let _ = core;
         let point = PointId(u32::try_from(place).unwrap_or(u32::MAX));
         // A test value must not reach the process picture (R18).
         if quality.detail.contains(Detail::TEST) && class == PublishClass::Latest {
