@@ -448,6 +448,7 @@ impl Hosted for EmsHost {
             | Event::InterrogationEnded
             | Event::InterrogationFailed
             | Event::PeerRestarted
+            | Event::Housekept { .. }
             | Event::CommandReceived(_)
             | Event::Delivered(_)
             | Event::Refused { .. }
@@ -504,6 +505,7 @@ fn link_text(event: &Event) -> Option<String> {
         Event::InterrogationEnded => Some("interrogation ended".to_owned()),
         Event::InterrogationFailed => Some("interrogation failed".to_owned()),
         Event::PeerRestarted => Some("peer restarted".to_owned()),
+        Event::Housekept { outcome, .. } => Some(outcome.to_string()),
         Event::CommandReceived(_) | Event::Progress { .. } | Event::Settled { .. } | Event::Delivered(_) | Event::SelectLapsed(_) => None,
     }
 }

@@ -221,6 +221,10 @@ impl Bridge {
                 let name = self.link_name(link);
                 self.core.note(now, "peer-restarted", "the station restarted", &[("link", name)]);
             }
+            Event::Housekept { id, outcome } => {
+                let name = self.link_name(link);
+                self.core.note(now, "housekeeping", &outcome.to_string(), &[("link", name), ("request", id.to_string())]);
+            }
             Event::CommandReceived(command) => {
                 let (stream_in, relays) = (&self.stream_in, &mut self.relays);
                 relays.handle_command(

@@ -2,7 +2,7 @@
 
 use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, Outcome, PointId, Timestamp};
 
-use crate::Channel;
+use crate::{Channel, HousekeepingOutcome};
 
 /// Names one received command until it is settled; unique within a session's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -93,6 +93,13 @@ pub enum Event {
         outcome: Outcome,
         /// When.
         at: Now,
+    },
+    /// What became of a [`Request::Housekeep`](crate::Request::Housekeep).
+    Housekept {
+        /// Its number.
+        id: u64,
+        /// Its end.
+        outcome: HousekeepingOutcome,
     },
     /// The peer acknowledged published events up to this number, in order (serving roles).
     Delivered(u64),

@@ -445,6 +445,7 @@ impl Station {
             | Event::InterrogationEnded
             | Event::InterrogationFailed
             | Event::PeerRestarted
+            | Event::Housekept { .. }
             | Event::Progress { .. }
             | Event::Settled { .. } => {}
         }

@@ -2,12 +2,17 @@
 //!
 //! States of IEC 60870-5-104 clause 5.3: stopped, started, unconfirmed stopped. `receive.rs` answers or hands on what the controlling
 //! station sends, `image.rs` holds the served values, `outbox.rs` the events, `interrogation.rs` walks the image lazily, `commands.rs`
-//! keeps what waits for an answer and `select.rs` what is selected.
+//! keeps what waits for an answer and `select.rs` what is selected. `counters.rs` freezes totals, `cycles.rs` repeats measurands by the
+//! clock, `pace.rs` bounds how fast they are told, `parameters.rs` takes what a controlling station loads.
 
 mod commands;
+mod counters;
+mod cycles;
 mod image;
 mod interrogation;
 mod outbox;
+mod pace;
+mod parameters;
 mod receive;
 mod select;
 
@@ -20,6 +25,8 @@ use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkS
 use crate::address::Address;
 use crate::apci::{APCI_LEN, Function};
 use crate::controlled::commands::Commands;
+use crate::controlled::counters::Counters;
+use crate::controlled::cycles::Cycles;
 use crate::controlled::image::Image;
 use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
@@ -52,6 +59,8 @@ pub struct Controlled {
     outbox: Outbox,
     replies: Replies,
     interrogation: Interrogation,
+    counters: Counters,
+    cycles: Cycles,
     commands: Commands,
     announced: bool,
     /// Whose turn it is when both an interrogation and changes want to send.
@@ -70,7 +79,7 @@ impl Controlled {
     pub fn with_params(spec: &LinkSpec, params: Params) -> Self {
         let controls: Vec<_> = Address::all(spec, AddressUse::Control).collect();
         let extra = controls.iter().map(|(_, address)| address.ca).chain(params.ca);
-        let image = Image::new(Address::all(spec, AddressUse::Monitor), extra);
+        let image = Image::new(Address::served(spec), extra);
         Self {
             zone: spec.zone,
             timing: Timing::new(&params, spec.max_unacked),
@@ -80,6 +89,8 @@ impl Controlled {
             refused: Vec::new(),
             batch: FrameBatch::default(),
             events: VecDeque::new(),
+            counters: Counters::new(&params, &image),
+            cycles: Cycles::new(params.background, &image),
             image,
             outbox: Outbox::default(),
             replies: Replies::default(),
@@ -149,12 +160,21 @@ impl Controlled {
         }
         self.phase = Phase::Started;
         self.events.push_back(Event::LinkState(LinkState::Started));
-        if self.params.end_of_init && !self.announced {
-            for ca in self.image.cas() {
-                self.replies.push_with(|out| receive::end_of_init(ca, out));
-            }
+        self.cycles.start(now.mono);
+        self.counters.start(now.mono);
+        if !self.announced {
+            self.announce(receive::COI_POWER_ON);
         }
         self.announced = true;
+    }
+
+    /// The end of initialisation of every common address.
+    fn announce(&mut self, coi: u8) {
+        if self.params.end_of_init {
+            for ca in self.image.cas() {
+                self.replies.push_with(|out| receive::end_of_init(ca, coi, out));
+            }
+        }
     }
 
     /// The connection is to be closed: nothing more is sent.
@@ -177,16 +197,28 @@ impl Controlled {
                 let (outbox, image, zone) = (&mut self.outbox, &self.image, self.zone);
                 connection.put_information(out, now.mono, |out| outbox.put_events(image, zone, out));
             } else if self.interrogation.is_running() && !(self.changes_next && self.image.has_changes()) {
-                let (interrogation, image) = (&mut self.interrogation, &self.image);
+                let (interrogation, image, counters, zone) = (&mut self.interrogation, &self.image, &self.counters, self.zone);
                 connection.put_information(out, now.mono, |out| {
-                    interrogation.put(image, out);
+                    interrogation.put(image, counters, zone, out);
                     Contents::default()
                 });
                 self.changes_next = true;
+            } else if self.counters.is_waiting() {
+                let (counters, image, zone) = (&mut self.counters, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    counters.put_spontaneous(image, zone, out);
+                    Contents::default()
+                });
             } else if self.image.has_changes() {
                 let (image, zone) = (&mut self.image, self.zone);
                 connection.put_information(out, now.mono, |out| Contents { latest: image.put_changes(zone, out), ..Contents::default() });
                 self.changes_next = false;
+            } else if self.cycles.is_waiting() {
+                let (cycles, image, zone) = (&mut self.cycles, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    cycles.put(image, zone, out);
+                    Contents::default()
+                });
             } else {
                 break;
             }
@@ -260,7 +292,7 @@ impl Session for Controlled {
         match request {
             Request::Publish(values) => {
                 for value in &values {
-                    self.outbox.publish(value, &mut self.image, &mut self.events);
+                    self.outbox.publish(value, &mut self.image, &mut self.events, now.mono);
                 }
             }
             Request::Answer { token, answer } => {
@@ -273,6 +305,9 @@ impl Session for Controlled {
                 self.events.push_back(Event::Settled { command, outcome, at: now });
             }
             Request::Interrogate => self.events.push_back(Event::InterrogationFailed),
+            Request::Housekeep(id, _) => {
+                self.events.push_back(Event::Housekept { id, outcome: bridge_session::HousekeepingOutcome::NotPermitted });
+            }
             Request::Cancel(_) => {}
         }
     }
@@ -285,6 +320,9 @@ impl Session for Controlled {
 
     fn handle_timeout(&mut self, now: Now) {
         self.commands.handle_timeout(&mut self.events, now.mono);
+        self.image.handle_timeout(now.mono);
+        self.cycles.handle_timeout(&self.image, now.mono);
+        self.counters.handle_timeout(&self.image, now);
         let Some(connection) = self.connection.as_mut().filter(|connection| !connection.is_closing()) else { return };
         if let Err(error) = connection.supervise(now.mono) {
             self.fail(&error);
@@ -306,6 +344,8 @@ impl Session for Controlled {
             self.image.change_again(&contents.latest);
         }
         self.outbox.rewind();
+        self.counters.again();
+        self.cycles.stop();
         self.replies.clear();
         self.interrogation.stop();
         self.commands.connection_lost();
@@ -355,7 +395,8 @@ impl Session for Controlled {
             return Some(Mono(0));
         }
         let connection = self.connection.as_ref().filter(|connection| !connection.is_closing());
-        let deadline = connection.map_or(Mono::NEVER, Connection::deadline).min(self.commands.deadline());
+        let own = self.commands.deadline().min(self.image.deadline()).min(self.cycles.deadline()).min(self.counters.deadline());
+        let deadline = connection.map_or(Mono::NEVER, Connection::deadline).min(own);
         (deadline != Mono::NEVER).then_some(deadline)
     }
 
@@ -366,3 +407,5 @@ impl Session for Controlled {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_functions;

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use bridge_model::Zone;
+use bridge_model::{Mono, Zone};
 use bridge_session::{Event, Publish, PublishClass};
 
-use super::image::{Image, Packer, State};
+use super::image::{Image, Packer, State, Telling};
 
 /// Events that may wait in the session. The engine's journal is the queue; this is its window. Beyond it an event is refused, visibly.
 pub(super) const EVENT_WINDOW: usize = 100_000;
@@ -39,14 +39,14 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Takes a published value into the image and, by its class, into the queue or among the changes.
-    pub(super) fn publish(&mut self, value: &Publish, image: &mut Image, told: &mut VecDeque<Event>) {
+    pub(super) fn publish(&mut self, value: &Publish, image: &mut Image, told: &mut VecDeque<Event>, now: Mono) {
         let Some(index) = image.find(value.point) else {
             told.push_back(Event::Refused { what: format!("point {} is not served on this link", value.point.0) });
             return;
         };
-        let state = State::of(value);
+        let state = image.compose(value.point, index, State::of(value));
         match value.class {
-            PublishClass::Latest => image.set(index, state, value.spontaneous),
+            PublishClass::Latest => image.set(index, state, value.spontaneous, now),
             PublishClass::Event(number) => {
                 image.set_event(index, state);
                 if value.spontaneous {
@@ -83,7 +83,7 @@ impl Outbox {
         let mut asdu = None::<Packer>;
         while let Some(event) = self.events.get(self.sent) {
             if let Some(served) = image.get(event.index)
-                && !Packer::add(&mut asdu, served, event.state, zone, out)
+                && !Packer::add(&mut asdu, served, event.state, Telling::spontaneous(event.state), zone, out)
             {
                 break;
             }

@@ -4,6 +4,7 @@
 //! `interrogation.rs` asks for the whole image, `commands.rs` settles every command exactly once.
 
 mod commands;
+mod housekeeping;
 mod interrogation;
 mod receive;
 
@@ -16,6 +17,7 @@ use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkS
 use crate::address::{Address, PointTable};
 use crate::apci::{APCI_LEN, Function};
 use crate::controlling::commands::Commands;
+use crate::controlling::housekeeping::Housekeeping;
 use crate::controlling::interrogation::Interrogation;
 use crate::error::Error;
 use crate::link104::{Connection, Deframer, Taken, Timing};
@@ -58,6 +60,7 @@ pub struct Controlling {
     events: VecDeque<Event>,
     days: DayCache,
     interrogation: Interrogation,
+    housekeeping: Housekeeping,
     commands: Commands,
     /// Types told about as unknown on this connection: one log line each.
     unknown_types: BTreeSet<TypeId>,
@@ -77,6 +80,7 @@ impl Controlling {
             zone: spec.zone,
             timing: Timing::new(&params, spec.max_unacked),
             fresh: Duration::from_millis(u64::from(spec.fresh_link_ms)),
+            housekeeping: Housekeeping::new(&params, cas.iter().copied().collect(), Address::all(spec, AddressUse::Monitor)),
             interrogation: Interrogation::new(&params, cas),
             commands: Commands::new(&params, controls),
             params,
@@ -144,11 +148,15 @@ impl Controlling {
     /// The meaning of one I frame.
     fn information(&mut self, octets: &[u8], now: Now) -> Result<(), Error> {
         let view = AsduView::parse(octets)?;
-        if let Some((family, tagged)) = view.type_id.family() {
-            return self.monitored(&view, family, tagged, now);
+        if let Some((family, tag)) = view.type_id.family().filter(|_| !view.type_id.is_101_only()) {
+            return self.monitored(&view, family, tag, now);
         }
-        match view.meaning()? {
-            Some(Asdu::System(asdu)) => self.interrogation.system(&asdu, &mut self.events, now.mono),
+        match view.meaning()?.filter(|_| !view.type_id.is_101_only()) {
+            Some(Asdu::System(asdu)) => {
+                self.interrogation.system(&asdu, &mut self.events, now.mono);
+                self.housekeeping.answered(&Asdu::System(asdu), self.zone, &mut self.events, now);
+            }
+            Some(asdu @ Asdu::Parameter(_)) => self.housekeeping.answered(&asdu, self.zone, &mut self.events, now),
             Some(Asdu::Control(asdu)) => self.commands.answered(&asdu, &mut self.events, now),
             Some(Asdu::Monitor(_)) | None => {
                 if self.unknown_types.insert(view.type_id) {
@@ -239,6 +247,9 @@ impl Session for Controlling {
                     self.events.push_back(Event::InterrogationFailed);
                 }
             }
+            Request::Housekeep(id, wish) => {
+                self.housekeeping.request(id, wish, self.permit.is_some(), self.is_started(), &mut self.events);
+            }
             // Serving is the controlled station's.
             Request::Publish(_) | Request::Answer { .. } => {}
         }
@@ -263,6 +274,7 @@ impl Session for Controlling {
             }
         }
         self.interrogation.handle_timeout(&mut self.events, now.mono);
+        self.housekeeping.handle_timeout(&mut self.events, now.mono);
     }
 
     fn handle_close(&mut self, channel: Channel, now: Now) {
@@ -276,6 +288,7 @@ impl Session for Controlling {
         }
         self.commands.connection_lost(&mut self.events, now);
         self.interrogation.connection_lost(&mut self.events);
+        self.housekeeping.connection_lost(&mut self.events);
         let cause = self.connection.take().map(|connection| connection.cause()).unwrap_or_default();
         self.events.push_back(Event::Closed { channel, cause, at: now.mono });
         self.events.push_back(Event::LinkState(LinkState::Down));
@@ -301,6 +314,9 @@ impl Session for Controlling {
         if self.phase == Phase::Started {
             if connection.may_send() {
                 self.interrogation.put(connection, self.params.oa, out, now.mono);
+            }
+            if connection.may_send() {
+                self.housekeeping.put(self.permit.as_ref(), connection, self.zone, out, &mut self.events, now);
             }
             if let Some(permit) = &self.permit {
                 self.commands.put_selects(permit, connection, self.zone, out, &mut self.events, now);
@@ -334,7 +350,7 @@ impl Session for Controlling {
         }
         let connection = self.connection.as_ref().filter(|connection| !connection.is_closing())?;
         let next = connection.deadline().min(self.commands.deadline());
-        Some(if self.phase == Phase::Started { next.min(self.interrogation.deadline()) } else { next })
+        Some(if self.phase == Phase::Started { next.min(self.interrogation.deadline()).min(self.housekeeping.deadline()) } else { next })
     }
 
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
@@ -354,3 +370,5 @@ impl Controlling {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_functions;

@@ -56,7 +56,7 @@ impl Port {
                 self.open.insert(command.id, command);
                 Request::Command(command)
             }
-            other @ (Request::Cancel(_) | Request::Interrogate | Request::Publish(_)) => other,
+            other @ (Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..) | Request::Publish(_)) => other,
         };
         self.orders.push(Order::Request(request))
     }
@@ -96,6 +96,7 @@ impl Port {
                 | Event::InterrogationEnded
                 | Event::InterrogationFailed
                 | Event::PeerRestarted
+                | Event::Housekept { .. }
                 | Event::Progress { .. }
                 | Event::Delivered(_)
                 | Event::Refused { .. }
