@@ -42,7 +42,7 @@ pub use cot::{Cause, Cot};
 pub use cp56::{Cp56Time2a, DayCache};
 pub use elements::{Qoc, Qos, QualityBits};
 pub use error::{Error, Malformed};
-pub use params::{ClockPolicy, Params, SelectPolicy, TermPolicy};
+pub use params::{ClockPolicy, Params, Preferred, SelectPolicy, TermPolicy};
 pub use permit::ControlPermit;
 pub use protocol::Iec104;
 pub use text::describe;

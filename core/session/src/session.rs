@@ -93,6 +93,8 @@ pub enum Request {
     Cancel(bridge_model::CommandId),
     /// Refresh the whole image (104 station interrogation).
     Interrogate,
+    /// Move data transfer to another channel of the link that stands by, if there is one (controlling roles; 104 redundancy groups).
+    SwitchOver,
     /// Serve these values (serving roles).
     Publish(Vec<Publish>),
     /// Answer a received command.

@@ -25,10 +25,6 @@ impl Controlled {
     /// One I frame. Its ASDU is answered by type, cause, common address, object address, in the order of causes 44 to 47.
     pub(super) fn information(&mut self, octets: &[u8], frame: u64, now: Now) -> Result<(), Error> {
         let view = AsduView::parse(octets)?;
-        if let Some(connection) = self.connection.as_mut() {
-            // The peer's command waits for us: its acknowledgement shall not wait for w or t2.
-            connection.hurry();
-        }
         let served = matches!(
             view.type_id,
             TypeId::C_SC_NA_1
@@ -71,7 +67,7 @@ impl Controlled {
         }
         Ok(match asdu {
             Asdu::Control(control) => {
-                let connection = self.connection.as_ref().map_or(0, |connection| connection.number);
+                let connection = self.serving();
                 self.commands.receive(&control, view.octets, (connection, frame), self.zone, now).map(|event| self.events.push_back(event))
             }
             Asdu::System(system) if system.ioa != 0 => Err(No { cause: Cause::UNKNOWN_IOA, why: "object address is not zero" }),
