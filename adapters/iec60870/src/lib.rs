@@ -52,7 +52,7 @@ pub use error::{Error, Malformed};
 pub use family::{Family, Tag};
 pub use monitor::{MonitorAsdu, MonitorElement, MonitorObject, TimeTag};
 pub use parameter::{ParameterAsdu, ParameterElement};
-pub use params::{Allowed, ClockPolicy, CounterMode, Params, SelectPolicy, TermPolicy};
+pub use params::{Allowed, ClockPolicy, CounterMode, Params, Preferred, SelectPolicy, TermPolicy};
 pub use permit::ControlPermit;
 pub use protocol::Iec104;
 pub use system::{SystemAsdu, SystemElement};

@@ -1,5 +1,6 @@
 //! Link parameters (IEC 60870-5-104 clause 9.6 and our own), read from a profile's fields.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bridge_session::{Field, FieldProblem, Fields, Role};
@@ -67,6 +68,30 @@ pub enum TermPolicy {
     Required,
 }
 
+/// Which connection of a redundancy group is to be preferred, by the address of its peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Preferred {
+    /// Any port of this address.
+    Ip(IpAddr),
+    /// This address and port.
+    Socket(SocketAddr),
+}
+
+impl Preferred {
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().map(Self::Ip).or_else(|_| text.parse().map(Self::Socket)).ok()
+    }
+
+    /// Whether a peer is the preferred one.
+    #[must_use]
+    pub fn matches(self, peer: SocketAddr) -> bool {
+        match self {
+            Self::Ip(ip) => ip == peer.ip().to_canonical(),
+            Self::Socket(socket) => socket == peer,
+        }
+    }
+}
+
 /// The parameters of one link.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Params {
@@ -86,6 +111,12 @@ pub struct Params {
     pub t2: Duration,
     /// `t3`: silence before a test frame.
     pub t3: Duration,
+    /// `connections`: how many the redundancy group may have at a time, 1 to 16; one more is refused.
+    pub connections: usize,
+    /// `preferred`: the peer whose connection is started when there is a choice (controlling station).
+    pub preferred: Option<Preferred>,
+    /// `switch_back`: whether data transfer returns to the preferred connection when that has proven itself again.
+    pub switch_back: bool,
     /// `ei_wait`: how long to await the end of initialisation before interrogating; zero interrogates at once.
     pub ei_wait: Duration,
     /// `gi_timeout`: silence that ends a running interrogation as failed.
@@ -129,6 +160,9 @@ impl Default for Params {
             t1: Duration::from_secs(15),
             t2: Duration::from_secs(10),
             t3: Duration::from_secs(20),
+            connections: 4,
+            preferred: None,
+            switch_back: false,
             ei_wait: Duration::ZERO,
             gi_timeout: Duration::from_secs(60),
             command_timeout: Duration::from_secs(10),
@@ -149,8 +183,8 @@ impl Default for Params {
 }
 
 const T3_MAX: Duration = Duration::from_secs(48 * 3600);
-const BOTH: &str = "ca, k, w, t0, t1, t2, t3, allow, select_timeout";
-const CLIENT: &str = "oa, ei_wait, gi_timeout, command_timeout, term";
+const BOTH: &str = "ca, k, w, t0, t1, t2, t3, connections, allow, select_timeout";
+const CLIENT: &str = "preferred, switch_back, oa, ei_wait, gi_timeout, command_timeout, term";
 const SERVER: &str = "clock, select, end_of_init, command_age, originators, max_commands, background, counters, freeze_every";
 
 impl Params {
@@ -207,6 +241,9 @@ impl Params {
             "t1" => self.t1 = seconds(1, Duration::from_secs(255))?,
             "t2" => self.t2 = seconds(1, Duration::from_secs(255))?,
             "t3" => self.t3 = seconds(1, T3_MAX)?,
+            "connections" => self.connections = whole(name, field, 1, 16)?,
+            "preferred" => self.preferred = Some(preferred(name, field)?),
+            "switch_back" => self.switch_back = truth(name, field)?,
             "ei_wait" => self.ei_wait = seconds(0, Duration::from_secs(600))?,
             "gi_timeout" => self.gi_timeout = seconds(1, Duration::from_secs(3600))?,
             "command_timeout" => self.command_timeout = seconds(1, Duration::from_secs(600))?,
@@ -227,12 +264,7 @@ impl Params {
                 self.counters = word(name, field, &["live", "A", "B", "C", "D"].into_iter().zip(words).collect::<Vec<_>>())?;
             }
             "freeze_every" => self.freeze_every = seconds(1, Duration::from_secs(86_400))?,
-            "end_of_init" => match field {
-                Field::Bool(on) => self.end_of_init = *on,
-                Field::Int(_) | Field::Float(_) | Field::Text(_) => {
-                    return Err(problem(name, "not-a-truth", format!("`{name}` is neither true nor false"), "use true or false"));
-                }
-            },
+            "end_of_init" => self.end_of_init = truth(name, field)?,
             _ => {}
         }
         Ok(())
@@ -285,6 +317,24 @@ fn whole<T: TryFrom<i64>>(name: &str, field: &Field, from: i64, to: i64) -> Resu
         Field::Int(value) if (from..=to).contains(value) => T::try_from(*value).map_err(|_| refuse()),
         Field::Int(_) | Field::Float(_) | Field::Bool(_) | Field::Text(_) => Err(refuse()),
     }
+}
+
+fn truth(name: &str, field: &Field) -> Result<bool, FieldProblem> {
+    match field {
+        Field::Bool(on) => Ok(*on),
+        Field::Int(_) | Field::Float(_) | Field::Text(_) => {
+            Err(problem(name, "not-a-truth", format!("`{name}` is neither true nor false"), "use true or false"))
+        }
+    }
+}
+
+fn preferred(name: &str, field: &Field) -> Result<Preferred, FieldProblem> {
+    let found = match field {
+        Field::Text(text) => Preferred::parse(text),
+        Field::Int(_) | Field::Float(_) | Field::Bool(_) => None,
+    };
+    let what = || format!("`{name}` is no address of a peer");
+    found.ok_or_else(|| problem(name, "not-an-address", what(), "use \"10.0.0.1\" or \"10.0.0.1:2404\""))
 }
 
 fn word<T: Copy>(name: &str, field: &Field, words: &[(&str, T)]) -> Result<T, FieldProblem> {
@@ -371,6 +421,21 @@ mod tests {
         assert_eq!(codes(&[("k", Field::Int(4))]), ["w-above-k"]);
         assert_eq!(codes(&[("t1", text("soon"))]), ["not-a-duration"]);
         assert_eq!(codes(&[("clock", text("answer"))]), ["unknown-field"]);
+    }
+
+    #[test]
+    fn a1_r19_the_group_is_bounded_and_may_prefer_a_peer() {
+        assert_eq!(Params::from_fields(&Fields::new()).connections, 4);
+        let client = |list: &[(&str, Field)]| Params::check(Role::Client, &fields(list)).iter().map(|p| p.code).collect::<Vec<_>>();
+        assert!(client(&[("connections", Field::Int(2)), ("preferred", text("127.0.0.2")), ("switch_back", Field::Bool(true))]).is_empty());
+        assert_eq!(client(&[("connections", Field::Int(0))]), ["out-of-range"]);
+        assert_eq!(client(&[("connections", Field::Int(17))]), ["out-of-range"]);
+        assert_eq!(client(&[("preferred", text("the left one"))]), ["not-an-address"]);
+        assert_eq!(Params::check(Role::Server, &fields(&[("preferred", text("127.0.0.2"))]))[0].code, "unknown-field");
+        let peer = |text: &str| text.parse().unwrap();
+        assert!(Preferred::parse("127.0.0.2").unwrap().matches(peer("127.0.0.2:2404")));
+        assert!(Preferred::parse("127.0.0.2").unwrap().matches(peer("[::ffff:127.0.0.2]:2404")));
+        assert!(!Preferred::parse("127.0.0.2:2405").unwrap().matches(peer("127.0.0.2:2404")));
     }
 
     #[test]

@@ -453,6 +453,8 @@ impl Hosted for EmsHost {
             | Event::Delivered(_)
             | Event::Refused { .. }
             | Event::SelectLapsed(_)
+            | Event::SwitchedOver { .. }
+            | Event::Standby { .. }
             | Event::Closed { .. } => {
                 if let Some(text) = link_text(&event) {
                     tell(text);
@@ -501,6 +503,8 @@ fn link_text(event: &Event) -> Option<String> {
         ),
         Event::Closed { cause, .. } => Some(format!("closed: {cause}")),
         Event::Refused { what } => Some(format!("refused: {what}")),
+        Event::SwitchedOver { channel, moves } => Some(format!("switched over to connection {} ({moves})", channel.0)),
+        Event::Standby { ready } => Some(format!("{ready} connection(s) standing by")),
         Event::InterrogationBegan => Some("interrogation began".to_owned()),
         Event::InterrogationEnded => Some("interrogation ended".to_owned()),
         Event::InterrogationFailed => Some("interrogation failed".to_owned()),

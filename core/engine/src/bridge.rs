@@ -104,6 +104,8 @@ pub struct Bridge {
     /// Peers that prove they hear us: by confirming our stream, or by being heard.
     issuer_live: Vec<bool>,
     link_started: Vec<bool>,
+    /// Connections of each link that stand by.
+    standby: Vec<u32>,
     /// An orderly stop closes our own links: that is no fault of theirs.
     stopping: bool,
 }
@@ -192,6 +194,7 @@ impl Bridge {
             reports,
             issuer_live: vec![false; peers],
             link_started: vec![false; links],
+            standby: vec![0; links],
             stopping: false,
         };
         bridge.finish(now);
@@ -243,6 +246,13 @@ impl Bridge {
             Event::Settled { command, outcome, .. } => {
                 self.programmes.handle_settled(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), &command, outcome);
             }
+            Event::SwitchedOver { channel, moves } => {
+                let name = self.link_name(link);
+                self.core.tell(format!("link {name}: switched over to another connection"));
+                let fields = [("link", name), ("channel", channel.0.to_string()), ("moves", moves.to_string())];
+                self.core.note(now, "switch-over", "data transfer moved to another connection", &fields);
+            }
+            Event::Standby { ready } => self.standby(link, ready, now),
             Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number),
             Event::Refused { what } => {
                 let name = self.link_name(link);
@@ -458,7 +468,7 @@ impl Bridge {
             .links
             .iter()
             .enumerate()
-            .map(|(place, link)| json!({ "name": link.spec.name, "started": self.link_started[place] }))
+            .map(|(place, link)| json!({ "name": link.spec.name, "started": self.link_started[place], "standby": self.standby[place] }))
             .collect();
         let peers: Vec<Value> = self
             .core
@@ -680,6 +690,9 @@ impl Bridge {
         let plan = self.core.plan.clone();
         let spec = &plan.links[link.index()];
         let up = state == LinkState::Started;
+        if state == LinkState::Down {
+            self.standby[link.index()] = 0;
+        }
         if self.link_started[link.index()] == up {
             return;
         }
@@ -710,6 +723,19 @@ impl Bridge {
             );
             self.comms_alarm(&name, true, now);
         }
+    }
+
+    /// Another number of connections stands by: one less is told before it is needed.
+    fn standby(&mut self, link: LinkId, ready: u32, now: Now) {
+        let before = std::mem::replace(&mut self.standby[link.index()], ready);
+        let name = self.link_name(link);
+        let (kind, what) = if ready < before {
+            ("standby-lost", "a connection that stood by is lost")
+        } else {
+            ("standby-up", "another connection stands by")
+        };
+        self.core.tell(format!("link {name}: {what}, {ready} left"));
+        self.core.note(now, kind, what, &[("link", name), ("ready", ready.to_string())]);
     }
 
     fn integrity_ended(&mut self, link: LinkId, now: Now) {
@@ -1074,12 +1100,13 @@ impl Bridge {
     /// Does what has become durable.
     fn release(&mut self, now: Now) {
         let durable = self.core.recorder.durable();
-        let mut receipts: BTreeMap<LinkId, (u32, u64)> = BTreeMap::new();
+        // A link may have several live connections: each has its own receipts.
+        let mut receipts: BTreeMap<(LinkId, u32), u64> = BTreeMap::new();
         while self.core.then.front().is_some_and(|(at, _)| *at <= durable) {
             let Some((_, then)) = self.core.then.pop_front() else { break };
             match then {
                 Then::Receipt { link, connection, frame } => {
-                    receipts.insert(link, (connection, frame));
+                    receipts.insert((link, connection), frame);
                 }
                 Then::North(outbound) => self.core.out.push_back(Output::North(outbound)),
                 Then::Link { link, request } => self.core.ask(link, request),
@@ -1090,7 +1117,7 @@ impl Bridge {
                 }
             }
         }
-        for (link, (connection, frame)) in receipts {
+        for ((link, connection), frame) in receipts {
             self.core.out.push_back(Output::Durable { link, connection, frame });
         }
     }

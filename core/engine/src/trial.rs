@@ -359,8 +359,8 @@ impl<'a> Stage<'a> {
                 };
                 self.see(self.at(), What::Wire(link), Fields::from([("answer".to_owned(), text(word))]));
             }
-            // The scripted station has taken what it was sent.
-            Request::Cancel(_) => {}
+            // The scripted station has taken what it was sent, and has one connection.
+            Request::Housekeep(..) | Request::Cancel(_) | Request::SwitchOver => {}
         }
         Ok(())
     }

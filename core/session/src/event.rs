@@ -110,6 +110,19 @@ pub enum Event {
     },
     /// A point's select ran out unanswered.
     SelectLapsed(PointId),
+    /// Data transfer moved to another channel of the link without the link being lost (104 redundancy groups). Told at once, then at most
+    /// every few seconds.
+    SwitchedOver {
+        /// Where it is now.
+        channel: Channel,
+        /// How many times it moved since this was last told: more than one is a peer that cannot decide.
+        moves: u32,
+    },
+    /// Another number of channels stands by than before: open, tested, not transferring. One less is worth a look before it is needed.
+    Standby {
+        /// How many.
+        ready: u32,
+    },
     /// A channel was closed for this reason. For the log and the counters.
     Closed {
         /// Which.

@@ -95,6 +95,8 @@ pub enum Request {
     Interrogate,
     /// Ask something else of the station; answered by one [`Event::Housekept`] with this number.
     Housekeep(u64, Housekeeping),
+    /// Move data transfer to another channel of the link that stands by, if there is one (controlling roles; 104 redundancy groups).
+    SwitchOver,
     /// Serve these values (serving roles).
     Publish(Vec<Publish>),
     /// Answer a received command.

@@ -34,6 +34,8 @@ pub enum Wish {
     },
     /// A station interrogation.
     Interrogate,
+    /// Data transfer over another connection of the redundancy group.
+    SwitchOver,
 }
 
 /// One line of the script.
@@ -113,6 +115,11 @@ impl Ems {
                 self.session.handle_request(Request::Interrogate, now);
                 None
             }
+            Wish::SwitchOver => {
+                self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("switch-over asked"));
+                self.session.handle_request(Request::SwitchOver, now);
+                None
+            }
             Wish::Command { control, action, mode, life } => {
                 let Some(point) = self.names.control_point(&control) else {
                     self.log(Entry::new(now.utc.0, EntryKind::Note).at_point(&control).with_text("no such control point"));
@@ -145,7 +152,7 @@ impl Ems {
                     self.take_update(update, now);
                 }
                 // Acknowledged only when it is in the ledger, as a careful EMS does.
-                if let Some(frame) = batch.frames.last() {
+                for frame in batch.frames.chunk_by(|a, b| a.connection == b.connection).filter_map(|run| run.last()) {
                     self.session.handle_durable(frame.connection, frame.number, now);
                 }
                 batch.clear();
@@ -216,6 +223,10 @@ impl Ems {
             }
             Event::Refused { what } => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(what.clone())),
             Event::Closed { cause, .. } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("closed: {cause}"))),
+            Event::SwitchedOver { channel, .. } => {
+                self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
+            }
+            Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
             Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) => {}
         }
         if self.told.len() < EVENT_WINDOW as usize {

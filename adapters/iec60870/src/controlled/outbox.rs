@@ -15,8 +15,8 @@ pub(super) const REPLIES_MAX: usize = 1024;
 /// What one sent I frame carried.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Contents {
-    /// How many events, from the front of the outbox.
-    pub(super) events: usize,
+    /// The place of its last event, counted from 1 over the session's life; 0 if it carried none.
+    pub(super) events: u64,
     /// Changed points.
     pub(super) latest: Vec<u32>,
 }
@@ -29,11 +29,14 @@ struct Queued {
     number: u64,
 }
 
-/// Events in order: the first `sent` left on this connection, the others did not.
+/// Events in order, one queue for the redundancy group: the first `sent` left on the connection `sender`, the others did not.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     events: VecDeque<Queued>,
+    /// How many events were acknowledged, on whichever connection.
+    gone: u64,
     sent: usize,
+    sender: u32,
     overflowed: bool,
 }
 
@@ -79,7 +82,6 @@ impl Outbox {
 
     /// Appends one ASDU of events in order, as many as share a header and fit.
     pub(super) fn put_events(&mut self, image: &Image, zone: Zone, out: &mut Vec<u8>) -> Contents {
-        let before = self.sent;
         let mut asdu = None::<Packer>;
         while let Some(event) = self.events.get(self.sent) {
             if let Some(served) = image.get(event.index)
@@ -92,24 +94,41 @@ impl Outbox {
         if let Some(packer) = asdu {
             packer.finish(out);
         }
-        Contents { events: self.sent - before, latest: Vec::new() }
+        Contents { events: self.gone + self.sent as u64, latest: Vec::new() }
     }
 
-    /// The peer acknowledged these frames; gives the number up to which events are delivered now.
+    /// The peer acknowledged these frames, on the connection that sends now or late on one that sent before; gives the number up to which
+    /// events are delivered now.
     pub(super) fn acknowledged(&mut self, frames: impl Iterator<Item = Contents>) -> Option<u64> {
         let mut last = None;
         for contents in frames {
-            for _ in 0..contents.events {
-                last = self.events.pop_front().map(|event| event.number).or(last);
+            while self.gone < contents.events {
+                let Some(event) = self.events.pop_front() else { break };
+                last = Some(event.number);
+                self.gone += 1;
                 self.sent = self.sent.saturating_sub(1);
             }
         }
         last
     }
 
-    /// The connection is gone: what was not acknowledged is sent again.
-    pub(super) fn rewind(&mut self) {
-        self.sent = 0;
+    /// From now on `connection` sends: everything that was not acknowledged on another one (row 21). Whether another one sent before.
+    pub(super) fn begin(&mut self, connection: u32) -> bool {
+        let moved = self.sender != connection;
+        if moved {
+            self.sender = connection;
+            self.sent = 0;
+        }
+        moved
+    }
+
+    /// The connection is gone. If it was the one that sends: what was not acknowledged is sent again.
+    pub(super) fn connection_lost(&mut self, connection: u32) -> bool {
+        let lost = self.sender == connection;
+        if lost {
+            self.sent = 0;
+        }
+        lost
     }
 }
 

@@ -28,10 +28,6 @@ impl Controlled {
     /// One I frame. Its ASDU is answered by type, cause, common address, object address, in the order of causes 44 to 47.
     pub(super) fn information(&mut self, octets: &[u8], frame: u64, now: Now) -> Result<(), Error> {
         let view = AsduView::parse(octets)?;
-        if let Some(connection) = self.connection.as_mut() {
-            // The peer's command waits for us: its acknowledgement shall not wait for w or t2.
-            connection.hurry();
-        }
         let no = |cause, why| No { cause, why };
         let outcome = if is_served(view.type_id) {
             match view.cot.cause {
@@ -67,7 +63,7 @@ impl Controlled {
         }
         Ok(match asdu {
             Asdu::Control(control) => {
-                let connection = self.connection.as_ref().map_or(0, |connection| connection.number);
+                let connection = self.serving();
                 self.commands.receive(&control, view.octets, (connection, frame), self.zone, now).map(|event| self.events.push_back(event))
             }
             Asdu::System(system) if system.element == SystemElement::Read => self.read(&system),

@@ -206,6 +206,11 @@ impl Commands {
         Ok(Transaction { serial: self.serial, command, address, element, stage })
     }
 
+    /// Whether no command is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Withdraws a command whose execute has not left.
     pub(super) fn cancel(&mut self, id: CommandId, events: &mut VecDeque<Event>, now: Now) {
         let Some(at) = self.open.iter().position(|open| open.command.id == id) else { return };

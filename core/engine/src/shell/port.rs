@@ -56,7 +56,9 @@ impl Port {
                 self.open.insert(command.id, command);
                 Request::Command(command)
             }
-            other @ (Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..) | Request::Publish(_)) => other,
+            other @ (Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..) | Request::SwitchOver | Request::Publish(_)) => {
+                other
+            }
         };
         self.orders.push(Order::Request(request))
     }
@@ -79,9 +81,8 @@ impl Port {
                         frame.connection += names.connection_base;
                     }
                 }
-                if let Some(last) = batch.frames.last() {
-                    names.connection_last = names.connection_last.max(last.connection);
-                }
+                let newest = batch.frames.iter().map(|frame| frame.connection).max().unwrap_or_default();
+                names.connection_last = names.connection_last.max(newest);
             }
             Upward::Event(Event::CommandReceived(command)) => {
                 command.connection += names.connection_base;
@@ -101,6 +102,8 @@ impl Port {
                 | Event::Delivered(_)
                 | Event::Refused { .. }
                 | Event::SelectLapsed(_)
+                | Event::SwitchedOver { .. }
+                | Event::Standby { .. }
                 | Event::Closed { .. },
             ) => {}
         }
