@@ -3,6 +3,7 @@
 mod opinion;
 mod pair;
 mod peers;
+mod replay;
 mod story;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 mod dissector;
 mod grid;
+mod pcap;
 mod peer;
 mod port;
 mod process;
@@ -9,6 +10,7 @@ mod python;
 
 pub(crate) use dissector::{Capture, dissect};
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
+pub(crate) use pcap::Conversation;
 pub(crate) use peer::Peer;
 pub(crate) use port::free_port;
 pub(crate) use process::Process;

@@ -108,7 +108,7 @@ pub(super) fn framed(apci: apci::Apci, asdu: &[u8]) -> Vec<u8> {
 }
 
 /// Decoded and encoded by our codec; `None` if it knows no meaning of the type.
-pub(super) fn reencode(apdu: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn reencode(apdu: &[u8]) -> Option<Vec<u8>> {
     let (apci, asdu) = apci::split(apdu).expect("a whole APDU");
     let mut octets = Vec::new();
     match AsduView::parse(asdu).and_then(|view| view.meaning()).unwrap_or_else(|error| panic!("{apdu:02x?}: {error}"))? {

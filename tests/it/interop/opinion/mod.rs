@@ -22,7 +22,8 @@ use iec60870_5::telegram104::Telegram104;
 use iec60870_5::types::COT;
 use iec60870_5::types::datatype::{DIQ, DataType, M_DP_NA_1, M_ME_NC_1, M_SP_NA_1, QDS, R32, SIQ};
 
-use bench::{Bench, CA, IOA, read_theirs, reencode, serves, write_theirs};
+pub(super) use bench::reencode;
+use bench::{Bench, CA, IOA, read_theirs, serves, write_theirs};
 use rows::{Means, Row, STAMP_MS, rows};
 
 /// What was served when this test was written; a type never goes away again.
