@@ -40,5 +40,5 @@ pub use time::{Span, Timestamp, format_duration, format_time, parse_duration, pa
 pub use uuid::{format_uuid, parse_uuid, stream_operation_id, uuid7, uuid8};
 pub use words::{
     AckRequired, AckStage, AckStatus, AlarmStatus, AuthorityBasis, InterlockResult, LimitType, Mode, Noun, OriginKind, PowerBasis,
-    Priority, QualitySource, Quantity, Role, Severity, Side, TimeSource, Unit, ValidityWord, Verb,
+    Priority, QualitySource, Quantity, Role, Severity, Side, StartType, TimeSource, Unit, UnitState, ValidityWord, Verb,
 };
