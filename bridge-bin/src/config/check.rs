@@ -349,9 +349,12 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
         }
     }
     for control in &plan.controls {
-        if let ControlKind::Relay(relay) = &control.kind {
-            wanted.entry(&relay.peer).or_insert_with(|| format!("control `{}`", control.id));
-        }
+        let peer = match &control.kind {
+            ControlKind::Relay(relay) => &relay.peer,
+            ControlKind::Ask(ask) => &ask.peer,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) => continue,
+        };
+        wanted.entry(peer).or_insert_with(|| format!("control `{}`", control.id));
     }
     for served in &plan.served {
         if let ServedSource::LinkState(name) = &served.source

@@ -335,7 +335,7 @@ pub(crate) fn relayed(controls: &[Control], control: usize) -> Option<(&Control,
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Relay(relay) => Some((spec, relay)),
-        ControlKind::Drive(_) => None,
+        ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
     }
 }
 

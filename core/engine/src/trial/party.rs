@@ -62,7 +62,8 @@ impl Cast {
         });
         let relays = plan.controls.iter().filter_map(|control| match &control.kind {
             ControlKind::Relay(relay) => Some(relay.peer.clone()),
-            ControlKind::Drive(_) => None,
+            ControlKind::Ask(ask) => Some(ask.peer.clone()),
+            ControlKind::Drive(_) | ControlKind::Instruct(_) => None,
         });
         let read: BTreeSet<String> = sources.chain(relays).chain(plan.peers.iter().map(|peer| peer.name.clone())).collect();
         let mut issuers = BTreeSet::new();
@@ -89,7 +90,7 @@ impl Cast {
             })
             .collect();
         let observer = peers.iter().position(|peer| peer.commands_us).unwrap_or(0);
-        let drives = plan.controls.iter().any(|control| matches!(control.kind, ControlKind::Drive(_)));
+        let drives = plan.controls.iter().any(|control| matches!(control.kind, ControlKind::Drive(_) | ControlKind::Instruct(_)));
         Ok(Self { peers, observer, role: if drives || plan.served.is_empty() { Role::Genco } else { Role::Sldc } })
     }
 

@@ -173,13 +173,7 @@ impl Scope<'_> {
         Some(mode)
     }
 
-    fn drive(
-        &mut self,
-        view: &mut View<'_>,
-        unit: Measured,
-        resource: Option<u16>,
-        report: &mut Report,
-    ) -> Option<Drive> {
+    fn drive(&mut self, view: &mut View<'_>, unit: Measured, resource: Option<u16>, report: &mut Report) -> Option<Drive> {
         let min = need_quantity(view, "min", unit, Measure::Value, report);
         let max = need_quantity(view, "max", unit, Measure::Value, report);
         if let (Some(min), Some(max)) = (min, max)

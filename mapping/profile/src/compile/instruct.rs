@@ -82,8 +82,12 @@ impl Scope<'_> {
             Some(_) => take_duration(view, "accept_within", report),
             None => {
                 report.push(
-                    view.error("profile::accept-within", view.span(), format!("{} waits for a person and does not say how long", view.noun()))
-                        .fix("add `accept_within = \"15min\"`"),
+                    view.error(
+                        "profile::accept-within",
+                        view.span(),
+                        format!("{} waits for a person and does not say how long", view.noun()),
+                    )
+                    .fix("add `accept_within = \"15min\"`"),
                 );
                 None
             }
@@ -94,7 +98,8 @@ impl Scope<'_> {
 
     /// `feedback = { reached = "U1.state == synchronised", within = "2min", dwell = "10s" }` (R8, R11).
     fn reached(&self, view: &mut View<'_>, report: &mut Report) -> Option<Reached> {
-        const FIX: &str = "add `feedback = { reached = \"POINT == VALUE\", within = \"2min\" }`: the state that the unit shows when it is done";
+        const FIX: &str =
+            "add `feedback = { reached = \"POINT == VALUE\", within = \"2min\" }`: the state that the unit shows when it is done";
         let missing = |view: &View<'_>, span: Span, report: &mut Report| {
             report.push(
                 view.error(
