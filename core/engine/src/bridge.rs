@@ -2,6 +2,7 @@
 
 mod announce;
 mod commit;
+mod inbox;
 mod orders;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,12 @@ use bridge_trust::TrustBundle;
 use serde_json::{Value, json};
 
 use crate::Error;
+use crate::ask::Order;
 use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
 use crate::counters::Counters;
 use crate::door::{Door, confirmed_id, reply, who};
 use crate::exchange::Exchange;
+use crate::instructions::{Bench, Instructions, OperatorAnswer};
 use crate::operations::{self, Operation, Tally};
 use crate::programme::{Desk, Programme, Programmes};
 use crate::recorder::{Recorder, Unwritable};
@@ -61,6 +64,32 @@ pub enum LocalWish {
         /// By which instruction (R8).
         instruction_code: String,
     },
+    /// Send a start or a stop through a control that asks a peer's people (R8).
+    Order {
+        /// The control's id.
+        control: String,
+        /// `start` or `stop`; it must be the control's verb.
+        verb: String,
+        /// When the unit should be there, HOT, WARM or COLD, why: optional fields of the payload.
+        payload: Value,
+        /// Seconds from now in which it may be accepted.
+        valid_for_s: u32,
+        /// Who orders it (R8).
+        operator_ref: String,
+        /// By which instruction (R8).
+        instruction_code: String,
+    },
+    /// Show the instructions that wait for people here.
+    Inbox,
+    /// Answer an instruction.
+    Answer {
+        /// Its id, or the start of it.
+        id: String,
+        /// Who answers.
+        operator: String,
+        /// What.
+        answer: OperatorAnswer,
+    },
     /// Show links, counters and operations.
     Status,
 }
@@ -96,6 +125,7 @@ pub struct Bridge {
     exchange: Exchange,
     door: Door,
     programmes: Programmes,
+    instructions: Instructions,
     relays: Relays,
     stream_out: StreamOut,
     stream_in: StreamIn,
@@ -140,6 +170,7 @@ impl Bridge {
         let mut exchange = Exchange::new(&mut core, end);
         let door = Door::new(&core);
         let mut programmes = Programmes::default();
+        let mut instructions = Instructions::default();
         let relays = Relays::recover(&core);
         let mut wanted = router.streams();
         wanted.insert(core.links_stream());
@@ -155,6 +186,7 @@ impl Bridge {
                 &[("unsealed", recovered.unsealed.to_string()), ("cutBytes", recovered.cut_bytes.to_string())],
             );
             programmes.recover(&mut core, &mut exchange, &router.image, now);
+            instructions.recover(&mut Bench { core: &mut core, exchange: &mut exchange, image: &router.image, now });
         }
         let descriptors = router.descriptor_set.clone();
         core.note(now, "descriptors", &descriptors, &[("hash", router.descriptor_name())]);
@@ -185,6 +217,7 @@ impl Bridge {
             exchange,
             door,
             programmes,
+            instructions,
             relays,
             stream_out,
             stream_in,
@@ -338,6 +371,22 @@ impl Bridge {
                 self.finish(now);
                 return;
             }
+            LocalWish::Inbox => {
+                let line = self.inbox(now).to_string();
+                self.core.out.push_back(Output::Local(LocalReply { id: request.id, line }));
+                self.finish(now);
+                return;
+            }
+            LocalWish::Answer { id, operator, answer } => self.answer(&id, &operator, &answer, now).to_string(),
+            LocalWish::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code } => {
+                let life = std::time::Duration::from_secs(u64::from(valid_for_s));
+                let not_after = Now { mono: now.mono + life, utc: now.utc + life };
+                let order = Order { control, verb, payload, not_after, operator_ref, instruction_code };
+                match self.relays.order(&mut self.core, &mut self.exchange, &mut self.served, &order, now) {
+                    Ok(operation) => json!({ "operationId": operation }).to_string(),
+                    Err(why) => json!({ "error": why }).to_string(),
+                }
+            }
             LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
                 let life = std::time::Duration::from_secs(u64::from(valid_for_s));
                 let not_after = Now { mono: now.mono + life, utc: now.utc + life };
@@ -470,6 +519,7 @@ impl Bridge {
             "links": links,
             "peers": peers,
             "operations": tally,
+            "instructions": self.instructions.list(&self.core, now).len(),
             "counters": self.core.counters.list().into_iter().collect::<BTreeMap<_, _>>(),
             "batches": self.core.recorder.durable_batches(),
             "journal": self.journal_failure().unwrap_or("ok"),
@@ -517,6 +567,14 @@ impl Bridge {
             Timer::StartBy(control) => {
                 self.programmes.handle_start_by(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
             }
+            Timer::Instruction(operation) => {
+                let (instructions, mut bench) = self.bench(now);
+                instructions.handle_due(&mut bench, &operation);
+            }
+            Timer::InstructionDwell(operation) => {
+                let (instructions, mut bench) = self.bench(now);
+                instructions.look(&mut bench, &operation);
+            }
             Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
             Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
             Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
@@ -535,6 +593,8 @@ impl Bridge {
         for change in &routed.changes {
             self.served.offer(&mut self.core, &self.router.image, change, now);
             self.programmes.handle_change(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), change);
+            let (instructions, mut bench) = self.bench(now);
+            instructions.handle_change(&mut bench, change);
             self.reports.take(change);
         }
         self.log(&routed.changes, now);

@@ -32,7 +32,7 @@ pub use payload::{
     AcknowledgePayload, Against, AlarmLimit, AlarmPayload, AttestPayload, Availability, Counter, DispatchPayload, FirmwareAttest,
     Interlock, Interval, IntervalPayload, IntervalPeriod, Latency, Limits, LogEntry, LogPayload, Measured, Origin, PathStep, Payload,
     PayloadDescriptor, PointCounts, PointDescriptor, RampRate, RampUnit, Readback, Reason, ReportPayload, Sealed, SealedStreamText,
-    Setpoint, SettingsAttest, StreamFrame, StreamPayload, StreamValue, SupersededBy, TelemetryAttest, TimeSeries, TimeSync,
+    Setpoint, SettingsAttest, StreamFrame, StreamPayload, StreamValue, SupersededBy, TelemetryAttest, TimeSeries, TimeSync, UnitPayload,
 };
 pub use quality::{QUALITY_BITS, QualityObject, SUBSTITUTED_BIT, TimeQuality};
 pub use schema::{GRID_OPERATION_SCHEMA, MAX_PROBLEMS, SchemaProblem, validate};
