@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod fsck;
+pub(crate) mod inbox;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod profile;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bridge_diag::Report;
 use bridge_engine::shell::{self, LinkTask, Local, SystemClock, random};
-use bridge_engine::{Bridge, Identity, LocalWish, Parts};
+use bridge_engine::{Bridge, Identity, LocalWish, OperatorAnswer, Parts};
 use bridge_journal::{Disk, FileDisk};
 use bridge_provenance::Signer;
 use bridge_session::{LinkSpec, Protocol, Role};
@@ -313,6 +313,13 @@ async fn local_connection(stream: UnixStream, local: mpsc::Sender<Local>) {
 async fn answer(ask: Ask, local: &mpsc::Sender<Local>) -> String {
     let wish = match ask {
         Ask::Status => LocalWish::Status,
+        Ask::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code } => {
+            LocalWish::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code }
+        }
+        Ask::Inbox => LocalWish::Inbox,
+        Ask::Accept { id, operator } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Accept },
+        Ask::Reject { id, operator, reason, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Reject { reason, text } },
+        Ask::Done { id, operator, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Done { text } },
         Ask::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
             LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code }
         }

@@ -411,7 +411,7 @@ impl EmsHost {
         let Some(control) = self.plan.controls.get(index) else { return };
         let life = match &control.kind {
             ControlKind::Relay(relay) => relay.ems.execute_con,
-            ControlKind::Drive(_) => Duration::from_secs(10),
+            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => Duration::from_secs(10),
         };
         let wish = Wish::Command {
             control: control.id.clone(),

@@ -11,7 +11,7 @@ use bridge_engine::{Pace, Peer, Settings};
 use bridge_journal::Options;
 use bridge_model::{LinkId, Now};
 use bridge_northbound::TlsFiles;
-use bridge_profile::{ControlKind, Plan, PointSource, ServedSource};
+use bridge_profile::{ControlKind, Execution, Plan, PointSource, ServedSource};
 use bridge_session::{AddressUse, Role, SinkId};
 use bridge_trust::{AgeLimits, BundleAge, DEAD_AFTER, KeyStore, KeyUse, STALE_AFTER, TrustBundle, base64_encode, sha256};
 
@@ -97,6 +97,7 @@ pub(crate) fn check(path: &Path, now: Now, report: &mut Report) -> Option<Checke
     let plan = profile(&bridge, &dir, report);
     let (keys, trust) = (keys(&bridge, report), trust(&bridge, now, report));
     peers(&bridge, plan.as_ref(), trust.as_ref().map(|(bundle, _)| bundle), report);
+    operators(&bridge, plan.as_ref(), report);
     let endpoints = match (&plan, &site) {
         (Some(plan), Some((site_source, links))) => links_of(plan, links, *site_source, report),
         (Some(_) | None, Some(_) | None) => Vec::new(),
@@ -349,9 +350,12 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
         }
     }
     for control in &plan.controls {
-        if let ControlKind::Relay(relay) = &control.kind {
-            wanted.entry(&relay.peer).or_insert_with(|| format!("control `{}`", control.id));
-        }
+        let peer = match &control.kind {
+            ControlKind::Relay(relay) => &relay.peer,
+            ControlKind::Ask(ask) => &ask.peer,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) => continue,
+        };
+        wanted.entry(peer).or_insert_with(|| format!("control `{}`", control.id));
     }
     for served in &plan.served {
         if let ServedSource::LinkState(name) = &served.source
@@ -368,6 +372,37 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
                     .fix(format!("add a [[peer]] with name = \"{name}\"")),
             );
         }
+    }
+}
+
+/// Who answers instructions (R8): each person once, and somebody where the profile waits for a person.
+fn operators(bridge: &BridgeFile, plan: Option<&Plan>, report: &mut Report) {
+    let mut names = BTreeSet::new();
+    for operator in &bridge.operators {
+        if !names.insert(operator.name.value.as_str()) {
+            report.push(
+                Diagnostic::error("config::operator-twice", format!("operator `{}` stands twice", operator.name.value))
+                    .at(operator.name.span)
+                    .fix("one entry for each person, with all roles"),
+            );
+        }
+    }
+    let waits = plan.into_iter().flat_map(|plan| &plan.controls).find(|control| match &control.kind {
+        ControlKind::Drive(drive) => drive.execution != Execution::Automatic,
+        ControlKind::Instruct(_) => true,
+        ControlKind::Relay(_) | ControlKind::Ask(_) => false,
+    });
+    if let Some(control) = waits
+        && !bridge.operators.iter().any(|operator| operator.roles.contains(&bridge_ies::Role::Operator))
+    {
+        report.push(
+            Diagnostic::warning(
+                "config::operator-missing",
+                format!("control `{}` waits for a person and nobody here may answer", control.id),
+            )
+            .at(bridge.profiles_span)
+            .fix("add a [[operator]] with name = \"…\"; until then every such instruction expires"),
+        );
     }
 }
 
@@ -530,6 +565,11 @@ fn settings(bridge: &BridgeFile, endpoints: &[Endpoint], config_hash: [u8; 32], 
                 commands_us: peer.commands_us,
                 contract: peer.contract.clone(),
             })
+            .collect(),
+        operators: bridge
+            .operators
+            .iter()
+            .map(|operator| bridge_engine::Operator { name: operator.name.value.clone(), roles: operator.roles.clone() })
             .collect(),
         control_links: endpoints.iter().filter(|endpoint| endpoint.control).map(|endpoint| endpoint.name.clone()).collect(),
         pace: Pace {

@@ -540,7 +540,7 @@ pub(crate) fn driven(controls: &[Control], control: usize) -> Option<(&Control, 
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Drive(drive) => Some((spec, drive)),
-        ControlKind::Relay(_) => None,
+        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
     }
 }
 

@@ -90,7 +90,7 @@ impl Session for Toy {
             }
             Request::Interrogate => self.out.push_back(b'I'),
             Request::Publish(values) => self.out.extend(values.iter().map(|_| b'V')),
-            Request::Cancel(_) | Request::SwitchOver | Request::Answer { .. } => {}
+            Request::Housekeep(..) | Request::Cancel(_) | Request::SwitchOver | Request::Answer { .. } => {}
         }
     }
 
