@@ -453,6 +453,7 @@ impl Hosted for EmsHost {
             | Event::Delivered(_)
             | Event::Refused { .. }
             | Event::SelectLapsed(_)
+            | Event::Suspicious(_)
             | Event::SwitchedOver { .. }
             | Event::Standby { .. }
             | Event::Closed { .. } => {
@@ -511,6 +512,7 @@ fn link_text(event: &Event) -> Option<String> {
         Event::PeerRestarted => Some("peer restarted".to_owned()),
         Event::Housekept { outcome, .. } => Some(outcome.to_string()),
         Event::CommandReceived(_) | Event::Progress { .. } | Event::Settled { .. } | Event::Delivered(_) | Event::SelectLapsed(_) => None,
+        Event::Suspicious(what) => Some(format!("suspicious: {what:?}")),
     }
 }
 

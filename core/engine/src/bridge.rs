@@ -291,6 +291,7 @@ impl Bridge {
                 self.core.note(now, "refused", &what, &[("link", name)]);
             }
             Event::SelectLapsed(_) => {}
+            Event::Suspicious(suspicion) => self.suspicious(link, &suspicion, now),
             Event::Closed { cause, .. } => {
                 let name = self.link_name(link);
                 self.core.note(now, "closed", &cause, &[("link", name)]);

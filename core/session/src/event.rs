@@ -63,6 +63,30 @@ pub struct CommandReceived {
     pub test: bool,
 }
 
+/// A pattern of commands that operators do not make. It stops nothing; somebody should look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Suspicion {
+    /// A party commands for the first time since the session began: its address, or its TLS identity.
+    NewCommander {
+        /// Who.
+        party: String,
+    },
+    /// Commands went over consecutive addresses.
+    Sweep {
+        /// The first of them.
+        from: u32,
+        /// The last of them so far.
+        to: u32,
+    },
+    /// One object was switched to and fro.
+    Toggling {
+        /// Its address.
+        address: u32,
+        /// How often the direction changed within a minute.
+        times: usize,
+    },
+}
+
 /// What a session tells.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -108,6 +132,8 @@ pub enum Event {
         /// One clause: what was refused and why.
         what: String,
     },
+    /// Commands came in a pattern that looks like an attack.
+    Suspicious(Suspicion),
     /// A point's select ran out unanswered.
     SelectLapsed(PointId),
     /// Data transfer moved to another channel of the link without the link being lost (104 redundancy groups). Told at once, then at most

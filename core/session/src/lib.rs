@@ -21,7 +21,7 @@ pub use address::{Field, FieldProblem, Fields};
 pub use door::{
     Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
-pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase};
+pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
 pub use frame::{Frame, FrameBatch};
 pub use housekeeping::{CounterFreeze, Housekeeping, HousekeepingOutcome, Parameter};
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};

@@ -227,7 +227,7 @@ impl Ems {
                 self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
             }
             Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
-            Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) => {}
+            Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) | Event::Suspicious(_) => {}
         }
         if self.told.len() < EVENT_WINDOW as usize {
             self.told.push_back(event);

@@ -129,7 +129,8 @@ impl Commands {
     }
 
     /// Carries the engine's answer out, if the command's connection still lives (`live`).
-    pub(super) fn answer(&mut self, token: CommandToken, answer: Answer, live: Option<u32>, replies: &mut Replies, now: Mono) {
+    /// A termination goes behind the `events` queued so far: the return information among them is the consequence of this command.
+    pub(super) fn answer(&mut self, token: CommandToken, answer: Answer, live: Option<u32>, events: u64, replies: &mut Replies, now: Mono) {
         let Some(held) = self.held.get(&token) else { return };
         if live != Some(held.connection) {
             self.held.remove(&token);
@@ -153,7 +154,7 @@ impl Commands {
             }
             Answer::Terminate => {
                 if !matches!(held.mode, CommandMode::Select | CommandMode::Cancel) {
-                    replies.push_with(|out| mirror(&held.octets, Cause::ACTIVATION_TERM, false, out));
+                    replies.push_behind(events, |out| mirror(&held.octets, Cause::ACTIVATION_TERM, false, out));
                 }
                 true
             }

@@ -195,10 +195,25 @@ impl Image {
             Some(pace) => pace.consider(state.value.as_f64(), requalified, change, now) == Verdict::Tell,
             None => change,
         };
-        if tell && !served.is_changed {
-            served.is_changed = true;
+        if !tell {
+            return;
+        }
+        if state.return_info {
+            // The consequence of a command goes before everything else that changed: its termination waits for it (row 54).
+            if served.is_changed {
+                self.changed.retain(|waiting| *waiting != index);
+            }
+            self.changed.push_front(index);
+        } else if !served.is_changed {
             self.changed.push_back(index);
         }
+        served.is_changed = true;
+    }
+
+    /// Whether the consequence of a command waits to be told.
+    pub(super) fn has_returns(&self) -> bool {
+        let first = self.changed.front().and_then(|index| self.points.get(*index as usize));
+        first.is_some_and(|served| served.state.return_info)
     }
 
     /// Values that their pace held back and whose time has come.

@@ -16,6 +16,7 @@ mod pace;
 mod parameters;
 mod receive;
 mod select;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::controlled::cycles::Cycles;
 use crate::controlled::image::Image;
 use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
+use crate::controlled::watch::Watch;
 use crate::error::Error;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
@@ -62,6 +64,7 @@ pub struct Controlled {
     counters: Counters,
     cycles: Cycles,
     commands: Commands,
+    watch: Watch,
     announced: bool,
     /// Whose turn it is when both an interrogation and changes want to send.
     changes_next: bool,
@@ -92,6 +95,7 @@ impl Controlled {
             replies: Replies::default(),
             interrogation: Interrogation::default(),
             commands: Commands::new(&params, controls),
+            watch: Watch::default(),
             params,
             announced: false,
             changes_next: false,
@@ -223,7 +227,8 @@ impl Controlled {
     fn put_information(&mut self, at: usize, out: &mut Vec<u8>, limit: usize, now: Now) {
         let Some(Member { connection, .. }) = self.group.get_mut(at) else { return };
         while connection.may_send() && out.len() < limit {
-            if let Some(reply) = self.replies.pop() {
+            let (_, events_sent) = self.outbox.counts();
+            if let Some(reply) = self.replies.pop(events_sent, self.image.has_returns()) {
                 // The end of initialisation goes before any other answer.
                 self.announced = true;
                 connection.put_information(out, now.mono, |out| {
@@ -233,14 +238,14 @@ impl Controlled {
             } else if self.outbox.has_event() {
                 let (outbox, image, zone) = (&mut self.outbox, &self.image, self.zone);
                 connection.put_information(out, now.mono, |out| outbox.put_events(image, zone, out));
-            } else if self.interrogation.is_running() && !(self.changes_next && self.image.has_changes()) {
+            } else if self.interrogation.is_running() && !self.image.has_returns() && !(self.changes_next && self.image.has_changes()) {
                 let (interrogation, image, counters, zone) = (&mut self.interrogation, &self.image, &self.counters, self.zone);
                 connection.put_information(out, now.mono, |out| {
                     interrogation.put(image, counters, zone, out);
                     Contents::default()
                 });
                 self.changes_next = true;
-            } else if self.counters.is_waiting() {
+            } else if self.counters.is_waiting() && !self.image.has_returns() {
                 let (counters, image, zone) = (&mut self.counters, &self.image, self.zone);
                 connection.put_information(out, now.mono, |out| {
                     counters.put_spontaneous(image, zone, out);
@@ -293,7 +298,7 @@ impl Session for Controlled {
         if self.group.is_empty() {
             self.events.push_back(Event::LinkState(LinkState::Connected));
         }
-        self.group.open(channel, peer.addr, Phase::Stopped, now.mono);
+        self.group.open(channel, peer, Phase::Stopped, now.mono);
         self.tell(now);
     }
 
@@ -336,7 +341,8 @@ impl Session for Controlled {
             Request::Answer { token, answer } => {
                 let started = self.started().and_then(|at| self.group.get(at));
                 let live = started.filter(|link| link.is_open()).map(|link| link.connection.number);
-                self.commands.answer(token, answer, live, &mut self.replies, now.mono);
+                let (events, _) = self.outbox.counts();
+                self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
             }
             // Commanding and interrogating are the controlling station's: said, not swallowed.
             Request::Command(command) => {

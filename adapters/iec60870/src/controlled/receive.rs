@@ -54,6 +54,10 @@ impl Controlled {
             // Several objects in one command, or a sequence: the standard has neither.
             return Ok(Err(No { cause: Cause::ACTIVATION_CON, why: "a command carries one object" }));
         };
+        if let Asdu::Control(control) = &asdu {
+            let party = self.started().and_then(|at| self.group.get(at)).map_or("", |link| link.party.as_str());
+            self.events.extend(self.watch.look(control, party, now.mono).into_iter().map(Event::Suspicious));
+        }
         let is_ours = self.image.knows_ca(view.ca) || (view.ca == CA_BROADCAST && takes_broadcast(view.type_id));
         if !is_ours {
             return Ok(Err(No { cause: Cause::UNKNOWN_CA, why: "unknown common address" }));

@@ -320,8 +320,8 @@ fn a1_r53_a1_r54_a_direct_command_is_handed_on_and_answered_with_its_own_octets(
     bench.request(Request::Publish(vec![Publish { return_info: true, ..event(0, true, 1) }]));
     bench.request(Request::Answer { token: command.token, answer: Answer::Terminate });
     let lines = sent(&mut bench);
-    assert!(lines[0].contains("C_SE_NC_1 actterm oa=9 ca=21 ioa=2002 210.0"), "{lines:?}");
-    assert!(lines[1].contains("M_SP_TB_1 retrem"), "{lines:?}");
+    assert!(lines[0].contains("M_SP_TB_1 retrem"), "return information goes before the termination (R15): {lines:?}");
+    assert!(lines[1].contains("C_SE_NC_1 actterm oa=9 ca=21 ioa=2002 210.0"), "{lines:?}");
     bench.request(Request::Answer { token: command.token, answer: Answer::Terminate });
     assert!(bench.tx().is_empty(), "settled");
 }

@@ -511,3 +511,42 @@ fn a1_r27_broadcasts_of_counters_and_resets_are_answered_with_real_addresses() {
         assert!(sent(&mut bench)[0].contains("unknown-ca negative"), "type {type_id}");
     }
 }
+
+#[test]
+fn r15_a1_r54_return_information_goes_before_the_termination() {
+    let mut bench = Bench::new(Controlled::new(&spec(
+        Role::Server,
+        &[("end_of_init", Field::Bool(false)), ("k", Field::Int(3)), ("w", Field::Int(2))],
+    )));
+    bench.open();
+    bench.rx_u(Function::StartAct);
+    bench.tx();
+    bench.rx_i(&asdu(46, 1, 6, 21, &object(2001, &[2])));
+    let token =
+        bench.events().into_iter().find_map(|event| if let Event::CommandReceived(command) = event { Some(command.token) } else { None });
+    let token = token.unwrap();
+    bench.request(Request::Answer { token, answer: Answer::Confirm });
+    let time = Timestamp::by_device(Utc(UTC_START_NS));
+    let state = |point, class, value, return_info| Publish {
+        point: PointId(point),
+        value,
+        quality: Quality::GOOD,
+        time,
+        class,
+        spontaneous: true,
+        return_info,
+    };
+    let breaker = state(10, PublishClass::Event(1), Value::Double(DoublePoint::On), true);
+    let others = (20..30).map(|point| state(point, PublishClass::Latest, Value::Real32(1.0), false));
+    let echo = state(31, PublishClass::Latest, Value::Real32(5.0), true);
+    bench.request(Request::Publish(std::iter::once(breaker).chain(others).chain([echo]).collect()));
+    bench.request(Request::Answer { token, answer: Answer::Terminate });
+    let mut all = Vec::new();
+    for _ in 0..10 {
+        all.extend(sent(&mut bench));
+    }
+    let place = |text: &str| all.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {all:?}"));
+    let (con, event, echo, term) = (place("actcon"), place("M_DP_NA_1 retrem"), place("M_ME_TF_1 retrem"), place("actterm"));
+    assert!(con < event && event < term && echo < term, "{all:?}");
+    assert!(term < place("M_ME_TF_1 spont"), "other changes do not delay it");
+}

@@ -191,7 +191,7 @@ impl Controlling {
 
 impl Session for Controlling {
     fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now) {
-        self.group.open(channel, peer.addr, Phase::Stopped, now.mono);
+        self.group.open(channel, peer, Phase::Stopped, now.mono);
         self.settle(now);
     }
 

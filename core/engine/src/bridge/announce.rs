@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bridge_ies::format_time;
-use bridge_model::Now;
+use bridge_model::{LinkId, Now};
 use bridge_profile::{AlarmChange, Side, Verbs};
+use bridge_session::Suspicion;
 use serde_json::{Value, json};
 
 use super::Bridge;
@@ -168,6 +169,37 @@ impl Bridge {
             if active { "ACTIVE" } else { "CLEARED" },
             now,
         );
+    }
+
+    /// A pattern of commands that looks like an attack: a note in the journal and an alarm. A party that commands is known from then on,
+    /// across restarts.
+    pub(super) fn suspicious(&mut self, link: LinkId, suspicion: &Suspicion, now: Now) {
+        let link = self.link_name(link);
+        let (pattern, what) = match suspicion {
+            Suspicion::NewCommander { party } => {
+                let key = format!("commander {link} {party}");
+                if self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
+                    return;
+                }
+                self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
+                ("new-commander", format!("{party} commands for the first time on link {link}"))
+            }
+            Suspicion::Sweep { from, to } => ("sweep", format!("commands over consecutive addresses {from} to {to} on link {link}")),
+            Suspicion::Toggling { address, times } => {
+                ("toggling", format!("address {address} was switched to and fro {times} times within a minute on link {link}"))
+            }
+        };
+        self.core.tell(format!("SECURITY: {what}"));
+        self.core.note(now, "security", &what, &[("link", link.clone()), ("pattern", pattern.to_owned())]);
+        let Some(era) = self.core.plan.resources.first().map(|resource| resource.era.clone()) else { return };
+        let payload = json!({
+            "alarmId": format!("link/{link}/security/{pattern}"),
+            "status": "ACTIVE",
+            "severity": "CRITICAL",
+            "limitType": "DEVICE",
+            "raisedAt": format_time(now.utc.0),
+        });
+        self.publish("alarm", "LIMIT_BREACH", &era, &payload, "ACTIVE", now);
     }
 
     pub(super) fn tell_subscribers(&mut self, field: &str, name: &str, kind: &str, now: Now) {

@@ -102,6 +102,7 @@ impl Port {
                 | Event::Delivered(_)
                 | Event::Refused { .. }
                 | Event::SelectLapsed(_)
+                | Event::Suspicious(_)
                 | Event::SwitchedOver { .. }
                 | Event::Standby { .. }
                 | Event::Closed { .. },
