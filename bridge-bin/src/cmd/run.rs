@@ -184,8 +184,8 @@ fn link_task(endpoint: &Endpoint, spec: &LinkSpec) -> Result<LinkTask, Fault> {
         session: made.session(&spec),
         restart: Box::new(move || made.session(&spec)),
         endpoint: match endpoint.role {
-            Role::Client => shell::Endpoint::Connect { addr: endpoint.address, bind: None },
-            Role::Server => shell::Endpoint::Listen { addr: endpoint.address, allow: endpoint.allow.clone() },
+            Role::Client => shell::Endpoint::connect(endpoint.address),
+            Role::Server => shell::Endpoint::listen(endpoint.address, endpoint.allow.clone()),
         },
     })
 }

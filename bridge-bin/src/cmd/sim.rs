@@ -132,8 +132,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = file.map_err(|e| Fault::new(format!("the ledger {} cannot be written", args.ledger.display())).because(&e))?;
     let ledger: Box<dyn Ledger> = Box::new(FileLedger::new(file));
     let endpoint = match (args.listen, args.connect) {
-        (Some(addr), _) => Endpoint::Listen { addr, allow: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()] },
-        (None, Some(addr)) => Endpoint::Connect { addr, bind: None },
+        (Some(addr), _) => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()]),
+        (None, Some(addr)) => Endpoint::connect(addr),
         (None, None) => return Err(Fault::new("neither --listen nor --connect").into()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
