@@ -2,12 +2,14 @@
 
 mod dissector;
 mod grid;
+mod papers;
 mod port;
 mod process;
 mod python;
 
 pub(crate) use dissector::{Capture, dissect};
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
+pub(crate) use papers::{Papers, private};
 pub(crate) use port::free_port;
 pub(crate) use process::Process;
 pub(crate) use python::{interop_file, python};
