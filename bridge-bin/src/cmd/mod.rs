@@ -11,6 +11,7 @@ pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod send;
 pub(crate) mod sim;
+mod sim_tls;
 pub(crate) mod tail;
 pub(crate) mod trust;
 pub(crate) mod verify;

@@ -20,6 +20,7 @@ use bridge_sim::{
 };
 use tokio::sync::watch;
 
+use super::sim_tls::TlsArgs;
 use crate::config::compile_profile;
 use crate::fault::Fault;
 use crate::say;
@@ -114,6 +115,8 @@ pub(crate) struct Iec104 {
     /// Do not read standard input; end on a signal only.
     #[arg(long)]
     no_stdin: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
@@ -132,10 +135,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = file.map_err(|e| Fault::new(format!("the ledger {} cannot be written", args.ledger.display())).because(&e))?;
     let ledger: Box<dyn Ledger> = Box::new(FileLedger::new(file));
     let endpoint = match (args.listen, args.connect) {
-        (Some(addr), _) => Endpoint::Listen { addr, allow: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()] },
-        (None, Some(addr)) => Endpoint::Connect { addr, bind: None },
+        (Some(addr), _) => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()]),
+        (None, Some(addr)) => Endpoint::connect(addr),
         (None, None) => return Err(Fault::new("neither --listen nor --connect").into()),
     };
+    let endpoint = args.tls.over(endpoint)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = SystemClock::new();
     match args.role {
@@ -362,6 +366,10 @@ impl Hosted for StationHost {
         }
     }
 
+    fn handle_security(&mut self, what: &str, _now: Now) {
+        tell(format!("security: {what}"));
+    }
+
     fn tick(&mut self, now: Now) {
         self.next = now.mono + LOOK;
         let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
@@ -465,6 +473,10 @@ impl Hosted for EmsHost {
         if let Some(error) = self.ems.ledger_error() {
             tell(format!("the ledger failed: {error}"));
         }
+    }
+
+    fn handle_security(&mut self, what: &str, _now: Now) {
+        tell(format!("security: {what}"));
     }
 
     fn tick(&mut self, now: Now) {

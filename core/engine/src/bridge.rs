@@ -301,6 +301,14 @@ impl Bridge {
         self.finish(now);
     }
 
+    /// A security event of a link's transport (IEC 62351-3): who was refused or cut off, or which files were taken. It becomes a sealed note.
+    pub fn handle_security(&mut self, link: LinkId, what: &str, now: Now) {
+        let name = self.link_name(link);
+        self.core.tell(format!("security on {name}: {what}"));
+        self.core.note(now, "security", what, &[("link", name)]);
+        self.finish(now);
+    }
+
     /// A commit ended.
     pub fn handle_synced(&mut self, done: SyncDone, now: Now) {
         self.core.recorder.handle_synced(done, now);

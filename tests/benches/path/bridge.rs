@@ -80,7 +80,7 @@ pub(crate) fn run(case: &Case, ports: &[u16], span: Duration) -> Result<()> {
                 link: LinkId(u16::try_from(number).expect("few links")),
                 session: Iec104.session(&spec),
                 restart: Box::new(move || Iec104.session(&spec)),
-                endpoint: Endpoint::Connect { addr: SocketAddr::from(([127, 0, 0, 1], *port)), bind: None },
+                endpoint: Endpoint::connect(SocketAddr::from(([127, 0, 0, 1], *port))),
             }
         })
         .collect();
