@@ -24,6 +24,7 @@ mod relay;
 mod reports;
 mod router;
 mod sealed_text;
+mod selections;
 mod served;
 mod settings;
 pub mod shell;

@@ -5,5 +5,6 @@ mod instructions;
 mod profiles;
 mod rules;
 mod seeds;
+mod select;
 mod story;
 mod world;

@@ -98,6 +98,7 @@ pub(crate) struct Tune {
     pub(crate) station: fn() -> StationOptions,
     pub(crate) settings: fn(&mut Settings),
     pub(crate) thermal: fn(String) -> String,
+    pub(crate) gateway: fn(String) -> String,
     pub(crate) plant: fn(u64) -> Plant,
     /// How old each party's trust bundle is at its start.
     pub(crate) bundle_age: [Duration; 2],
@@ -105,7 +106,14 @@ pub(crate) struct Tune {
 
 impl Default for Tune {
     fn default() -> Self {
-        Self { station: StationOptions::default, settings: |_| {}, thermal: fast, plant, bundle_age: [Duration::from_secs(1); 2] }
+        Self {
+            station: StationOptions::default,
+            settings: |_| {},
+            thermal: fast,
+            gateway: |text| text,
+            plant,
+            bundle_age: [Duration::from_secs(1); 2],
+        }
     }
 }
 
@@ -251,7 +259,7 @@ impl World {
         let mut net = Net::new(rng.next_u64(), NetOptions::default());
         let [station_host, genco, sldc, ems_host] = ["station", "genco", "sldc", "ems"].map(|name| net.host(name));
         let thermal = Arc::new(profile("thermal-station-104", tune.thermal));
-        let gateway = Arc::new(profile("ems-gateway-104", |text| text));
+        let gateway = Arc::new(profile("ems-gateway-104", tune.gateway));
         let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
 
         let spec = thermal.reversed().remove(0);
