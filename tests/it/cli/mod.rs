@@ -2,6 +2,8 @@
 
 mod config;
 mod demo;
+mod inbox;
 mod journal;
 pub(crate) mod kit;
+mod tail;
 mod words;
