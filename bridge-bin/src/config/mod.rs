@@ -5,6 +5,7 @@ mod bridge;
 mod check;
 mod codes;
 mod folder;
+mod sink;
 mod site;
 mod value;
 

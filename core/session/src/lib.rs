@@ -14,6 +14,7 @@ mod frame;
 mod protocol;
 mod queue;
 mod session;
+mod webhook;
 mod window;
 
 pub use address::{Field, FieldProblem, Fields};
@@ -25,4 +26,5 @@ pub use frame::{Frame, FrameBatch};
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
 pub use queue::ByteQueue;
 pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session};
+pub use webhook::{HookId, Post, PostAnswer, Posted};
 pub use window::SeqWindow;

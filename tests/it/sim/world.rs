@@ -217,6 +217,7 @@ pub(crate) fn settings(party: usize) -> Settings {
             commands_us: party == GENCO,
             contract: "0192f0a4-0000-7000-8000-00000000c001".to_owned(),
         }],
+        hooks: Vec::new(),
         operators: vec![
             Operator { name: "asha".to_owned(), roles: vec![Role::Operator] },
             Operator { name: "guest".to_owned(), roles: vec![Role::Genco] },

@@ -216,6 +216,8 @@ pub(super) fn of_operation(leaf: &OperationLeaf) -> Item {
 mod tests {
     use super::*;
 
+    type Edit = fn(&mut FilterArgs);
+
     fn args(edit: impl FnOnce(&mut FilterArgs)) -> FilterArgs {
         let mut args = FilterArgs::default();
         edit(&mut args);
@@ -236,7 +238,7 @@ mod tests {
 
     #[test]
     fn filters_narrow_and_values_of_one_filter_widen() {
-        let cases: [(fn(&mut FilterArgs), bool); 11] = [
+        let cases: [(Edit, bool); 11] = [
             (|_| {}, true),
             (|a| a.verb = vec!["alarm".into(), "Stream".into()], true),
             (|a| a.verb = vec!["alarm".into()], false),
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named_with_the_known_ones() {
-        let cases: [(fn(&mut FilterArgs), &str, &str); 4] = [
+        let cases: [(Edit, &str, &str); 4] = [
             (|a| a.verb = vec!["alarn".into()], "no verb is called `alarn`", "did you mean `alarm`? known: stream, alarm,"),
             (|a| a.quality = vec!["bad".into()], "no quality is called `bad`", "good, questionable, invalid"),
             (|a| a.severity = vec!["major".into()], "no severity is called `major`", "CRITICAL, WARNING, INFO"),
@@ -286,7 +288,7 @@ mod tests {
             resources: BTreeSet::from(["era:in/u1".to_owned()]),
             links: BTreeSet::from(["rtu".to_owned()]),
         };
-        let names: [(fn(&mut FilterArgs), &str); 3] = [
+        let names: [(Edit, &str); 3] = [
             (|a| a.point = vec!["U1.q".into()], "no point is called `U1.q`"),
             (|a| a.resource = vec!["U9".into()], "no resource is called `U9`"),
             (|a| a.link = vec!["ems".into()], "no link or peer is called `ems`"),
