@@ -6,4 +6,5 @@ mod profiles;
 mod rules;
 mod seeds;
 mod story;
+mod webhooks;
 mod world;

@@ -2,15 +2,17 @@
 
 mod dissector;
 mod grid;
+mod heads;
 mod port;
 mod process;
 mod python;
 
 pub(crate) use dissector::{Capture, dissect};
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
+pub(crate) use heads::{place, point_heads};
 pub(crate) use port::free_port;
 pub(crate) use process::Process;
-pub(crate) use python::{interop_file, python};
+pub(crate) use python::{interop_file, plain_python, python};
 
 use std::path::PathBuf;
 use std::time::Duration;
