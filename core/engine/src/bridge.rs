@@ -37,6 +37,7 @@ use crate::store::{Store, Table};
 use crate::stream_in::{Received, StreamIn};
 use crate::stream_out::StreamOut;
 use crate::timers::Timer;
+use crate::webhook::Webhooks;
 
 /// A request of a local operator, answered by one [`LocalReply`] when it is durable.
 #[derive(Clone, PartialEq, Debug)]
@@ -132,6 +133,7 @@ pub struct Bridge {
     selections: Selections,
     relays: Relays,
     stream_out: StreamOut,
+    webhooks: Webhooks,
     stream_in: StreamIn,
     reports: Reports,
     /// Peers that prove they hear us: by confirming our stream, or by being heard.
@@ -182,6 +184,7 @@ impl Bridge {
         let mut wanted = router.streams();
         wanted.insert(core.links_stream());
         let stream_out = StreamOut::new(wanted);
+        let webhooks = Webhooks::new(&mut core, now);
         let stream_in = StreamIn::new(&mut core, now);
         let reports = Reports::new(&core.plan);
         if !recovered.new {
@@ -229,6 +232,7 @@ impl Bridge {
             selections,
             relays,
             stream_out,
+            webhooks,
             stream_in,
             reports,
             issuer_live: vec![false; peers],
@@ -356,6 +360,7 @@ impl Bridge {
                     self.admitted(&admitted, now);
                 }
             }
+            Inbound::Posted(posted) => self.webhooks.handle_posted(&mut self.core, &mut self.exchange, posted, now),
             Inbound::Delivered(result) => {
                 if let Some(refused) = self.exchange.handle_delivered(&mut self.core, result, now) {
                     self.relays.handle_refused(&mut self.core, &mut self.served, &refused.operation, &refused.code, &refused.message, now);
@@ -564,6 +569,7 @@ impl Bridge {
             "operations": tally,
             "instructions": self.instructions.list(&self.core, now).len(),
             "counters": self.core.counters.list().into_iter().collect::<BTreeMap<_, _>>(),
+            "sinks": self.webhooks.status(&self.core),
             "batches": self.core.recorder.durable_batches(),
             "journal": self.journal_failure().unwrap_or("ok"),
         })
@@ -623,6 +629,9 @@ impl Bridge {
                 instructions.look(&mut bench, &operation);
             }
             Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
+            Timer::Webhook(hook) => self.webhooks.handle_timer(hook),
+            // Looked at in `finish`, whenever anything happens.
+            Timer::WebhookRead => {}
             Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
             Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
             Timer::Silent(sink) => {

@@ -9,6 +9,7 @@
 mod ask;
 mod bridge;
 mod broker;
+mod cloudevents;
 mod core;
 mod counters;
 mod door;
@@ -33,6 +34,7 @@ mod stream_in;
 mod stream_out;
 mod timers;
 mod trial;
+mod webhook;
 
 pub use bridge::{Bridge, LocalRequest, LocalWish, Parts};
 pub use core::{Identity, LocalReply, Output, Random};
@@ -43,5 +45,6 @@ pub use offline::read_operations;
 pub use operations::{Operation, Tally};
 pub use recorder::Pace;
 pub use relay::REASONS;
-pub use settings::{Operator, Peer, Settings};
+pub use settings::{Hook, OnPoison, Operator, Peer, Settings};
 pub use trial::{TrialOutcome, run_trial};
+pub use webhook::MAX_SKIPS;

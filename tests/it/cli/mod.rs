@@ -2,7 +2,9 @@
 
 mod config;
 mod demo;
+mod inbox;
 mod journal;
 pub(crate) mod kit;
 mod link_tls;
+mod tail;
 mod words;

@@ -7,4 +7,5 @@ mod rules;
 mod seeds;
 mod select;
 mod story;
+mod webhooks;
 mod world;
