@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bridge_model::{PointId, Quality, Timestamp, Utc, Value};
 use bridge_session::{Answer, Field, Publish, PublishClass, Role};
 
+use super::outbox::EVENT_WINDOW;
 use super::*;
 use crate::test_kit::*;
 
@@ -97,6 +98,26 @@ fn a1_r20_one_queue_per_group_a_peer_that_stalls_holds_up_nobody_else() {
     }
     assert_eq!(seen, 100, "the whole queue, from its front");
     assert_eq!(bench.events().last(), Some(&Event::Delivered(100)));
+}
+
+#[test]
+fn a1_r20_two_groups_do_not_know_of_each_other() {
+    // One group's peer takes nothing until its window is full; the other group has the same events.
+    let (mut stalled, mut served) = (pair(), pair());
+    for number in 1..=EVENT_WINDOW as u64 + 1 {
+        let on = number % 2 == 1;
+        stalled.request(event(0, on, number));
+        if number <= 200 {
+            served.request(event(0, on, number));
+        }
+        stalled.tx();
+    }
+    assert!(stalled.events().iter().any(|event| matches!(event, Event::Refused { what } if what.contains("event window full"))));
+    while !served.tx().is_empty() {
+        let nr = served.nr;
+        served.rx_s(nr);
+    }
+    assert_eq!(served.events().last(), Some(&Event::Delivered(200)));
 }
 
 #[test]

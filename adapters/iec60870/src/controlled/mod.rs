@@ -191,9 +191,13 @@ impl Controlled {
 
     /// Tells what changed about the group, after everything that may have changed it.
     fn tell(&mut self, now: Now) {
-        let started = self.started().is_some();
-        let ready = if started { self.group.iter().filter(|link| link.phase != Phase::Started && link.is_open()).count() } else { 0 };
-        self.events.extend(self.group.tell_standby(ready));
+        if self.started().is_some() {
+            let ready = self.group.iter().filter(|link| link.phase != Phase::Started && link.is_open()).count();
+            self.events.extend(self.group.tell_standby(ready));
+        } else if self.group.is_empty() {
+            // That none stands by goes without saying.
+            self.group.tell_standby(0);
+        }
         self.events.extend(self.group.tell_switch_over(now.mono));
     }
 

@@ -223,6 +223,8 @@ impl Session for Controlling {
                     Some(NotOperatedWhy::NotPermitted)
                 } else if self.started().is_some() {
                     None
+                } else if self.wait(command) {
+                    return;
                 } else {
                     Some(NotOperatedWhy::LinkDown)
                 };
@@ -230,6 +232,7 @@ impl Session for Controlling {
             }
             Request::Cancel(id) => {
                 self.commands.cancel(id, &mut self.events, now);
+                self.cancel_waiting(id, now);
                 self.settle(now);
             }
             Request::Interrogate => {
