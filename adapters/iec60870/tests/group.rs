@@ -140,6 +140,7 @@ impl Pair {
             }
             let end = &mut self.ends[side];
             self.events[side].extend(std::iter::from_fn(|| end.poll_event()));
+            assert!(end.poll_timeout().is_none_or(|next| next > now.mono), "a deadline that stays behind makes a driver spin");
         }
         self.conns.retain(|conn| conn.has != [false; 2]);
     }

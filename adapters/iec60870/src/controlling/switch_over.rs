@@ -213,21 +213,9 @@ impl Controlling {
         standby.min_by_key(|(_, link)| (link.connection.is_in_doubt(), rank(link.peer), link.connection.number)).map(|(at, _)| at)
     }
 
+    /// Tells what is new about the group.
     fn tell(&mut self, now: Now) {
-        let is_transferring = |phase| matches!(phase, Phase::Started | Phase::Stopping);
-        let state = if self.group.iter().any(|link| link.is_open() && is_transferring(link.phase)) {
-            LinkState::Started
-        } else if self.group.is_empty() {
-            // That none stands by goes without saying.
-            self.group.tell_standby(0);
-            LinkState::Down
-        } else if self.active().is_none() || self.is_between(now.mono) {
-            // Every connection is about to be closed; or the next one is about to be started.
-            return;
-        } else {
-            LinkState::Connected
-        };
-        if self.switch.told != state {
+        if let Some(state) = self.state(now.mono).filter(|state| *state != self.switch.told) {
             self.switch.told = state;
             self.give_up(NotOperatedWhy::LinkDown, now, |_| true);
             self.events.push_back(Event::LinkState(state));
@@ -235,8 +223,24 @@ impl Controlling {
         if self.started().is_some() {
             let ready = self.group.iter().filter(|link| link.is_open() && link.phase == Phase::Stopped).count();
             self.events.extend(self.group.tell_standby(ready));
+        } else if self.group.is_empty() {
+            // That none stands by goes without saying.
+            self.group.tell_standby(0);
         }
         self.events.extend(self.group.tell_switch_over(now.mono));
+    }
+
+    /// What the link is; `None` as long as it is to be taken for what it was: every connection is about to be closed, or the next one is
+    /// about to be started.
+    fn state(&self, now: Mono) -> Option<LinkState> {
+        let is_transferring = |phase| matches!(phase, Phase::Started | Phase::Stopping);
+        if self.group.iter().any(|link| link.is_open() && is_transferring(link.phase)) {
+            Some(LinkState::Started)
+        } else if self.group.is_empty() {
+            Some(LinkState::Down)
+        } else {
+            (self.active().is_some() && !self.is_between(now)).then_some(LinkState::Connected)
+        }
     }
 
     fn is_between(&self, now: Mono) -> bool {
