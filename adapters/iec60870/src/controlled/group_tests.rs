@@ -255,6 +255,22 @@ fn a1_r19_a1_r54_interrogation_selections_and_answers_stay_with_their_connection
 }
 
 #[test]
+fn a1_r16_what_is_told_of_a_switch_over_does_not_depend_on_the_split() {
+    let told = |piece: usize| {
+        let mut bench = pair();
+        let command = i_frame(0, 0, &asdu(50, 1, 6, 21, &object(2002, &[0, 0, 0x52, 0x43, 0])));
+        let bytes = [vec![0x68, 4, 0x07, 0, 0, 0], command, vec![0x68, 4, 0x43, 0, 0, 0]].concat();
+        bench.on(8);
+        for part in bytes.chunks(piece) {
+            bench.rx(part);
+        }
+        (bench.events(), bench.tx())
+    };
+    assert_eq!(told(1), told(1000));
+    assert_eq!(told(7).0.len(), 2);
+}
+
+#[test]
 fn receipts_find_their_connection() {
     let mut bench = pair();
     bench.durable = false;

@@ -163,6 +163,7 @@ impl Controlled {
                 self.replies.push_with(|out| receive::end_of_init(ca, out));
             }
         }
+        self.tell(now);
     }
 
     /// Answers and selections belong to the connection that asked: none of them is good on another one.
@@ -292,8 +293,8 @@ impl Session for Controlled {
         }
         if let Err(error) = outcome {
             self.fail(at, &error);
+            self.tell(now);
         }
-        self.tell(now);
     }
 
     fn handle_request(&mut self, request: Request, now: Now) {
