@@ -20,6 +20,7 @@ use bridge_sim::{
 };
 use tokio::sync::watch;
 
+use super::sim_tls::TlsArgs;
 use crate::config::compile_profile;
 use crate::fault::Fault;
 use crate::say;
@@ -114,6 +115,8 @@ pub(crate) struct Iec104 {
     /// Do not read standard input; end on a signal only.
     #[arg(long)]
     no_stdin: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
@@ -132,10 +135,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = file.map_err(|e| Fault::new(format!("the ledger {} cannot be written", args.ledger.display())).because(&e))?;
     let ledger: Box<dyn Ledger> = Box::new(FileLedger::new(file));
     let endpoint = match (args.listen, args.connect) {
-        (Some(addr), _) => Endpoint::Listen { addr, allow: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()] },
-        (None, Some(addr)) => Endpoint::Connect { addr, bind: None },
+        (Some(addr), _) => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()]),
+        (None, Some(addr)) => Endpoint::connect(addr),
         (None, None) => return Err(Fault::new("neither --listen nor --connect").into()),
     };
+    let endpoint = args.tls.over(endpoint)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = SystemClock::new();
     match args.role {
@@ -362,6 +366,10 @@ impl Hosted for StationHost {
         }
     }
 
+    fn handle_security(&mut self, what: &str, _now: Now) {
+        tell(format!("security: {what}"));
+    }
+
     fn tick(&mut self, now: Now) {
         self.next = now.mono + LOOK;
         let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
@@ -411,7 +419,7 @@ impl EmsHost {
         let Some(control) = self.plan.controls.get(index) else { return };
         let life = match &control.kind {
             ControlKind::Relay(relay) => relay.ems.execute_con,
-            ControlKind::Drive(_) => Duration::from_secs(10),
+            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => Duration::from_secs(10),
         };
         let wish = Wish::Command {
             control: control.id.clone(),
@@ -448,10 +456,12 @@ impl Hosted for EmsHost {
             | Event::InterrogationEnded
             | Event::InterrogationFailed
             | Event::PeerRestarted
+            | Event::Housekept { .. }
             | Event::CommandReceived(_)
             | Event::Delivered(_)
             | Event::Refused { .. }
             | Event::SelectLapsed(_)
+            | Event::Suspicious(_)
             | Event::SwitchedOver { .. }
             | Event::Standby { .. }
             | Event::Closed { .. } => {
@@ -463,6 +473,10 @@ impl Hosted for EmsHost {
         if let Some(error) = self.ems.ledger_error() {
             tell(format!("the ledger failed: {error}"));
         }
+    }
+
+    fn handle_security(&mut self, what: &str, _now: Now) {
+        tell(format!("security: {what}"));
     }
 
     fn tick(&mut self, now: Now) {
@@ -508,7 +522,9 @@ fn link_text(event: &Event) -> Option<String> {
         Event::InterrogationEnded => Some("interrogation ended".to_owned()),
         Event::InterrogationFailed => Some("interrogation failed".to_owned()),
         Event::PeerRestarted => Some("peer restarted".to_owned()),
+        Event::Housekept { outcome, .. } => Some(outcome.to_string()),
         Event::CommandReceived(_) | Event::Progress { .. } | Event::Settled { .. } | Event::Delivered(_) | Event::SelectLapsed(_) => None,
+        Event::Suspicious(what) => Some(format!("suspicious: {what:?}")),
     }
 }
 

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_diag::{Diagnostic, Report, SourceId, Span, read};
+use bridge_engine::shell::Tls;
 use bridge_engine::{Pace, Peer, Settings};
 use bridge_journal::Options;
 use bridge_model::{LinkId, Now};
 use bridge_northbound::TlsFiles;
-use bridge_profile::{ControlKind, Plan, PointSource, ServedSource};
+use bridge_profile::{ControlKind, Execution, Plan, PointSource, ServedSource};
 use bridge_session::{AddressUse, Role, SinkId};
 use bridge_trust::{AgeLimits, BundleAge, DEAD_AFTER, KeyStore, KeyUse, STALE_AFTER, TrustBundle, base64_encode, sha256};
 
-use super::bridge::{BridgeFile, DEFAULT_SEGMENT_BYTES, DIALECT, PinnedProfile, Trust, read_bridge};
+use super::bridge::{BridgeFile, DEFAULT_SEGMENT_BYTES, DIALECT, PinnedProfile, Placed, Trust, read_bridge};
 use super::folder::compile_profile;
+use super::link_tls::{check_shared, check_tls};
 use super::site::{PeerKind, SiteLink, read_site};
 use super::value::hex;
 
@@ -31,14 +33,24 @@ pub(crate) struct Endpoint {
     pub(crate) protocol: String,
     /// Our role: a client connects to the address, a server listens on it.
     pub(crate) role: Role,
-    /// The address.
-    pub(crate) address: SocketAddr,
+    /// The addresses; several only where we connect.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// Who may connect; empty for everyone.
     pub(crate) allow: Vec<IpAddr>,
     /// Whether controls flow on it.
     pub(crate) control: bool,
     /// It lies in a network namespace of our own: to be proven before a control link opens.
     pub(crate) namespace: bool,
+    /// With TLS.
+    pub(crate) tls: Option<Tls>,
+}
+
+impl Endpoint {
+    /// The first address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        // A link without one is not read.
+        self.addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
 }
 
 /// A configuration without a single error.
@@ -92,13 +104,15 @@ pub(crate) fn check(path: &Path, now: Now, report: &mut Report) -> Option<Checke
     let site = open(&bridge.site, Some((site_span, &bridge.site_text)), report).and_then(|text| {
         let site_source = report.add_source(shown(&bridge.site), text.clone());
         hashed.push(text);
-        Some((site_source, read_site(&read(site_source, &DIALECT, report)?, report)))
+        let folder = bridge.site.parent().map(Path::to_owned).unwrap_or_default();
+        Some((site_source, read_site(&read(site_source, &DIALECT, report)?, &folder, report)))
     });
     let plan = profile(&bridge, &dir, report);
     let (keys, trust) = (keys(&bridge, report), trust(&bridge, now, report));
     peers(&bridge, plan.as_ref(), trust.as_ref().map(|(bundle, _)| bundle), report);
+    operators(&bridge, plan.as_ref(), report);
     let endpoints = match (&plan, &site) {
-        (Some(plan), Some((site_source, links))) => links_of(plan, links, *site_source, report),
+        (Some(plan), Some((site_source, links))) => links_of(plan, links, *site_source, now, report),
         (Some(_) | None, Some(_) | None) => Vec::new(),
     };
     let own = match (&bridge.identity, &keys, &trust) {
@@ -349,9 +363,12 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
         }
     }
     for control in &plan.controls {
-        if let ControlKind::Relay(relay) = &control.kind {
-            wanted.entry(&relay.peer).or_insert_with(|| format!("control `{}`", control.id));
-        }
+        let peer = match &control.kind {
+            ControlKind::Relay(relay) => &relay.peer,
+            ControlKind::Ask(ask) => &ask.peer,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) => continue,
+        };
+        wanted.entry(peer).or_insert_with(|| format!("control `{}`", control.id));
     }
     for served in &plan.served {
         if let ServedSource::LinkState(name) = &served.source
@@ -371,8 +388,39 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
     }
 }
 
+/// Who answers instructions (R8): each person once, and somebody where the profile waits for a person.
+fn operators(bridge: &BridgeFile, plan: Option<&Plan>, report: &mut Report) {
+    let mut names = BTreeSet::new();
+    for operator in &bridge.operators {
+        if !names.insert(operator.name.value.as_str()) {
+            report.push(
+                Diagnostic::error("config::operator-twice", format!("operator `{}` stands twice", operator.name.value))
+                    .at(operator.name.span)
+                    .fix("one entry for each person, with all roles"),
+            );
+        }
+    }
+    let waits = plan.into_iter().flat_map(|plan| &plan.controls).find(|control| match &control.kind {
+        ControlKind::Drive(drive) => drive.execution != Execution::Automatic,
+        ControlKind::Instruct(_) => true,
+        ControlKind::Relay(_) | ControlKind::Ask(_) => false,
+    });
+    if let Some(control) = waits
+        && !bridge.operators.iter().any(|operator| operator.roles.contains(&bridge_ies::Role::Operator))
+    {
+        report.push(
+            Diagnostic::warning(
+                "config::operator-missing",
+                format!("control `{}` waits for a person and nobody here may answer", control.id),
+            )
+            .at(bridge.profiles_span)
+            .fix("add a [[operator]] with name = \"…\"; until then every such instruction expires"),
+        );
+    }
+}
+
 /// Every link of the plan has its place, and no control goes where it must not (R14).
-fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, report: &mut Report) -> Vec<Endpoint> {
+fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, now: Now, report: &mut Report) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     let mut seen = BTreeSet::new();
     for link in links {
@@ -399,17 +447,31 @@ fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, report: &mut Report
         if control {
             control_link(link, report);
         }
-        endpoints.push(Endpoint {
+        let role = planned.spec.role;
+        if let Some(tls) = &link.tls {
+            check_tls(&link.name, tls, role, now, report);
+        }
+        if let (Role::Server, Some(second)) = (role, link.endpoints.get(1)) {
+            report.push(
+                Diagnostic::error("config::link-lines", format!("link `{}` listens: it has one address", link.name.value))
+                    .at(second.span)
+                    .fix("name one address; several peers may connect to it"),
+            );
+        }
+        let endpoint = Endpoint {
             link: id,
             name: link.name.value.clone(),
             protocol: planned.protocol.clone(),
-            role: planned.spec.role,
-            address: link.endpoint.value,
-            allow: allowed(link, planned.spec.role, report),
+            role,
+            addresses: link.endpoints.iter().map(|endpoint| endpoint.value).collect(),
+            allow: allowed(link, role, report),
             control,
             namespace: link.namespace,
-        });
+            tls: link.tls.as_ref().map(|link| link.tls.clone()),
+        };
+        endpoints.push((endpoint, link.endpoint().map_or(link.name.span, |endpoint| endpoint.span)));
     }
+    check_shared(&endpoints, report);
     for planned in &plan.links {
         if !seen.contains(planned.spec.name.as_str()) {
             report.push(
@@ -419,12 +481,13 @@ fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, report: &mut Report
             );
         }
     }
-    endpoints
+    endpoints.into_iter().map(|(endpoint, _)| endpoint).collect()
 }
 
 /// Who may connect to a listening link: whom the site names; on loopback, this machine.
 fn allowed(link: &SiteLink, role: Role, report: &mut Report) -> Vec<IpAddr> {
-    let ip = link.endpoint.value.ip();
+    let Some(Placed { value, span }) = link.endpoint() else { return Vec::new() };
+    let ip = value.ip();
     if role == Role::Server && link.allow.is_empty() {
         if ip.is_loopback() {
             return vec![ip];
@@ -434,7 +497,7 @@ fn allowed(link: &SiteLink, role: Role, report: &mut Report) -> Vec<IpAddr> {
                 "config::allow-missing",
                 format!("link `{}` listens on {ip} and names nobody who may connect", link.name.value),
             )
-            .at(link.endpoint.span)
+            .at(*span)
             .fix("add allow = [\"…\"] with the addresses of the EMS"),
         );
     }
@@ -451,7 +514,14 @@ fn control_link(link: &SiteLink, report: &mut Report) {
                 .fix("this version commands simulators only (R14): use peer = \"sim\", or set monitor_only = true on the link in the profile"),
         );
     }
-    let ip = link.endpoint.value.ip();
+    for endpoint in &link.endpoints {
+        control_address(link, endpoint, report);
+    }
+}
+
+fn control_address(link: &SiteLink, endpoint: &Placed<SocketAddr>, report: &mut Report) {
+    let name = &link.name.value;
+    let ip = endpoint.value.ip();
     let private = match ip {
         IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
@@ -460,7 +530,7 @@ fn control_link(link: &SiteLink, report: &mut Report) {
     if !ours {
         report.push(
             Diagnostic::error("config::control-link", format!("link `{name}` carries controls and {ip} is no loopback address"))
-                .at(link.endpoint.span)
+                .at(endpoint.span)
                 .fix("use 127.0.0.1 (R14); in a network namespace of your own: a private address and namespace = true"),
         );
     }
@@ -530,6 +600,11 @@ fn settings(bridge: &BridgeFile, endpoints: &[Endpoint], config_hash: [u8; 32], 
                 commands_us: peer.commands_us,
                 contract: peer.contract.clone(),
             })
+            .collect(),
+        operators: bridge
+            .operators
+            .iter()
+            .map(|operator| bridge_engine::Operator { name: operator.name.value.clone(), roles: operator.roles.clone() })
             .collect(),
         control_links: endpoints.iter().filter(|endpoint| endpoint.control).map(|endpoint| endpoint.name.clone()).collect(),
         pace: Pace {

@@ -5,6 +5,7 @@ mod bridge;
 mod check;
 mod codes;
 mod folder;
+mod link_tls;
 mod site;
 mod value;
 

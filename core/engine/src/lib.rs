@@ -6,6 +6,7 @@
 //!
 //! Implements `OPERATIONS.md` R1–R5, R11, R14–R20, R23, and the delivery rules of `DESIGN.md` §6.
 
+mod ask;
 mod bridge;
 mod broker;
 mod core;
@@ -14,6 +15,7 @@ mod door;
 mod error;
 mod exchange;
 mod image;
+mod instructions;
 mod offline;
 mod operations;
 mod programme;
@@ -35,9 +37,10 @@ pub use bridge::{Bridge, LocalRequest, LocalWish, Parts};
 pub use core::{Identity, LocalReply, Output, Random};
 pub use counters::Counters;
 pub use error::Error;
+pub use instructions::OperatorAnswer;
 pub use offline::read_operations;
 pub use operations::{Operation, Tally};
 pub use recorder::Pace;
 pub use relay::REASONS;
-pub use settings::{Peer, Settings};
+pub use settings::{Operator, Peer, Settings};
 pub use trial::{TrialOutcome, run_trial};

@@ -551,7 +551,7 @@ pub(crate) fn driven(controls: &[Control], control: usize) -> Option<(&Control, 
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Drive(drive) => Some((spec, drive)),
-        ControlKind::Relay(_) => None,
+        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
     }
 }
 
@@ -578,6 +578,7 @@ const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
         NotOperatedWhy::LinkDown => "LINK_DOWN",
         NotOperatedWhy::NotFresh => "NOT_FRESH",
         NotOperatedWhy::SelectUnanswered => "SELECT_UNANSWERED",
+        NotOperatedWhy::NotSelected => "NOTHING_SELECTED",
         NotOperatedWhy::Busy => "BUSY",
         NotOperatedWhy::Restart => "RESTART",
         NotOperatedWhy::Cancelled => "CANCELLED",
@@ -591,6 +592,7 @@ const fn not_operated_text(why: NotOperatedWhy) -> &'static str {
         NotOperatedWhy::LinkDown => "the link to the station is down",
         NotOperatedWhy::NotFresh => "the station did not prove itself alive in time",
         NotOperatedWhy::SelectUnanswered => "the station did not answer the select",
+        NotOperatedWhy::NotSelected => "nothing is selected that this would execute",
         NotOperatedWhy::Busy => "another command holds the point",
         NotOperatedWhy::Restart => "the bridge restarted before it was sent",
         NotOperatedWhy::Cancelled => "withdrawn before it was sent",

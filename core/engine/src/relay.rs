@@ -30,7 +30,7 @@ pub(crate) struct Relays {
     open: BTreeMap<String, Open>,
     status: BTreeMap<usize, Status>,
     /// The last operation of each control: only its acknowledgements move the status.
-    last: BTreeMap<usize, String>,
+    pub(crate) last: BTreeMap<usize, String>,
 }
 
 /// What a new relay needs beside the core.
@@ -196,6 +196,7 @@ impl Relays {
             digest: posted.digest,
             status: "REQUESTED".into(),
             reason: None,
+            operator: Some(wish.operator_ref.clone()),
             history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
         };
         operations::save(core, &operation);
@@ -315,7 +316,7 @@ impl Relays {
         core.timers.cancel(&Timer::AnswerBy(of.to_owned()));
     }
 
-    fn show(&mut self, core: &mut Core, served: &mut ServedPoints, control: usize, status: Status, now: Now) {
+    pub(crate) fn show(&mut self, core: &mut Core, served: &mut ServedPoints, control: usize, status: Status, now: Now) {
         self.status.insert(control, status);
         served.publish_status(core, control, status, now);
     }
@@ -335,12 +336,12 @@ pub(crate) fn relayed(controls: &[Control], control: usize) -> Option<(&Control,
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Relay(relay) => Some((spec, relay)),
-        ControlKind::Drive(_) => None,
+        ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
     }
 }
 
 /// The state point's code: part of `docs/spec/command.md`.
-fn state_number(status: &str) -> f64 {
+pub(crate) fn state_number(status: &str) -> f64 {
     match status {
         "REQUESTED" | "RECEIVED" => 1.0,
         "ACCEPTED" => 2.0,
@@ -353,12 +354,13 @@ fn state_number(status: &str) -> f64 {
         "INDETERMINATE" => 9.0,
         "SUPERSEDED" => 10.0,
         "NOT_OPERATED" => 11.0,
+        "OVERDUE" => 12.0,
         _ => 0.0,
     }
 }
 
 /// The reason codes in the order of their numbers, from 1.
-pub const REASONS: [&str; 40] = [
+pub const REASONS: [&str; 49] = [
     "ABOVE_MAX",
     "BELOW_MIN",
     "RAMP_TOO_FAST",
@@ -399,6 +401,15 @@ pub const REASONS: [&str; 40] = [
     "BUSY",
     "CANCELLED",
     "NOT_PERMITTED",
+    "NOT_NAMED",
+    "NOT_ANSWERED",
+    "NOT_REPORTED",
+    "UNIT_NOT_AVAILABLE",
+    "EQUIPMENT_FAULT",
+    "FUEL_SHORTAGE",
+    "MAINTENANCE",
+    "UNSAFE",
+    "OTHER",
 ];
 
 /// Zero for none, 99 for one that has no number.

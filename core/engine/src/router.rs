@@ -447,7 +447,10 @@ fn concerns(plan: &Plan) -> Vec<bool> {
             points.extend(drive.requires.iter().map(|require| require.point).chain(drive.remote_enable));
             points
         }
-        ControlKind::Relay(_) => Vec::new(),
+        ControlKind::Instruct(instruct) => {
+            instruct.requires.iter().map(|require| require.point).chain([instruct.reached.state.point]).collect()
+        }
+        ControlKind::Relay(_) | ControlKind::Ask(_) => Vec::new(),
     });
     for point in served.chain(driven) {
         if let Some(concerns) = concerns.get_mut(point.index()) {

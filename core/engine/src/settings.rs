@@ -28,6 +28,15 @@ pub struct Peer {
     pub contract: String,
 }
 
+/// A person who may answer at this bridge (R8).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Operator {
+    /// As the person signs.
+    pub name: String,
+    /// What the person may do: OPERATOR answers instructions.
+    pub roles: Vec<Role>,
+}
+
 /// The engine's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -43,6 +52,8 @@ pub struct Settings {
     pub network: String,
     /// The peers; a peer's [`SinkId`](bridge_session::SinkId) is its index.
     pub peers: Vec<Peer>,
+    /// The people who may answer instructions.
+    pub operators: Vec<Operator>,
     /// Names of links on which control is permitted (R14).
     pub control_links: BTreeSet<String>,
     /// How often commits and seals run.

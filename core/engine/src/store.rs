@@ -32,6 +32,8 @@ pub(crate) enum Table {
     Misc = 10,
     /// Control id → why it is locked (R3).
     Locks = 11,
+    /// Operation id → `instructions::Instruction`.
+    Instructions = 12,
 }
 
 impl Table {
@@ -48,6 +50,7 @@ impl Table {
             Self::Replay,
             Self::Misc,
             Self::Locks,
+            Self::Instructions,
         ]
         .into_iter()
         .find(|table| *table as u8 == number)

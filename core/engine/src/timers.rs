@@ -38,6 +38,10 @@ pub(crate) enum Timer {
     Followed(usize),
     /// The start of a programme is due no later than this.
     StartBy(usize),
+    /// An instruction's answer, report or feedback is due.
+    Instruction(String),
+    /// The feedback of an instruction should have stood long enough.
+    InstructionDwell(String),
     /// The EMS waits no longer for its confirmation.
     AnswerBy(String),
     /// Try the outbox again.

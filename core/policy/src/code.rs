@@ -41,6 +41,47 @@ pub const JOURNAL_FAILED: &str = "JOURNAL_FAILED";
 /// NaN or infinite.
 pub const NOT_A_NUMBER: &str = "NOT_A_NUMBER";
 
+/// No person or no instruction code stands behind a human-issued command (R8).
+pub const NOT_NAMED: &str = "NOT_NAMED";
+/// No operator answered in time.
+pub const NOT_ANSWERED: &str = "NOT_ANSWERED";
+/// An accepted instruction was not reported done in time.
+pub const NOT_REPORTED: &str = "NOT_REPORTED";
+
+/// The reasons that an operator may give who rejects an instruction (R8).
+pub const OPERATOR_REASONS: &[&str] = &["UNIT_NOT_AVAILABLE", "EQUIPMENT_FAULT", "FUEL_SHORTAGE", "MAINTENANCE", "UNSAFE", "OTHER"];
+
+/// Every code of R8: what people answered, or did not.
+const ANSWERS: &[(&str, &str)] = &[
+    (
+        NOT_NAMED,
+        "An instruction to people names who issued it (issuer.operatorRef) and by which instruction (instructionCode). One of them is \
+         missing, so nobody was told. Send it again with both (R8).",
+    ),
+    (
+        NOT_ANSWERED,
+        "The instruction was shown at the plant and no named operator answered within the control's accept_within, or before its \
+         validUntil. Nothing was written and nobody has promised to act. Call the plant, then issue it again.",
+    ),
+    (
+        NOT_REPORTED,
+        "An operator accepted the instruction and has not reported it done within the control's done_within. It stays open: whether the \
+         plant acted is for the people there to say. Call the plant; its operator reports `done`, or rejects it with a reason.",
+    ),
+    (
+        "UNIT_NOT_AVAILABLE",
+        "The plant's operator rejected the instruction: the unit is not available, for example on outage or derated below the target.",
+    ),
+    (
+        "EQUIPMENT_FAULT",
+        "The plant's operator rejected the instruction: a fault of equipment prevents it. The operator's text says which, if given.",
+    ),
+    ("FUEL_SHORTAGE", "The plant's operator rejected the instruction: fuel, water or stock do not allow it."),
+    ("MAINTENANCE", "The plant's operator rejected the instruction: work under permit is going on at the unit."),
+    ("UNSAFE", "The plant's operator rejected the instruction: carrying it out would endanger people or plant."),
+    ("OTHER", "The plant's operator rejected the instruction for a reason that has no code. The operator's own words stand in the text."),
+];
+
 /// Every code with a paragraph for operators and engineers.
 const EXPLANATIONS: &[(&str, &str)] = &[
     (
@@ -139,10 +180,15 @@ const EXPLANATIONS: &[(&str, &str)] = &[
 /// A paragraph about a code, for `ies-bridge explain CODE` and the operator's screen; `None` for a code that is not of this crate.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static str> {
-    EXPLANATIONS.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
+    EXPLANATIONS.iter().chain(ANSWERS).find(|(known, _)| *known == code).map(|(_, text)| *text)
 }
 
 /// Every code, in the order of the explanations.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    EXPLANATIONS.iter().map(|(code, _)| *code)
+    EXPLANATIONS.iter().chain(ANSWERS).map(|(code, _)| *code)
+}
+
+/// The codes of R8: what people answered, or did not. Part of [`codes`].
+pub fn answers() -> impl Iterator<Item = &'static str> {
+    ANSWERS.iter().map(|(code, _)| *code)
 }

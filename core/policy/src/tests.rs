@@ -251,7 +251,8 @@ fn every_reason_gives_its_code_and_a_text() {
 #[test]
 fn every_code_is_tested_and_explained() {
     let tested: BTreeSet<&str> = CASES.iter().map(|case| case.code).collect();
-    let explained: BTreeSet<&str> = codes().collect();
+    // What people answered is no decision of the envelope.
+    let explained: BTreeSet<&str> = codes().filter(|code| !code::answers().any(|answer| answer == *code)).collect();
     assert_eq!(tested, explained);
     assert_eq!(explained.len(), 20);
     for code in codes() {

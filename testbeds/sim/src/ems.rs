@@ -218,13 +218,16 @@ impl Ems {
             Event::InterrogationEnded => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("interrogation ended")),
             Event::InterrogationFailed => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("interrogation failed")),
             Event::PeerRestarted => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("peer restarted")),
+            Event::Housekept { id, outcome } => {
+                self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(format!("request {id}: {outcome}")));
+            }
             Event::Refused { what } => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(what.clone())),
             Event::Closed { cause, .. } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("closed: {cause}"))),
             Event::SwitchedOver { channel, .. } => {
                 self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
             }
             Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
-            Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) => {}
+            Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) | Event::Suspicious(_) => {}
         }
         if self.told.len() < EVENT_WINDOW as usize {
             self.told.push_back(event);
@@ -260,6 +263,7 @@ fn outcome_text(outcome: Outcome) -> &'static str {
             NotOperatedWhy::LinkDown => "not_operated: link down",
             NotOperatedWhy::NotFresh => "not_operated: link not fresh",
             NotOperatedWhy::SelectUnanswered => "not_operated: select unanswered",
+            NotOperatedWhy::NotSelected => "not_operated: not selected",
             NotOperatedWhy::Busy => "not_operated: busy",
             NotOperatedWhy::Restart => "not_operated: restart",
             NotOperatedWhy::Cancelled => "not_operated: cancelled",

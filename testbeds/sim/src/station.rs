@@ -425,6 +425,9 @@ impl Station {
                 self.events_delivered = self.events_delivered.max((*number).min(self.events_given));
                 self.refill(now);
             }
+            Event::Suspicious(what) => {
+                self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(format!("suspicious: {what:?}")));
+            }
             Event::SelectLapsed(point) => {
                 self.selected.remove(point);
                 self.log_control(EntryKind::Cancel, *point, None, "select ran out", now);
@@ -448,6 +451,7 @@ impl Station {
             | Event::InterrogationEnded
             | Event::InterrogationFailed
             | Event::PeerRestarted
+            | Event::Housekept { .. }
             | Event::Progress { .. }
             | Event::Settled { .. } => {}
         }

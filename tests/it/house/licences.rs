@@ -1,6 +1,7 @@
 //! What ships can be used in production by anyone; what only tests use is listed by name (ADR 0001).
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::workspace::{Graph, Kind, root};
 use super::{assert_found, assert_none, spdx};
@@ -26,6 +27,9 @@ const DEV_ONLY: &[&str] = &["iec60870-5"];
 
 /// Packages that must never be downloaded, not even for a test: their licences forbid what a second implementation does, or are GPL.
 const FORBIDDEN: &[&str] = &["dnp3", "dnp3-ffi", "rodbus", "rodbus-client", "rodbus-ffi", "lib60870", "lib60870-sys", "libiec61850"];
+
+/// Programs for tests that are workspaces of their own: folder and package. They never ship, and what they use must be free all the same.
+const APART: &[(&str, &str)] = &[("testbeds/interop/iec104-peer", "iec104-peer")];
 
 fn licence_problems(graph: &Graph, shipped_from: &str, allowed: &[&str], dev_only: &[&str]) -> Vec<String> {
     let Some(start) = graph.position(shipped_from) else {
@@ -75,6 +79,17 @@ fn what_ships_may_be_used_by_anyone() {
 }
 
 #[test]
+fn what_a_peer_is_built_of_may_be_used_by_anyone() {
+    let shipped = Graph::of_this_workspace();
+    for (folder, package) in APART {
+        let graph = Graph::of(&Path::new(folder).join("Cargo.toml"));
+        assert_none(&licence_problems(&graph, package, ALLOWED, &[]));
+        assert!(graph.members().all(|member| !member.publishable), "{folder} can be published");
+        assert!(shipped.position(package).is_none(), "{package} is in the bridge's workspace");
+    }
+}
+
+#[test]
 fn a_licence_outside_the_list_is_found() {
     let graph = Graph::by_hand(&[
         (
@@ -109,8 +124,10 @@ fn a_test_only_licence_that_ships_is_found() {
 
 #[test]
 fn no_forbidden_package_is_locked() {
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock is there");
-    assert_none(&forbidden_problems(&lock, FORBIDDEN));
+    for folder in APART.iter().map(|(folder, _)| *folder).chain([""]) {
+        let lock = std::fs::read_to_string(root().join(folder).join("Cargo.lock")).expect("Cargo.lock is there");
+        assert_none(&forbidden_problems(&lock, FORBIDDEN));
+    }
 }
 
 #[test]

@@ -42,8 +42,14 @@ pub(super) type Row<'a> = (&'a str, &'a str, bool, &'a [(&'a str, Kind)]);
 impl Graph {
     /// Reads this workspace. Needs the network only if the machine has never built it.
     pub(super) fn of_this_workspace() -> Self {
+        Self::of(Path::new("Cargo.toml"))
+    }
+
+    /// Reads the workspace of a manifest, named from the root.
+    pub(super) fn of(manifest: &Path) -> Self {
         let host = host_triple();
-        let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", host.as_str()];
+        let manifest = manifest.to_str().expect("a name in UTF-8");
+        let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", host.as_str(), "--manifest-path", manifest];
         let offline = run_cargo(&[&arguments[..], &["--offline"]].concat());
         let text = offline.or_else(|_| run_cargo(&arguments)).expect("cargo metadata --locked: is Cargo.lock up to date and committed?");
         Self::parse(&serde_json::from_str(&text).expect("cargo metadata prints JSON"))

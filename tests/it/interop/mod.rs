@@ -1,7 +1,9 @@
 //! Independent stacks as separate processes. What they are and how they misbehave: `testbeds/interop/README.md`.
 
+mod opinion;
 mod pair;
 mod peers;
+mod replay;
 mod story;
 
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{orders, select_and_execute};
 use crate::cli::kit::command;
-use crate::support::{Capture, Grid, PATIENCE, Process, dissect, events, ledger, python, wait_until};
+use crate::support::{Capture, Grid, PATIENCE, Peer, Process, dissect, events, ledger, wait_until};
 
 fn utc(profile: String) -> String {
     profile.replace("zone = \"IST\"", "zone = \"UTC\"")
@@ -19,16 +19,23 @@ fn sim(grid: &Grid, role: &str, profile: &str, (way, port): (&str, u16), ledger:
 }
 
 #[test]
-fn our_station_satisfies_a_foreign_ems() {
-    let grid = Grid::new("our_station", utc);
+fn our_station_satisfies_the_c104_ems() {
+    our_station_satisfies("our_station_c104", Peer::C104);
+}
+
+#[test]
+fn our_station_satisfies_the_iec104_ems() {
+    our_station_satisfies("our_station_iec104", Peer::Iec104);
+}
+
+fn our_station_satisfies(test: &str, peer: Peer) {
+    let grid = Grid::new(test, utc);
     let (ours, theirs) = (grid.file("station.jsonl"), grid.file("ems.jsonl"));
     let capture = Capture::start(grid.rtu, &grid.file("link.pcapng"));
     let generator = ["--events", "U1.bfp_a,U2.id_fan", "--event-every", "20ms", "--event-count", "50"];
     let mut station = sim(&grid, "station", "thermal-station-104", ("--listen", grid.rtu), &ours, &generator);
     station.wait_for_line("READY", PATIENCE);
-    let mut client = python("c104_client.py");
-    client.arg("--points").arg(grid.station_points()).arg("--port").arg(grid.rtu.to_string()).arg("--ledger").arg(&theirs);
-    let mut ems = Process::spawn("c104 EMS", &mut client);
+    let mut ems = peer.ems(&grid.station_points(), (grid.rtu, 21), &theirs);
     ems.wait_for_line("ANSWER interrogation ACTIVATION_TERMINATION", PATIENCE);
     select_and_execute(&mut ems, "set 1101 210 select", "U1.p_set");
     ems.say("set 2101 300 select");
@@ -54,13 +61,20 @@ fn our_station_satisfies_a_foreign_ems() {
 }
 
 #[test]
-fn our_ems_commands_a_foreign_station() {
-    let grid = Grid::new("our_ems", utc);
+fn our_ems_commands_the_c104_station() {
+    our_ems_commands("our_ems_c104", Peer::C104);
+}
+
+#[test]
+fn our_ems_commands_the_iec104_station() {
+    our_ems_commands("our_ems_iec104", Peer::Iec104);
+}
+
+fn our_ems_commands(test: &str, peer: Peer) {
+    let grid = Grid::new(test, utc);
     let (ours, theirs) = (grid.file("ems.jsonl"), grid.file("station.jsonl"));
     let capture = Capture::start(grid.ems, &grid.file("link.pcapng"));
-    let mut server = python("c104_server.py");
-    server.arg(grid.ems_points()).arg("--ca").arg("1").arg("--port").arg(grid.ems.to_string()).arg("--ledger").arg(&theirs);
-    let mut station = Process::spawn("c104 station", &mut server);
+    let mut station = peer.station(&grid.ems_points(), (grid.ems, 1), &theirs, &[]);
     station.wait_for_line("READY", PATIENCE);
     let mut ems = sim(&grid, "ems", "ems-gateway-104", ("--connect", grid.ems), &ours, &[]);
     ems.wait_for_line("interrogation ended", PATIENCE);

@@ -1,16 +1,16 @@
-//! The whole path between two foreign ends: the `c104` server is the plant's RTU, the `c104` client is the EMS, both bridges are ours.
+//! The whole path between two foreign ends: one peer is the plant's RTU and the load despatch centre's EMS, both bridges are ours.
 
 use std::time::Duration;
 
 use bridge_sim::{EntryKind, compare};
 
 use super::orders;
-use crate::support::{Capture, Grid, PATIENCE, Process, dissect, events, ledger, python, terminate, wait_until};
+use crate::support::{Capture, Grid, PATIENCE, Peer, dissect, events, ledger, terminate, wait_until};
 
 /// State changes of one burst; the station's library keeps a hundred frames for a controlling station that is behind.
 const BURST: usize = 60;
 
-/// `c104` writes UTC into its time tags; a ramp that a test has patience for.
+/// The peers write UTC into its time tags; a ramp that a test has patience for.
 fn foreign(profile: String) -> String {
     let profile = profile.replace("zone = \"IST\"", "zone = \"UTC\"");
     profile
@@ -19,22 +19,27 @@ fn foreign(profile: String) -> String {
 }
 
 #[test]
-fn a_foreign_ems_moves_a_foreign_station_through_both_bridges() {
-    let grid = Grid::new("foreign_ends", foreign);
+fn a_c104_ems_moves_a_c104_station_through_both_bridges() {
+    through_both_bridges("foreign_ends_c104", Peer::C104);
+}
+
+#[test]
+fn an_iec104_ems_moves_an_iec104_station_through_both_bridges() {
+    through_both_bridges("foreign_ends_iec104", Peer::Iec104);
+}
+
+fn through_both_bridges(test: &str, peer: Peer) {
+    let grid = Grid::new(test, foreign);
     let (station_ledger, ems_ledger) = (grid.file("station.jsonl"), grid.file("ems.jsonl"));
     let rtu_link = Capture::start(grid.rtu, &grid.file("rtu.pcapng"));
     let ems_link = Capture::start(grid.ems, &grid.file("ems.pcapng"));
 
-    let mut command = python("c104_server.py");
-    command.arg(grid.station_points()).arg("--port").arg(grid.rtu.to_string()).arg("--ledger").arg(&station_ledger);
-    let mut station = Process::spawn("c104 station", &mut command);
+    let mut station = peer.station(&grid.station_points(), (grid.rtu, 21), &station_ledger, &[]);
     station.wait_for_line("READY", PATIENCE);
     let mut plant = grid.start("plant");
     let mut ldc = grid.start("ldc");
     ldc.wait_for_line("stream of genco: image read", PATIENCE);
-    let mut command = python("c104_client.py");
-    command.arg("--points").arg(grid.ems_points()).arg("--ca").arg("1").arg("--port").arg(grid.ems.to_string());
-    let mut ems = Process::spawn("c104 EMS", command.arg("--ledger").arg(&ems_ledger));
+    let mut ems = peer.ems(&grid.ems_points(), (grid.ems, 1), &ems_ledger);
     ems.wait_for_line("ANSWER interrogation ACTIVATION_TERMINATION", PATIENCE);
 
     station.say(&format!("burst U1.bfp_a {BURST} 2"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_diag::Report;
-use bridge_engine::{Bridge, Identity, Output, Pace, Parts, Peer, Settings};
+use bridge_engine::{Bridge, Identity, LocalRequest, LocalWish, Operator, Output, Pace, Parts, Peer, Settings};
 use bridge_iec60870::Iec104;
 use bridge_ies::{Role, Timestamp, Verb};
 use bridge_journal::{Disk, Options, SyncDone};
@@ -115,6 +115,8 @@ pub(crate) struct World {
     pub(crate) story: Vec<(i64, usize, String)>,
     /// The last frame of each connection of the plant's link whose receipt left.
     pub(crate) receipts: BTreeMap<u32, u64>,
+    /// What local requests were answered, oldest first.
+    pub(crate) answers: Vec<String>,
     seed: u64,
     pub(crate) tune: Tune,
 }
@@ -228,7 +230,7 @@ pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
         authorities: vec![BundleAuthority {
             party: DIDS[SLDC].to_owned(),
             role: Role::Sldc,
-            verbs: vec![Verb::Dispatch],
+            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
             eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec(),
         }],
     };
@@ -255,6 +257,10 @@ pub(crate) fn settings(party: usize) -> Settings {
             commands_us: party == GENCO,
             contract: "0192f0a4-0000-7000-8000-00000000c001".to_owned(),
         }],
+        operators: vec![
+            Operator { name: "asha".to_owned(), roles: vec![Role::Operator] },
+            Operator { name: "guest".to_owned(), roles: vec![Role::Genco] },
+        ],
         control_links: ["rtu".to_owned(), "ems".to_owned()].into(),
         pace: Pace::default(),
         clock_source: "simulated".to_owned(),
@@ -334,6 +340,7 @@ impl World {
             ems_ledger,
             story: Vec::new(),
             receipts: BTreeMap::new(),
+            answers: Vec::new(),
             seed,
             rng,
             tune,
@@ -410,6 +417,15 @@ impl World {
 
     pub(crate) fn bridge(&self, party: usize) -> &Bridge {
         self.nodes[party].bridge.as_ref().expect("running")
+    }
+
+    /// A person asks a bridge through its local door; gives the answer, which may take a commit.
+    pub(crate) fn ask(&mut self, party: usize, wish: LocalWish) -> serde_json::Value {
+        let now = self.now();
+        let before = self.answers.len();
+        self.nodes[party].bridge.as_mut().expect("running").handle_local(LocalRequest { id: 1, wish }, now);
+        self.run_for(Duration::from_millis(100));
+        serde_json::from_str(self.answers.get(before).expect("an answer")).expect("JSON")
     }
 
     pub(crate) fn cut_wan(&mut self) {
@@ -611,7 +627,7 @@ impl World {
                 node.syncs.push((now.mono + takes, job.run()));
             }
             Output::Story(line) => self.story.push((now.utc.as_millis(), party, line)),
-            Output::Local(_) => {}
+            Output::Local(reply) => self.answers.push(reply.line),
             Output::North(outbound) => match outbound {
                 Outbound::Reply(reply) => {
                     if let Some(id) = node.requests.remove(&reply.id) {

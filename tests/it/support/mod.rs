@@ -2,15 +2,22 @@
 
 mod dissector;
 mod grid;
+mod papers;
+mod pcap;
+mod peer;
 mod port;
 mod process;
 mod python;
 
 pub(crate) use dissector::{Capture, dissect};
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
+pub(crate) use papers::{Papers, private};
+pub(crate) use pcap::Conversation;
+pub(crate) use peer::Peer;
 pub(crate) use port::free_port;
 pub(crate) use process::Process;
-pub(crate) use python::{interop_file, python};
+pub(crate) use python::interop_file;
+use python::python;
 
 use std::path::PathBuf;
 use std::time::Duration;

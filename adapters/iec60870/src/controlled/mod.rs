@@ -3,14 +3,20 @@
 //! A session is one redundancy group (clause 10): one image, one queue of events, several connections, at most one of them started. States
 //! of clause 5.3 for each connection: stopped, started, unconfirmed stopped. `receive.rs` answers or hands on what the controlling station
 //! sends, `image.rs` holds the served values, `outbox.rs` the events, `interrogation.rs` walks the image lazily, `commands.rs`
-//! keeps what waits for an answer and `select.rs` what is selected.
+//! keeps what waits for an answer and `select.rs` what is selected. `counters.rs` freezes totals, `cycles.rs` repeats measurands by the
+//! clock, `pace.rs` bounds how fast they are told, `parameters.rs` takes what a controlling station loads.
 
 mod commands;
+mod counters;
+mod cycles;
 mod image;
 mod interrogation;
 mod outbox;
+mod pace;
+mod parameters;
 mod receive;
 mod select;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,9 +27,12 @@ use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkS
 use crate::address::Address;
 use crate::apci::{APCI_LEN, Function};
 use crate::controlled::commands::Commands;
+use crate::controlled::counters::Counters;
+use crate::controlled::cycles::Cycles;
 use crate::controlled::image::Image;
 use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
+use crate::controlled::watch::Watch;
 use crate::error::Error;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
@@ -52,7 +61,10 @@ pub struct Controlled {
     outbox: Outbox,
     replies: Replies,
     interrogation: Interrogation,
+    counters: Counters,
+    cycles: Cycles,
     commands: Commands,
+    watch: Watch,
     announced: bool,
     /// Whose turn it is when both an interrogation and changes want to send.
     changes_next: bool,
@@ -70,17 +82,20 @@ impl Controlled {
     pub fn with_params(spec: &LinkSpec, params: Params) -> Self {
         let controls: Vec<_> = Address::all(spec, AddressUse::Control).collect();
         let extra = controls.iter().map(|(_, address)| address.ca).chain(params.ca);
-        let image = Image::new(Address::all(spec, AddressUse::Monitor), extra);
+        let image = Image::new(Address::served(spec), extra);
         Self {
             zone: spec.zone,
             group: Group::new(params.connections, Timing::new(&params, spec.max_unacked)),
             batch: FrameBatch::default(),
             events: VecDeque::new(),
+            counters: Counters::new(&params, &image),
+            cycles: Cycles::new(params.background, &image),
             image,
             outbox: Outbox::default(),
             replies: Replies::default(),
             interrogation: Interrogation::default(),
             commands: Commands::new(&params, controls),
+            watch: Watch::default(),
             params,
             announced: false,
             changes_next: false,
@@ -158,17 +173,28 @@ impl Controlled {
             }
             send_again(other, &mut self.image);
         }
-        if self.params.end_of_init && !self.announced {
-            for ca in self.image.cas() {
-                self.replies.push_with(|out| receive::end_of_init(ca, out));
-            }
+        self.cycles.start(now.mono);
+        self.counters.start(now.mono);
+        if !self.announced {
+            self.announce(receive::COI_POWER_ON);
         }
         self.tell(now);
+    }
+
+    /// The end of initialisation of every common address.
+    fn announce(&mut self, coi: u8) {
+        if self.params.end_of_init {
+            for ca in self.image.cas() {
+                self.replies.push_with(|out| receive::end_of_init(ca, coi, out));
+            }
+        }
     }
 
     /// Answers and selections belong to the connection that asked: none of them is good on another one.
     fn end_conversation(&mut self) {
         self.interrogation.stop();
+        self.counters.again();
+        self.cycles.stop();
         self.replies.clear();
         self.commands.connection_lost();
     }
@@ -206,7 +232,8 @@ impl Controlled {
     fn put_information(&mut self, at: usize, out: &mut Vec<u8>, limit: usize, now: Now) {
         let Some(Member { connection, .. }) = self.group.get_mut(at) else { return };
         while connection.may_send() && out.len() < limit {
-            if let Some(reply) = self.replies.pop() {
+            let (_, events_sent) = self.outbox.counts();
+            if let Some(reply) = self.replies.pop(events_sent, self.image.has_returns()) {
                 // The end of initialisation goes before any other answer.
                 self.announced = true;
                 connection.put_information(out, now.mono, |out| {
@@ -216,17 +243,29 @@ impl Controlled {
             } else if self.outbox.has_event() {
                 let (outbox, image, zone) = (&mut self.outbox, &self.image, self.zone);
                 connection.put_information(out, now.mono, |out| outbox.put_events(image, zone, out));
-            } else if self.interrogation.is_running() && !(self.changes_next && self.image.has_changes()) {
-                let (interrogation, image) = (&mut self.interrogation, &self.image);
+            } else if self.interrogation.is_running() && !self.image.has_returns() && !(self.changes_next && self.image.has_changes()) {
+                let (interrogation, image, counters, zone) = (&mut self.interrogation, &self.image, &self.counters, self.zone);
                 connection.put_information(out, now.mono, |out| {
-                    interrogation.put(image, out);
+                    interrogation.put(image, counters, zone, out);
                     Contents::default()
                 });
                 self.changes_next = true;
+            } else if self.counters.is_waiting() && !self.image.has_returns() {
+                let (counters, image, zone) = (&mut self.counters, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    counters.put_spontaneous(image, zone, out);
+                    Contents::default()
+                });
             } else if self.image.has_changes() {
                 let (image, zone) = (&mut self.image, self.zone);
                 connection.put_information(out, now.mono, |out| Contents { latest: image.put_changes(zone, out), ..Contents::default() });
                 self.changes_next = false;
+            } else if self.cycles.is_waiting() {
+                let (cycles, image, zone) = (&mut self.cycles, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    cycles.put(image, zone, out);
+                    Contents::default()
+                });
             } else {
                 break;
             }
@@ -264,7 +303,7 @@ impl Session for Controlled {
         if self.group.is_empty() {
             self.events.push_back(Event::LinkState(LinkState::Connected));
         }
-        self.group.open(channel, peer.addr, Phase::Stopped, now.mono);
+        self.group.open(channel, peer, Phase::Stopped, now.mono);
         self.tell(now);
     }
 
@@ -301,13 +340,14 @@ impl Session for Controlled {
         match request {
             Request::Publish(values) => {
                 for value in &values {
-                    self.outbox.publish(value, &mut self.image, &mut self.events);
+                    self.outbox.publish(value, &mut self.image, &mut self.events, now.mono);
                 }
             }
             Request::Answer { token, answer } => {
                 let started = self.started().and_then(|at| self.group.get(at));
                 let live = started.filter(|link| link.is_open()).map(|link| link.connection.number);
-                self.commands.answer(token, answer, live, &mut self.replies, now.mono);
+                let (events, _) = self.outbox.counts();
+                self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
             }
             // Commanding and interrogating are the controlling station's: said, not swallowed.
             Request::Command(command) => {
@@ -315,6 +355,9 @@ impl Session for Controlled {
                 self.events.push_back(Event::Settled { command, outcome, at: now });
             }
             Request::Interrogate => self.events.push_back(Event::InterrogationFailed),
+            Request::Housekeep(id, _) => {
+                self.events.push_back(Event::Housekept { id, outcome: bridge_session::HousekeepingOutcome::NotPermitted });
+            }
             // Which connection transfers data is the controlling station's decision.
             Request::SwitchOver => {
                 let what = "a switch-over is the controlling station's to ask".to_owned();
@@ -330,6 +373,9 @@ impl Session for Controlled {
 
     fn handle_timeout(&mut self, now: Now) {
         self.commands.handle_timeout(&mut self.events, now.mono);
+        self.image.handle_timeout(now.mono);
+        self.cycles.handle_timeout(&self.image, now.mono);
+        self.counters.handle_timeout(&self.image, now);
         for link in self.group.iter_mut().filter(|link| link.is_open()) {
             if let Err(error) = link.connection.supervise(now.mono) {
                 link.connection.close(&error, false);
@@ -399,7 +445,8 @@ impl Session for Controlled {
             // Some events arise in `poll_output`: they must not wait for the next input.
             return Some(Mono(0));
         }
-        let deadline = self.group.deadline().min(self.commands.deadline());
+        let own = self.commands.deadline().min(self.image.deadline()).min(self.cycles.deadline()).min(self.counters.deadline());
+        let deadline = self.group.deadline().min(own);
         (deadline != Mono::NEVER).then_some(deadline)
     }
 
@@ -412,3 +459,5 @@ impl Session for Controlled {
 mod group_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_functions;

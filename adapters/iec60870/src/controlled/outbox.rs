@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use bridge_model::Zone;
+use bridge_model::{Mono, Zone};
 use bridge_session::{Event, Publish, PublishClass};
 
-use super::image::{Image, Packer, State};
+use super::image::{Image, Packer, State, Telling};
 
 /// Events that may wait in the session. The engine's journal is the queue; this is its window. Beyond it an event is refused, visibly.
 pub(super) const EVENT_WINDOW: usize = 100_000;
@@ -42,14 +42,14 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Takes a published value into the image and, by its class, into the queue or among the changes.
-    pub(super) fn publish(&mut self, value: &Publish, image: &mut Image, told: &mut VecDeque<Event>) {
+    pub(super) fn publish(&mut self, value: &Publish, image: &mut Image, told: &mut VecDeque<Event>, now: Mono) {
         let Some(index) = image.find(value.point) else {
             told.push_back(Event::Refused { what: format!("point {} is not served on this link", value.point.0) });
             return;
         };
-        let state = State::of(value);
+        let state = image.compose(value.point, index, State::of(value));
         match value.class {
-            PublishClass::Latest => image.set(index, state, value.spontaneous),
+            PublishClass::Latest => image.set(index, state, value.spontaneous, now),
             PublishClass::Event(number) => {
                 image.set_event(index, state);
                 if value.spontaneous {
@@ -85,7 +85,7 @@ impl Outbox {
         let mut asdu = None::<Packer>;
         while let Some(event) = self.events.get(self.sent) {
             if let Some(served) = image.get(event.index)
-                && !Packer::add(&mut asdu, served, event.state, zone, out)
+                && !Packer::add(&mut asdu, served, event.state, Telling::spontaneous(event.state), zone, out)
             {
                 break;
             }
@@ -112,6 +112,11 @@ impl Outbox {
         last
     }
 
+    /// How many events were ever queued, and how many of them left or were acknowledged.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.gone + self.events.len() as u64, self.gone + self.sent as u64)
+    }
+
     /// From now on `connection` sends: everything that was not acknowledged on another one (row 21). Whether another one sent before.
     pub(super) fn begin(&mut self, connection: u32) -> bool {
         let moved = self.sender != connection;
@@ -132,10 +137,12 @@ impl Outbox {
     }
 }
 
-/// Confirmations and the end of initialisation, in order.
+/// Confirmations and the end of initialisation, in order; terminations behind the return information that belongs to them (row 54).
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     queue: VecDeque<Vec<u8>>,
+    /// Each with the count of events that go before it.
+    terminations: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Replies {
@@ -146,15 +153,25 @@ impl Replies {
         self.queue.push_back(asdu);
     }
 
-    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
-        self.queue.pop_front()
+    /// Queues the ASDU that `write` appends behind so many events.
+    pub(super) fn push_behind(&mut self, events: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut asdu = Vec::with_capacity(32);
+        write(&mut asdu);
+        self.terminations.push_back((events, asdu));
+    }
+
+    /// The next one to send, after so many events and with or without return information that still waits.
+    pub(super) fn pop(&mut self, events_sent: u64, returns_wait: bool) -> Option<Vec<u8>> {
+        let is_due = |(behind, _): &mut (u64, Vec<u8>)| *behind <= events_sent && !returns_wait;
+        self.queue.pop_front().or_else(|| self.terminations.pop_front_if(is_due).map(|(_, asdu)| asdu))
     }
 
     pub(super) fn is_overfull(&self) -> bool {
-        self.queue.len() > REPLIES_MAX
+        self.queue.len() > REPLIES_MAX || self.terminations.len() > REPLIES_MAX
     }
 
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.terminations.clear();
     }
 }

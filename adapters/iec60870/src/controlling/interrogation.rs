@@ -80,9 +80,11 @@ impl Interrogation {
         self.step = if self.rest.is_empty() { Step::Idle } else { Step::Due };
     }
 
-    /// A value came as answer.
-    pub(super) fn heard(&mut self, now: Mono) {
-        if let Step::Running(ca, _) = self.step {
+    /// A value came with this cause.
+    pub(super) fn heard(&mut self, cause: Cause, now: Mono) {
+        if cause == Cause::INTERROGATED
+            && let Step::Running(ca, _) = self.step
+        {
             self.step = Step::Running(ca, now + self.silence);
         }
     }
@@ -100,7 +102,14 @@ impl Interrogation {
                 }
             }
             SystemElement::Interrogation(QOI_STATION) => self.answered(asdu, events, now),
-            SystemElement::EndOfInit(_) | SystemElement::Interrogation(_) | SystemElement::ClockSync(_) | SystemElement::Test(..) => {}
+            SystemElement::EndOfInit(_)
+            | SystemElement::Interrogation(_)
+            | SystemElement::CounterInterrogation(_)
+            | SystemElement::Read
+            | SystemElement::ClockSync(_)
+            | SystemElement::TestPattern(_)
+            | SystemElement::Delay(_)
+            | SystemElement::Test(..) => {}
         }
     }
 

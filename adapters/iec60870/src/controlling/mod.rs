@@ -5,6 +5,7 @@
 //! `interrogation.rs` asks for the whole image, `commands.rs` settles every command exactly once.
 
 mod commands;
+mod housekeeping;
 mod interrogation;
 mod receive;
 mod switch_over;
@@ -18,6 +19,7 @@ use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkS
 use crate::address::{Address, PointTable};
 use crate::apci::{APCI_LEN, Function};
 use crate::controlling::commands::Commands;
+use crate::controlling::housekeeping::Housekeeping;
 use crate::controlling::interrogation::Interrogation;
 use crate::controlling::switch_over::SwitchOver;
 use crate::error::Error;
@@ -63,6 +65,7 @@ pub struct Controlling {
     events: VecDeque<Event>,
     days: DayCache,
     interrogation: Interrogation,
+    housekeeping: Housekeeping,
     commands: Commands,
     /// Types told about as unknown since the last start: one log line each.
     unknown_types: BTreeSet<TypeId>,
@@ -83,6 +86,7 @@ impl Controlling {
             group: Group::new(params.connections, Timing::new(&params, spec.max_unacked)),
             switch: SwitchOver::default(),
             fresh: Duration::from_millis(u64::from(spec.fresh_link_ms)),
+            housekeeping: Housekeeping::new(&params, cas.iter().copied().collect(), Address::all(spec, AddressUse::Monitor)),
             interrogation: Interrogation::new(&params, cas),
             commands: Commands::new(&params, controls),
             params,
@@ -152,11 +156,15 @@ impl Controlling {
     /// The meaning of one I frame.
     fn information(&mut self, octets: &[u8], now: Now) -> Result<(), Error> {
         let view = AsduView::parse(octets)?;
-        if let Some((family, tagged)) = view.type_id.family() {
-            return self.monitored(&view, family, tagged, now);
+        if let Some((family, tag)) = view.type_id.family().filter(|_| !view.type_id.is_101_only()) {
+            return self.monitored(&view, family, tag, now);
         }
-        match view.meaning()? {
-            Some(Asdu::System(asdu)) => self.interrogation.system(&asdu, &mut self.events, now.mono),
+        match view.meaning()?.filter(|_| !view.type_id.is_101_only()) {
+            Some(Asdu::System(asdu)) => {
+                self.interrogation.system(&asdu, &mut self.events, now.mono);
+                self.housekeeping.answered(&Asdu::System(asdu), self.zone, &mut self.events, now);
+            }
+            Some(asdu @ Asdu::Parameter(_)) => self.housekeeping.answered(&asdu, self.zone, &mut self.events, now),
             Some(Asdu::Control(asdu)) => self.commands.answered(&asdu, &mut self.events, now),
             Some(Asdu::Monitor(_)) | None => {
                 if self.unknown_types.insert(view.type_id) {
@@ -183,7 +191,7 @@ impl Controlling {
 
 impl Session for Controlling {
     fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now) {
-        self.group.open(channel, peer.addr, Phase::Stopped, now.mono);
+        self.group.open(channel, peer, Phase::Stopped, now.mono);
         self.settle(now);
     }
 
@@ -242,6 +250,9 @@ impl Session for Controlling {
                     self.events.push_back(Event::InterrogationFailed);
                 }
             }
+            Request::Housekeep(id, wish) => {
+                self.housekeeping.request(id, wish, self.permit.is_some(), self.started().is_some(), &mut self.events);
+            }
             Request::SwitchOver => self.want_another(now),
             // Serving is the controlled station's.
             Request::Publish(_) | Request::Answer { .. } => {}
@@ -274,6 +285,7 @@ impl Session for Controlling {
                 Ok(false) => {}
             }
             self.interrogation.handle_timeout(&mut self.events, now.mono);
+            self.housekeeping.handle_timeout(&mut self.events, now.mono);
         }
         self.settle(now);
     }
@@ -317,6 +329,9 @@ impl Session for Controlling {
             if connection.may_send() {
                 self.interrogation.put(connection, self.params.oa, out, now.mono);
             }
+            if connection.may_send() {
+                self.housekeeping.put(self.permit.as_ref(), connection, self.zone, out, &mut self.events, now);
+            }
             if let Some(permit) = &self.permit {
                 self.commands.put_selects(permit, connection, self.zone, out, &mut self.events, now);
                 // An execute leaves alone, after everything before it was taken (R5).
@@ -348,7 +363,7 @@ impl Session for Controlling {
             next = next.min(self.commands.deadline());
         }
         if self.started().is_some() {
-            next = next.min(self.interrogation.deadline());
+            next = next.min(self.interrogation.deadline()).min(self.housekeeping.deadline());
         }
         (next != Mono::NEVER).then_some(next)
     }
@@ -361,3 +376,5 @@ impl Session for Controlling {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_functions;

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use bridge_model::{Command, CommandId, Mono, NotOperatedWhy, Now, Outcome};
+use bridge_model::{Command, CommandId, CommandMode, Mono, NotOperatedWhy, Now, Outcome};
 use bridge_session::{Channel, Event, LinkState};
 
 use super::{Controlling, Phase};
@@ -61,9 +61,15 @@ impl Controlling {
         self.active().filter(|at| self.group.get(*at).is_some_and(|link| link.phase == Phase::Started))
     }
 
-    /// Keeps a command until the switch-over that is under way has ended. `false`: none is, or too many wait.
+    /// Keeps a command until the switch-over that is under way has ended. `false`: none is, or too many wait, or it belongs to a select
+    /// that ends with the old connection.
     pub(super) fn wait(&mut self, command: Command) -> bool {
-        let may = self.switch.told == LinkState::Started && self.active().is_some() && self.switch.waiting.len() < WAITING_MAX;
+        let is_whole = match command.mode {
+            CommandMode::Direct | CommandMode::SelectExecute | CommandMode::Select => true,
+            CommandMode::Execute | CommandMode::Cancel => false,
+        };
+        let is_between = self.switch.told == LinkState::Started && self.active().is_some();
+        let may = is_whole && is_between && self.switch.waiting.len() < WAITING_MAX;
         if may {
             self.switch.waiting.push(command);
         }
@@ -134,6 +140,7 @@ impl Controlling {
     pub(super) fn ended(&mut self, now: Now) {
         self.commands.connection_lost(&mut self.events, now);
         self.interrogation.connection_lost(&mut self.events);
+        self.housekeeping.connection_lost(&mut self.events);
         self.switch.between.get_or_insert(now.mono);
     }
 

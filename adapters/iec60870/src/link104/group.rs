@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bridge_model::Mono;
-use bridge_session::{Channel, Close, Event};
+use bridge_session::{Channel, Close, Event, PeerInfo};
 
 use super::{Connection, Timing};
 use crate::error::Error;
@@ -20,6 +20,8 @@ pub(crate) struct Member<T, P> {
     pub(crate) connection: Connection<T>,
     pub(crate) phase: P,
     pub(crate) peer: SocketAddr,
+    /// Who it is: the identity that TLS proved, else the address without its port.
+    pub(crate) party: String,
     pub(crate) opened: Mono,
 }
 
@@ -62,14 +64,15 @@ impl<T, P> Group<T, P> {
     }
 
     /// Takes a connection in, or notes that it is to be refused.
-    pub(crate) fn open(&mut self, channel: Channel, peer: SocketAddr, phase: P, now: Mono) {
+    pub(crate) fn open(&mut self, channel: Channel, peer: &PeerInfo, phase: P, now: Mono) {
         if self.members.len() >= self.limit {
             self.refused.push((channel, false));
             return;
         }
         self.opened += 1;
         let connection = Connection::new(channel, self.opened, self.timing, now);
-        self.members.push(Member { connection, phase, peer, opened: now });
+        let party = peer.tls_identity.clone().unwrap_or_else(|| peer.addr.ip().to_canonical().to_string());
+        self.members.push(Member { connection, phase, peer: peer.addr, party, opened: now });
     }
 
     /// Takes a connection out.
