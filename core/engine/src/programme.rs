@@ -417,6 +417,15 @@ impl Programmes {
         }
     }
 
+    /// The command has settled without having moved anything: none is out, and the programme stands where its last step left it.
+    fn not_moved(&mut self, control: usize) {
+        if let Some(programme) = self.active.get_mut(&control) {
+            programme.place = Place::Resting;
+            programme.pending = None;
+            programme.command = None;
+        }
+    }
+
     fn handle_refusal(&mut self, desk: &mut Desk<'_>, control: usize, refusal: Refusal) {
         let text = match refusal {
             Refusal::SelectRefused => "the station refused the select".to_owned(),
@@ -426,6 +435,7 @@ impl Programmes {
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish(desk, control, "REJECTED", "STATION_REFUSED", &text);
         } else {
+            self.not_moved(control);
             self.hold(desk, control, "STATION_REFUSED", &text);
         }
     }
@@ -434,6 +444,7 @@ impl Programmes {
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish_not_operated(desk, control, why);
         } else {
+            self.not_moved(control);
             self.hold(desk, control, "STEP_NOT_SENT", not_operated_text(why));
         }
     }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod instructions;
+mod paths;
 mod profiles;
 mod rules;
 mod seeds;

@@ -13,12 +13,12 @@ use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Session, SinkId,
-    StreamEvent, StreamMessage, SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request, Session,
+    SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
     Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng,
-    SharedLedger, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, compare, ems_session, station_session,
+    SharedLedger, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session, station_session,
 };
 use bridge_trust::{
     BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode,
@@ -31,6 +31,32 @@ use crate::support::repository;
 pub(crate) const EPOCH_MS: i64 = 1_775_017_800_000;
 pub(crate) const GENCO: usize = 0;
 pub(crate) const SLDC: usize = 1;
+
+/// The two 104 links of the world.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum End {
+    /// The plant's bridge reads its station.
+    Station,
+    /// The EMS reads the dispatch centre's bridge.
+    Ems,
+}
+
+fn dial(host: HostId, to: HostId, spare: Option<HostId>, retry: Duration) -> Wire {
+    let wire = Wire::dial(host, (to, PORT), retry);
+    match spare {
+        Some(spare) => wire.and(Wire::dial(host, (spare, PORT), retry)),
+        None => wire,
+    }
+}
+
+fn accept(host: HostId, spare: Option<HostId>) -> Wire {
+    let wire = Wire::accept(host, PORT);
+    match spare {
+        Some(spare) => wire.and(Wire::accept(spare, PORT)),
+        None => wire,
+    }
+}
+
 const PORT: u16 = 2404;
 
 /// What travels between the bridges: the northbound values, without HTTPS around them.
@@ -58,6 +84,8 @@ struct LinkNode {
 
 pub(crate) struct Node {
     pub(crate) host: HostId,
+    /// Its second interface, if its links have two paths.
+    spare: Option<HostId>,
     pub(crate) bridge: Option<Bridge>,
     pub(crate) disk: Arc<SimDisk>,
     pub(crate) plan: Arc<Plan>,
@@ -78,6 +106,7 @@ pub(crate) struct World {
     pub(crate) station: Station,
     station_wire: Wire,
     pub(crate) station_host: HostId,
+    station_spare: Option<HostId>,
     pub(crate) station_ledger: SharedLedger,
     pub(crate) ems: Ems,
     ems_wire: Wire,
@@ -131,6 +160,8 @@ pub(crate) struct Tune {
     pub(crate) settings: fn(&mut Settings),
     pub(crate) thermal: fn(String) -> String,
     pub(crate) gateway: fn(String) -> String,
+    /// Both 104 links are redundancy groups of two paths.
+    pub(crate) redundant: bool,
     pub(crate) plant: fn(u64) -> Plant,
     /// How old each party's trust bundle is at its start.
     pub(crate) bundle_age: [Duration; 2],
@@ -143,6 +174,7 @@ impl Default for Tune {
             settings: |_| {},
             thermal: fast,
             gateway: |text| text,
+            redundant: false,
             plant,
             bundle_age: [Duration::from_secs(1); 2],
         }
@@ -293,6 +325,8 @@ impl World {
         let [station_host, genco, sldc, ems_host] = ["station", "genco", "sldc", "ems"].map(|name| net.host(name));
         let thermal = Arc::new(profile("thermal-station-104", tune.thermal));
         let gateway = Arc::new(profile("ems-gateway-104", tune.gateway));
+        let mut spare = |name| tune.redundant.then(|| net.host(name));
+        let (station_spare, gateway_spare) = (spare("station-b"), spare("sldc-b"));
         let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
 
         let spec = thermal.reversed().remove(0);
@@ -310,8 +344,9 @@ impl World {
         };
         let ems = Ems::new(ems_session(&spec), names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone()));
 
-        let node = |host, plan: Arc<Plan>| Node {
+        let node = |host, spare, plan: Arc<Plan>| Node {
             host,
+            spare,
             bridge: None,
             disk: Arc::new(SimDisk::new()),
             plan,
@@ -326,13 +361,14 @@ impl World {
         let mut world = Self {
             clock,
             net,
-            nodes: vec![node(genco, thermal), node(sldc, gateway)],
+            nodes: vec![node(genco, None, thermal), node(sldc, gateway_spare, gateway)],
             station,
-            station_wire: Wire::accept(station_host, PORT),
+            station_wire: accept(station_host, station_spare),
             station_host,
+            station_spare,
             station_ledger,
             ems,
-            ems_wire: Wire::dial(ems_host, (sldc, PORT), Duration::from_secs(2)),
+            ems_wire: dial(ems_host, sldc, gateway_spare, Duration::from_secs(2)),
             ems_host,
             ems_ledger,
             story: Vec::new(),
@@ -356,8 +392,10 @@ impl World {
     /// Starts a bridge's process on what its disk holds.
     pub(crate) fn start(&mut self, party: usize) {
         let now = self.now();
-        let (station, seed) = (self.station_host, self.seed);
-        self.net.refuse(self.nodes[party].host, false);
+        let (station, station_spare, seed) = (self.station_host, self.station_spare, self.seed);
+        for host in [Some(self.nodes[party].host), self.nodes[party].spare].into_iter().flatten() {
+            self.net.refuse(host, false);
+        }
         let node = &mut self.nodes[party];
         node.restarts += 1;
         let mut settings = settings(party);
@@ -383,9 +421,9 @@ impl World {
             .map(|link| LinkNode {
                 session: Iec104.session(&link.spec),
                 wire: if party == GENCO {
-                    Wire::dial(node.host, (station, PORT), Duration::from_secs(1))
+                    dial(node.host, station, station_spare, Duration::from_secs(1))
                 } else {
-                    Wire::accept(node.host, PORT)
+                    accept(node.host, node.spare)
                 },
             })
             .collect();
@@ -402,7 +440,9 @@ impl World {
         let node = &mut self.nodes[party];
         node.bridge = None;
         node.disk.crash(&mut self.rng);
-        self.net.exit(node.host, now.mono);
+        for host in [Some(node.host), node.spare].into_iter().flatten() {
+            self.net.exit(host, now.mono);
+        }
         node.links.clear();
         node.syncs.clear();
         node.pending.clear();
@@ -439,6 +479,51 @@ impl World {
 
     pub(crate) fn heal_station(&mut self) {
         self.net.heal(self.nodes[GENCO].host, self.station_host);
+    }
+
+    /// The two ends of one of the two paths of the station's link or the EMS's link.
+    fn path(&self, link: End, spare: bool) -> (HostId, HostId) {
+        let (near, far, far_spare) = match link {
+            End::Station => (self.nodes[GENCO].host, self.station_host, self.station_spare),
+            End::Ems => (self.ems_host, self.nodes[SLDC].host, self.nodes[SLDC].spare),
+        };
+        (near, if spare { far_spare.expect("a redundant world") } else { far })
+    }
+
+    /// A black hole on one path.
+    pub(crate) fn cut_path(&mut self, link: End, spare: bool) {
+        let (a, b) = self.path(link, spare);
+        self.net.cut(a, b);
+    }
+
+    pub(crate) fn heal_path(&mut self, link: End, spare: bool) {
+        let (a, b) = self.path(link, spare);
+        self.net.heal(a, b);
+    }
+
+    /// Something on the way resets the connections of a link, at most `most`.
+    pub(crate) fn reset(&mut self, link: End, most: usize) {
+        let wire = match link {
+            End::Station => &self.station_wire,
+            End::Ems => &self.ems_wire,
+        };
+        let now = self.now().mono;
+        for socket in wire.sockets().take(most).collect::<Vec<_>>() {
+            self.net.reset(socket.conn, now);
+        }
+    }
+
+    /// The controlling side of a link is asked for its other connection.
+    pub(crate) fn switch_over(&mut self, link: End) {
+        let now = self.now();
+        match link {
+            End::Station => {
+                if let Some(LinkNode { session, .. }) = self.nodes[GENCO].links.first_mut() {
+                    session.handle_request(Request::SwitchOver, now);
+                }
+            }
+            End::Ems => drop(self.ems.handle_wish(Wish::SwitchOver, now)),
+        }
     }
 
     pub(crate) fn run_for(&mut self, span: Duration) {
@@ -633,7 +718,7 @@ impl World {
             return;
         }
         let host = event.host();
-        let Some(party) = self.nodes.iter().position(|node| node.host == host) else { return };
+        let Some(party) = self.nodes.iter().position(|node| node.host == host || node.spare == Some(host)) else { return };
         let node = &mut self.nodes[party];
         for LinkNode { session, wire } in &mut node.links {
             if wire.owns(&event) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bridge_model::{PointId, Quality, Timestamp, Utc, Value};
 use bridge_session::{Answer, Field, Publish, PublishClass, Role};
 
+use super::outbox::EVENT_WINDOW;
 use super::*;
 use crate::test_kit::*;
 
@@ -97,6 +98,26 @@ fn a1_r20_one_queue_per_group_a_peer_that_stalls_holds_up_nobody_else() {
     }
     assert_eq!(seen, 100, "the whole queue, from its front");
     assert_eq!(bench.events().last(), Some(&Event::Delivered(100)));
+}
+
+#[test]
+fn a1_r20_two_groups_do_not_know_of_each_other() {
+    // One group's peer takes nothing until its window is full; the other group has the same events.
+    let (mut stalled, mut served) = (pair(), pair());
+    for number in 1..=EVENT_WINDOW as u64 + 1 {
+        let on = number % 2 == 1;
+        stalled.request(event(0, on, number));
+        if number <= 200 {
+            served.request(event(0, on, number));
+        }
+        stalled.tx();
+    }
+    assert!(stalled.events().iter().any(|event| matches!(event, Event::Refused { what } if what.contains("event window full"))));
+    while !served.tx().is_empty() {
+        let nr = served.nr;
+        served.rx_s(nr);
+    }
+    assert_eq!(served.events().last(), Some(&Event::Delivered(200)));
 }
 
 #[test]
@@ -231,6 +252,23 @@ fn a1_r19_a1_r54_interrogation_selections_and_answers_stay_with_their_connection
     bench.rx_i(&asdu(50, 1, 6, 21, &object(2002, &[0, 0, 0, 0, 0x80])));
     let command = bench.events().into_iter().find_map(|e| if let Event::CommandReceived(c) = e { Some(c) } else { None }).unwrap();
     assert_eq!((command.connection, command.frame), (2, 2), "received on its own connection");
+}
+
+#[test]
+fn a1_r16_what_is_told_of_a_switch_over_does_not_depend_on_the_split() {
+    let told = |piece: usize| {
+        let mut bench = pair();
+        let command = i_frame(0, 0, &asdu(50, 1, 6, 21, &object(2002, &[0, 0, 0x52, 0x43, 0])));
+        let bytes = [vec![0x68, 4, 0x07, 0, 0, 0], command, vec![0x68, 4, 0x43, 0, 0, 0]].concat();
+        bench.on(8);
+        for part in bytes.chunks(piece) {
+            bench.rx(part);
+        }
+        (bench.events(), bench.tx())
+    };
+    assert_eq!(told(1), told(1000));
+    let of_group = told(7).0.into_iter().filter(|event| matches!(event, Event::SwitchedOver { .. } | Event::CommandReceived(_)));
+    assert_eq!(of_group.count(), 2);
 }
 
 #[test]

@@ -178,6 +178,7 @@ impl Controlled {
         if !self.announced {
             self.announce(receive::COI_POWER_ON);
         }
+        self.tell(now);
     }
 
     /// The end of initialisation of every common address.
@@ -217,9 +218,13 @@ impl Controlled {
 
     /// Tells what changed about the group, after everything that may have changed it.
     fn tell(&mut self, now: Now) {
-        let started = self.started().is_some();
-        let ready = if started { self.group.iter().filter(|link| link.phase != Phase::Started && link.is_open()).count() } else { 0 };
-        self.events.extend(self.group.tell_standby(ready));
+        if self.started().is_some() {
+            let ready = self.group.iter().filter(|link| link.phase != Phase::Started && link.is_open()).count();
+            self.events.extend(self.group.tell_standby(ready));
+        } else if self.group.is_empty() {
+            // That none stands by goes without saying.
+            self.group.tell_standby(0);
+        }
         self.events.extend(self.group.tell_switch_over(now.mono));
     }
 
@@ -327,8 +332,8 @@ impl Session for Controlled {
         }
         if let Err(error) = outcome {
             self.fail(at, &error);
+            self.tell(now);
         }
-        self.tell(now);
     }
 
     fn handle_request(&mut self, request: Request, now: Now) {

@@ -231,6 +231,8 @@ impl Session for Controlling {
                     Some(NotOperatedWhy::NotPermitted)
                 } else if self.started().is_some() {
                     None
+                } else if self.wait(command) {
+                    return;
                 } else {
                     Some(NotOperatedWhy::LinkDown)
                 };
@@ -238,6 +240,7 @@ impl Session for Controlling {
             }
             Request::Cancel(id) => {
                 self.commands.cancel(id, &mut self.events, now);
+                self.cancel_waiting(id, now);
                 self.settle(now);
             }
             Request::Interrogate => {

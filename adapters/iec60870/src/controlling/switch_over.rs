@@ -3,11 +3,12 @@
 //! Exactly one connection is started; the others are stopped, tested at t3, and known to be dead before they are needed (row 22). When the
 //! started one is lost another is started at once. When a change is wished (by request, or back to the preferred one) the old one is
 //! stopped first, when no command is under way (row 21). A switch-over is no loss of the link: what was read stays believed, and the image
-//! is read again (R20). But data transfer that stays between two connections longer than [`SWITCH_OVER_MAX`] is a loss (R19).
+//! is read again (R20). But data transfer that stays between two connections longer than [`SWITCH_OVER_MAX`] is a loss (R19). Commands
+//! that come meanwhile wait within their own life; what had left before never moves to another connection (R5).
 
 use std::time::Duration;
 
-use bridge_model::{Mono, Now};
+use bridge_model::{Command, CommandId, CommandMode, Mono, NotOperatedWhy, Now, Outcome};
 use bridge_session::{Channel, Event, LinkState};
 
 use super::{Controlling, Phase};
@@ -19,6 +20,9 @@ pub(super) const SWITCH_OVER_MAX: Duration = Duration::from_secs(1);
 /// How long the preferred connection must have been open again before it is tried: a line that flaps does not take the link with it.
 pub(super) const SWITCH_BACK_AFTER: Duration = Duration::from_secs(10);
 
+/// Commands that may wait for a switch-over to end.
+pub(super) const WAITING_MAX: usize = 64;
+
 /// What is wished, and what was told.
 #[derive(Debug)]
 pub(super) struct SwitchOver {
@@ -29,11 +33,13 @@ pub(super) struct SwitchOver {
     /// Since when a link that was told to be started has no started connection.
     between: Option<Mono>,
     told: LinkState,
+    /// Commands that came between two connections, in order. Nothing of them has left.
+    waiting: Vec<Command>,
 }
 
 impl Default for SwitchOver {
     fn default() -> Self {
-        Self { wanted: None, trial: None, between: None, told: LinkState::Down }
+        Self { wanted: None, trial: None, between: None, told: LinkState::Down, waiting: Vec::new() }
     }
 }
 
@@ -53,6 +59,33 @@ impl Controlling {
     /// The place of the connection that transfers data.
     pub(super) fn started(&self) -> Option<usize> {
         self.active().filter(|at| self.group.get(*at).is_some_and(|link| link.phase == Phase::Started))
+    }
+
+    /// Keeps a command until the switch-over that is under way has ended. `false`: none is, or too many wait, or it belongs to a select
+    /// that ends with the old connection.
+    pub(super) fn wait(&mut self, command: Command) -> bool {
+        let is_whole = match command.mode {
+            CommandMode::Direct | CommandMode::SelectExecute | CommandMode::Select => true,
+            CommandMode::Execute | CommandMode::Cancel => false,
+        };
+        let is_between = self.switch.told == LinkState::Started && self.active().is_some();
+        let may = is_whole && is_between && self.switch.waiting.len() < WAITING_MAX;
+        if may {
+            self.switch.waiting.push(command);
+        }
+        may
+    }
+
+    /// Gives up those of the waiting commands that `which` chooses.
+    pub(super) fn give_up(&mut self, why: NotOperatedWhy, now: Now, which: impl Fn(&Command) -> bool) {
+        for command in self.switch.waiting.extract_if(.., |command| which(command)) {
+            self.events.push_back(Event::Settled { command, outcome: Outcome::NotOperated(why), at: now });
+        }
+    }
+
+    /// A waiting command is withdrawn.
+    pub(super) fn cancel_waiting(&mut self, id: CommandId, now: Now) {
+        self.give_up(NotOperatedWhy::Cancelled, now, |command| command.id == id);
     }
 
     /// The operator wishes another connection.
@@ -86,6 +119,9 @@ impl Controlling {
         } else {
             self.interrogation.started(now.mono);
         }
+        for command in std::mem::take(&mut self.switch.waiting) {
+            self.commands.request(command, None, &mut self.events, now);
+        }
         Ok(())
     }
 
@@ -113,6 +149,7 @@ impl Controlling {
         self.prefer(now);
         self.stop_for_another(now);
         self.choose(now);
+        self.give_up(NotOperatedWhy::Expired, now, |command| now.mono >= command.not_after.mono);
         self.tell(now);
     }
 
@@ -183,29 +220,34 @@ impl Controlling {
         standby.min_by_key(|(_, link)| (link.connection.is_in_doubt(), rank(link.peer), link.connection.number)).map(|(at, _)| at)
     }
 
+    /// Tells what is new about the group.
     fn tell(&mut self, now: Now) {
-        let is_transferring = |phase| matches!(phase, Phase::Started | Phase::Stopping);
-        let state = if self.group.iter().any(|link| link.is_open() && is_transferring(link.phase)) {
-            LinkState::Started
-        } else if self.group.is_empty() {
-            // That none stands by goes without saying.
-            self.group.tell_standby(0);
-            LinkState::Down
-        } else if self.active().is_none() || self.is_between(now.mono) {
-            // Every connection is about to be closed; or the next one is about to be started.
-            return;
-        } else {
-            LinkState::Connected
-        };
-        if self.switch.told != state {
+        if let Some(state) = self.state(now.mono).filter(|state| *state != self.switch.told) {
             self.switch.told = state;
+            self.give_up(NotOperatedWhy::LinkDown, now, |_| true);
             self.events.push_back(Event::LinkState(state));
         }
         if self.started().is_some() {
             let ready = self.group.iter().filter(|link| link.is_open() && link.phase == Phase::Stopped).count();
             self.events.extend(self.group.tell_standby(ready));
+        } else if self.group.is_empty() {
+            // That none stands by goes without saying.
+            self.group.tell_standby(0);
         }
         self.events.extend(self.group.tell_switch_over(now.mono));
+    }
+
+    /// What the link is; `None` as long as it is to be taken for what it was: every connection is about to be closed, or the next one is
+    /// about to be started.
+    fn state(&self, now: Mono) -> Option<LinkState> {
+        let is_transferring = |phase| matches!(phase, Phase::Started | Phase::Stopping);
+        if self.group.iter().any(|link| link.is_open() && is_transferring(link.phase)) {
+            Some(LinkState::Started)
+        } else if self.group.is_empty() {
+            Some(LinkState::Down)
+        } else {
+            (self.active().is_some() && !self.is_between(now)).then_some(LinkState::Connected)
+        }
     }
 
     fn is_between(&self, now: Mono) -> bool {
@@ -220,7 +262,8 @@ impl Controlling {
             !is_tried && !link.connection.is_in_doubt()
         });
         let lost = lost.map_or(Mono::NEVER, |since| since + SWITCH_OVER_MAX);
-        trial.map_or(Mono::NEVER, |link| link.opened + SWITCH_BACK_AFTER).min(lost)
+        let expiry = self.switch.waiting.iter().map(|command| command.not_after.mono).min().unwrap_or(Mono::NEVER);
+        trial.map_or(Mono::NEVER, |link| link.opened + SWITCH_BACK_AFTER).min(lost).min(expiry)
     }
 }
 

@@ -126,7 +126,7 @@ fn r19_a1_r19_a_switch_over_that_takes_longer_is_a_loss_of_the_link() {
     bench.pass_ms(999);
     assert_eq!(states(&bench.events()), Vec::<&Event>::new());
     bench.pass_ms(1);
-    assert_eq!(bench.events(), [CONNECTED.clone()]);
+    assert_eq!(states(&bench.events()), [&CONNECTED]);
     bench.rx_u(Function::StartCon);
     let events = bench.events();
     assert_eq!(states(&events), [&STARTED], "{events:?}");
@@ -246,12 +246,54 @@ fn r05_a1_r21_commands_never_move_to_the_other_connection() {
         [Outcome::Indeterminate(IndeterminateWhy::ConnectionLost), Outcome::NotOperated(NotOperatedWhy::LinkDown)],
         "in order of request"
     );
-    // Between the two connections nothing is taken.
-    bench.request(Request::Command(bench.command(3, Action::Switch(true), CommandMode::Direct, 5000)));
-    assert!(matches!(bench.events()[..], [Event::Settled { outcome: Outcome::NotOperated(NotOperatedWhy::LinkDown), .. }]));
     bench.on(8).tx();
     bench.rx_u(Function::StartCon);
     assert_eq!(bench.tx().len(), 1, "the interrogation and nothing else");
+}
+
+fn outcomes(bench: &mut Bench<Controlling>) -> Vec<Outcome> {
+    let settled = |event: Event| if let Event::Settled { outcome, .. } = event { Some(outcome) } else { None };
+    bench.events().into_iter().filter_map(settled).collect()
+}
+
+#[test]
+fn r05_a_command_that_comes_between_two_connections_waits_within_its_life() {
+    let between = || {
+        let mut bench = pair(&[]);
+        bench.close();
+        bench.on(8).tx();
+        bench.request(Request::Command(bench.command(2, Action::Set(210.0), CommandMode::Direct, 800)));
+        assert_eq!((outcomes(&mut bench), bench.tx().len()), (vec![], 0));
+        bench
+    };
+    // It leaves once, when the other one is started.
+    let mut bench = between();
+    bench.rx_u(Function::StartCon);
+    let lines = bench.tx();
+    assert!(lines.len() == 2 && lines[1].contains("C_SE_NC_1 act"), "{lines:?}");
+    // Not after its life.
+    let mut bench = between();
+    bench.pass_ms(800);
+    assert_eq!(outcomes(&mut bench), [Outcome::NotOperated(NotOperatedWhy::Expired)]);
+    bench.rx_u(Function::StartCon);
+    assert_eq!(bench.tx().len(), 1);
+    // Not when it is withdrawn, nor when the link is lost.
+    let mut bench = between();
+    let id = bench.command(2, Action::Set(210.0), CommandMode::Direct, 800).id;
+    bench.request(Request::Cancel(id));
+    assert_eq!(outcomes(&mut bench), [Outcome::NotOperated(NotOperatedWhy::Cancelled)]);
+    let mut bench = between();
+    bench.close();
+    assert_eq!(outcomes(&mut bench), [Outcome::NotOperated(NotOperatedWhy::LinkDown)]);
+    // Not the second half of a select that ended with the old connection.
+    let mut bench = between();
+    bench.request(Request::Command(bench.command(3, Action::Switch(true), CommandMode::Execute, 800)));
+    assert_eq!(outcomes(&mut bench), [Outcome::NotOperated(NotOperatedWhy::LinkDown)]);
+    // And only so many.
+    for _ in 0..WAITING_MAX {
+        bench.request(Request::Command(bench.command(3, Action::Switch(true), CommandMode::Direct, 800)));
+    }
+    assert_eq!(outcomes(&mut bench), [Outcome::NotOperated(NotOperatedWhy::LinkDown)]);
 }
 
 #[test]
