@@ -31,7 +31,7 @@ pub use clock::SimClock;
 pub use disk::{SECTOR, SimDisk};
 pub use ems::{Ems, Step, Wish};
 pub use framing::{Framer, MAX_FRAMED};
-pub use iec104::{ems_session, station_session};
+pub use iec104::{ems_session, master_session, station_session};
 pub use ledger::{Entry, EntryKind, FileLedger, Ledger, LedgerError, SharedLedger, StampedBy, parse_jsonl};
 pub use misbehave::{Misbehaviour, NAMED, Named, Side, misbehaving, named};
 pub use net::Net;

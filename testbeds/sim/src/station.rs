@@ -119,10 +119,8 @@ impl Shape {
             (Self::Double, Value::Bool(on)) => Value::Double(if on { DoublePoint::On } else { DoublePoint::Off }),
             (Self::Whole, Value::Bool(_) | Value::Double(_) | Value::Int(_) | Value::Real32(_) | Value::Real(_)) => whole(value.as_f64()),
             (Self::Number, Value::Bool(_) | Value::Double(_) | Value::Real(_) | Value::Int(_)) => Value::Real32(value.as_f64() as f32),
-            (
-                Self::Single | Self::Double | Self::Number,
-                Value::Bool(_) | Value::Double(_) | Value::Int(_) | Value::Real32(_) | Value::Real(_),
-            ) => value,
+            (Self::Single | Self::Double, Value::Int(_) | Value::Real32(_) | Value::Real(_)) => self.value(value.as_f64()),
+            (Self::Single, Value::Bool(_)) | (Self::Double, Value::Double(_)) | (Self::Number, Value::Real32(_)) => value,
         }
     }
 }
@@ -404,7 +402,7 @@ impl Station {
             let modelled: BTreeSet<PointId> = self.monitored.values().copied().collect();
             let points = self.shown.iter().filter(|(point, _)| !modelled.contains(point)).map(|(point, value)| {
                 let shape = self.shapes.get(point).copied().unwrap_or(Shape::Number);
-                (*point, if value.is_state() { shape.fit(*value) } else { *value })
+                (*point, if matches!(shape, Shape::Single | Shape::Double) { shape.fit(*value) } else { *value })
             });
             self.avalanche = Some(Avalanche::new(points.collect(), begin, per_ms, lasts));
         }
@@ -518,6 +516,7 @@ impl Station {
         }
         if self.options.misbehaviours.contains(&Misbehaviour::NeverAnswer) {
             self.log_control(EntryKind::Note, point, Some(action), "neither executed nor answered", now);
+            self.answer(token, Answer::Silence, now);
             return;
         }
         let late = self

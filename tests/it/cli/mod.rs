@@ -4,4 +4,5 @@ mod config;
 mod demo;
 mod journal;
 pub(crate) mod kit;
+mod sim;
 mod words;
