@@ -17,3 +17,9 @@ pub fn ems_session(spec: &LinkSpec) -> Box<dyn Session> {
     spec.params.insert("term".to_owned(), Field::Text("required".to_owned()));
     Box::new(Controlling::new(&spec))
 }
+
+/// A controlling station as the link says: the bridge's own place on a client link.
+#[must_use]
+pub fn master_session(spec: &LinkSpec) -> Box<dyn Session> {
+    Box::new(Controlling::new(spec))
+}

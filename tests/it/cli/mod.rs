@@ -6,5 +6,6 @@ mod inbox;
 mod journal;
 pub(crate) mod kit;
 mod link_tls;
+mod sim;
 mod tail;
 mod words;

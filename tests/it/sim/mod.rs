@@ -2,6 +2,7 @@
 
 mod faults;
 mod instructions;
+mod misbehave;
 mod paths;
 mod profiles;
 mod rules;

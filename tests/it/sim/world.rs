@@ -13,12 +13,13 @@ use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request, Session,
-    SinkId, StreamEvent, StreamMessage, SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request,
+    Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
-    Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng,
-    SharedLedger, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session, station_session,
+    Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Misbehaviour, Names, Net, NetEvent, NetOptions, Plant, PlantBinding,
+    PointMap, Rng, SharedLedger, Side, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session,
+    misbehaving, station_session,
 };
 use bridge_trust::{
     BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode,
@@ -113,6 +114,8 @@ pub(crate) struct World {
     pub(crate) ems_host: HostId,
     pub(crate) ems_ledger: SharedLedger,
     pub(crate) story: Vec<(i64, usize, String)>,
+    /// Why which bridge's connections ended, in its session's words.
+    pub(crate) closed: Vec<(usize, String)>,
     /// The last frame of each connection of the plant's link whose receipt left.
     pub(crate) receipts: BTreeMap<u32, u64>,
     /// The receiver of the plant's webhook.
@@ -163,6 +166,8 @@ pub(crate) struct Tune {
     /// Both 104 links are redundancy groups of two paths.
     pub(crate) redundant: bool,
     pub(crate) plant: fn(u64) -> Plant,
+    /// What the EMS does wrong.
+    pub(crate) ems: &'static [Misbehaviour],
     /// How old each party's trust bundle is at its start.
     pub(crate) bundle_age: [Duration; 2],
 }
@@ -176,6 +181,7 @@ impl Default for Tune {
             gateway: |text| text,
             redundant: false,
             plant,
+            ems: &[],
             bundle_age: [Duration::from_secs(1); 2],
         }
     }
@@ -334,7 +340,9 @@ impl World {
             monitor: thermal.points.iter().map(|point| point.id.clone()).collect(),
             control: thermal.controls.iter().map(|control| control.id.clone()).collect(),
         };
-        let station = Station::new(station_session(&spec, true), &spec, names, (tune.station)(), Box::new(station_ledger.clone()))
+        let options = (tune.station)();
+        let session = misbehaving(station_session(&spec, true), Side::Station, &options.misbehaviours);
+        let station = Station::new(session, &spec, names, options, Box::new(station_ledger.clone()))
             .with_plant((tune.plant)(rng.next_u64()), &PlantBinding::default());
 
         let spec = gateway.reversed().remove(0);
@@ -342,7 +350,8 @@ impl World {
             monitor: gateway.served.iter().map(|served| served.id.clone()).collect(),
             control: gateway.controls.iter().map(|control| control.id.clone()).collect(),
         };
-        let ems = Ems::new(ems_session(&spec), names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone()));
+        let session = misbehaving(ems_session(&spec), Side::Ems, tune.ems);
+        let ems = Ems::new(session, names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone())).with_misbehaviours(tune.ems.to_vec());
 
         let node = |host, spare, plan: Arc<Plan>| Node {
             host,
@@ -372,6 +381,7 @@ impl World {
             ems_host,
             ems_ledger,
             story: Vec::new(),
+            closed: Vec::new(),
             receipts: BTreeMap::new(),
             receiver: Receiver::default(),
             posted: Vec::new(),
@@ -638,6 +648,9 @@ impl World {
             }
             while let Some(event) = session.poll_event() {
                 busy = true;
+                if let Event::Closed { cause, .. } = &event {
+                    self.closed.push((party, cause.clone()));
+                }
                 bridge.handle_event(link, event, now);
             }
         }
