@@ -3,6 +3,7 @@
 mod pair;
 mod peers;
 mod story;
+mod tls;
 
 use std::time::Duration;
 

@@ -247,6 +247,7 @@ impl<U: Upper> Driver<U> {
         if self.connections.iter().any(|connection| connection.review.is_some_and(|review| review < now.utc.as_secs())) {
             self.review(now, false);
         }
+        self.rekey(now.mono);
         let may_open = self.upper.may_open();
         match &mut self.side {
             Side::Connect { lines, keeper } => {
@@ -342,6 +343,7 @@ impl<U: Upper> Driver<U> {
         }
         let mut connection = Connection::new(wire, channel, peer, now.mono)?;
         connection.line = line;
+        connection.rekey = self.side.keeper().map(|keeper| now.mono + keeper.tls().rekey);
         self.next_channel += 1;
         if let Some(line) = self.line(line) {
             line.open = true;
@@ -377,13 +379,26 @@ impl<U: Upper> Driver<U> {
         }
     }
 
+    /// Takes new keys for connections whose time has come.
+    fn rekey(&mut self, now: Mono) {
+        let Some(every) = self.side.keeper().map(|keeper| keeper.tls().rekey) else { return };
+        for connection in self.connections.iter_mut().filter(|connection| connection.rekey.is_some_and(|due| due <= now)) {
+            let again = match &mut connection.wire {
+                Wire::Tls(tls) => tls.rekey(),
+                Wire::Plain(_) => false,
+            };
+            connection.rekey = again.then_some(now + every);
+            tracing::debug!(channel = connection.channel.0, again, "new TLS keys");
+        }
+    }
+
     /// Judges the peers of open connections again: all of them when files changed, else those whose certificate has come to its end. Who is
     /// revoked, or no longer believed or allowed, is cut off at once; who has merely expired goes on until the grace is over.
     fn review(&mut self, now: Now, all: bool) {
         let Some(keeper) = self.side.keeper() else { return };
         let Some(material) = keeper.material().cloned() else { return };
         let (grace, usage) = (keeper.tls().expired_grace, self.side.usage());
-        let listed = !material.allow.is_empty() || usage == Usage::Client;
+        let listed = material.listed || usage == Usage::Client;
         let seconds = now.utc.as_secs();
         let mut at = 0;
         while let Some(connection) = self.connections.get_mut(at) {
@@ -549,7 +564,7 @@ impl<U: Upper> Driver<U> {
         let mut next = if *fired { due.max(now.mono + SPIN_GUARD) } else { due };
         next = next.min(self.side_deadline(now));
         for connection in &self.connections {
-            next = next.min(connection.closing.unwrap_or(Mono::NEVER));
+            next = next.min(connection.closing.unwrap_or(Mono::NEVER)).min(connection.rekey.unwrap_or(Mono::NEVER));
         }
         if next == Mono::NEVER {
             return false;

@@ -112,10 +112,6 @@ impl AllowList {
         Ok(Self(entries))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn fits(&self, facts: &Facts) -> bool {
         self.0.iter().any(|entry| entry.fits(facts))
     }
@@ -140,6 +136,12 @@ fn lines(file: &Path) -> Result<Vec<Allowed>, String> {
 }
 
 impl Allow {
+    /// Whether there is a list at all. An empty file is one, and lets nobody in.
+    #[must_use]
+    pub const fn is_there(&self) -> bool {
+        !self.entries.is_empty() || self.file.is_some()
+    }
+
     /// Whether a certificate could be on both lists, as far as the lists alone can tell; files are read. A fingerprint on one list and a
     /// subject on the other may be of one certificate: that is found when it connects, and then it is refused.
     #[must_use]
