@@ -165,7 +165,10 @@ pub(crate) struct Driver<U> {
     pub(crate) upper: U,
     clock: SystemClock,
     side: Side,
+    /// What strangers cause.
     watch: Watch,
+    /// What we find ourselves: a flood of strangers must not hide it.
+    own_watch: Watch,
     connections: Vec<Connection>,
     next_channel: u32,
     buffer: Vec<u8>,
@@ -202,6 +205,7 @@ impl<U: Upper> Driver<U> {
             clock,
             side,
             watch: Watch::new(clock.now().mono),
+            own_watch: Watch::new(clock.now().mono),
             connections: Vec::new(),
             next_channel: 1,
             buffer: vec![0; READ_CHUNK],
@@ -369,13 +373,20 @@ impl<U: Upper> Driver<U> {
         }
     }
 
+    /// The same for what we find out ourselves.
+    fn finding(&mut self, what: &str, now: Now) {
+        if let Some(what) = self.own_watch.tell(what, now.mono) {
+            self.upper.security(what, now);
+        }
+    }
+
     fn looked(&mut self, look: Look, now: Now) {
         match look {
             Look::Changed(what) => {
-                self.security(&what, now);
+                self.finding(&what, now);
                 self.review(now, true);
             }
-            Look::Told(what) => self.security(&what, now),
+            Look::Told(what) => self.finding(&what, now),
         }
     }
 
@@ -429,7 +440,7 @@ impl<U: Upper> Driver<U> {
                         let before = connection.review.replace(end);
                         at += 1;
                         if before != Some(end) {
-                            self.security(&format!("{text}; the open session is kept until {}", utc_text(end)), now);
+                            self.finding(&format!("{text}; the open session is kept until {}", utc_text(end)), now);
                         }
                         continue;
                     }
@@ -437,7 +448,7 @@ impl<U: Upper> Driver<U> {
                 }
                 Err(refusal) => refusal.text,
             };
-            self.security(&format!("{peer} cut off: {what}"), now);
+            self.finding(&format!("{peer} cut off: {what}"), now);
             self.gone(at, &what);
         }
     }
