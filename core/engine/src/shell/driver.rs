@@ -165,7 +165,10 @@ pub(crate) struct Driver<U> {
     pub(crate) upper: U,
     clock: SystemClock,
     side: Side,
+    /// What strangers cause.
     watch: Watch,
+    /// What we find ourselves: a flood of strangers must not hide it.
+    own_watch: Watch,
     connections: Vec<Connection>,
     next_channel: u32,
     buffer: Vec<u8>,
@@ -202,6 +205,7 @@ impl<U: Upper> Driver<U> {
             clock,
             side,
             watch: Watch::new(clock.now().mono),
+            own_watch: Watch::new(clock.now().mono),
             connections: Vec::new(),
             next_channel: 1,
             buffer: vec![0; READ_CHUNK],
@@ -247,6 +251,7 @@ impl<U: Upper> Driver<U> {
         if self.connections.iter().any(|connection| connection.review.is_some_and(|review| review < now.utc.as_secs())) {
             self.review(now, false);
         }
+        self.rekey(now.mono);
         let may_open = self.upper.may_open();
         match &mut self.side {
             Side::Connect { lines, keeper } => {
@@ -342,6 +347,7 @@ impl<U: Upper> Driver<U> {
         }
         let mut connection = Connection::new(wire, channel, peer, now.mono)?;
         connection.line = line;
+        connection.rekey = self.side.keeper().map(|keeper| now.mono + keeper.tls().rekey);
         self.next_channel += 1;
         if let Some(line) = self.line(line) {
             line.open = true;
@@ -367,13 +373,33 @@ impl<U: Upper> Driver<U> {
         }
     }
 
+    /// The same for what we find out ourselves.
+    fn finding(&mut self, what: &str, now: Now) {
+        if let Some(what) = self.own_watch.tell(what, now.mono) {
+            self.upper.security(what, now);
+        }
+    }
+
     fn looked(&mut self, look: Look, now: Now) {
         match look {
             Look::Changed(what) => {
-                self.security(&what, now);
+                self.finding(&what, now);
                 self.review(now, true);
             }
-            Look::Told(what) => self.security(&what, now),
+            Look::Told(what) => self.finding(&what, now),
+        }
+    }
+
+    /// Takes new keys for connections whose time has come.
+    fn rekey(&mut self, now: Mono) {
+        let Some(every) = self.side.keeper().map(|keeper| keeper.tls().rekey) else { return };
+        for connection in self.connections.iter_mut().filter(|connection| connection.rekey.is_some_and(|due| due <= now)) {
+            let again = match &mut connection.wire {
+                Wire::Tls(tls) => tls.rekey(),
+                Wire::Plain(_) => false,
+            };
+            connection.rekey = again.then_some(now + every);
+            tracing::debug!(channel = connection.channel.0, again, "new TLS keys");
         }
     }
 
@@ -383,7 +409,7 @@ impl<U: Upper> Driver<U> {
         let Some(keeper) = self.side.keeper() else { return };
         let Some(material) = keeper.material().cloned() else { return };
         let (grace, usage) = (keeper.tls().expired_grace, self.side.usage());
-        let listed = !material.allow.is_empty() || usage == Usage::Client;
+        let listed = material.listed || usage == Usage::Client;
         let seconds = now.utc.as_secs();
         let mut at = 0;
         while let Some(connection) = self.connections.get_mut(at) {
@@ -414,7 +440,7 @@ impl<U: Upper> Driver<U> {
                         let before = connection.review.replace(end);
                         at += 1;
                         if before != Some(end) {
-                            self.security(&format!("{text}; the open session is kept until {}", utc_text(end)), now);
+                            self.finding(&format!("{text}; the open session is kept until {}", utc_text(end)), now);
                         }
                         continue;
                     }
@@ -422,7 +448,7 @@ impl<U: Upper> Driver<U> {
                 }
                 Err(refusal) => refusal.text,
             };
-            self.security(&format!("{peer} cut off: {what}"), now);
+            self.finding(&format!("{peer} cut off: {what}"), now);
             self.gone(at, &what);
         }
     }
@@ -549,7 +575,7 @@ impl<U: Upper> Driver<U> {
         let mut next = if *fired { due.max(now.mono + SPIN_GUARD) } else { due };
         next = next.min(self.side_deadline(now));
         for connection in &self.connections {
-            next = next.min(connection.closing.unwrap_or(Mono::NEVER));
+            next = next.min(connection.closing.unwrap_or(Mono::NEVER)).min(connection.rekey.unwrap_or(Mono::NEVER));
         }
         if next == Mono::NEVER {
             return false;

@@ -110,6 +110,25 @@ async fn a1_r72_who_is_struck_from_the_list_is_cut_off_and_who_is_added_gets_in(
     rig.stop().await;
 }
 
+/// A list that becomes empty lets nobody in, even where a name was asked for too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a1_r72_an_empty_list_is_not_no_list() {
+    let (town, (listener, addr)) = (Town::new(), listener().await);
+    let file = Some(town.folder.write("allow.txt", town.server.fingerprint_text()));
+    let tls = Tls { allow: Allow { entries: vec![], file }, server_name: Some("rtu-7.example".to_owned()), ..town.client_files() };
+    let rig = start(vec![link(0, connect(addr, tls), Toy::default)]);
+    let mut peer = TlsPeer::answer(&listener, &town.server, &[TLS13]).await.unwrap();
+    peer.ping().await;
+    town.folder.write("allow.txt", "# nobody\n");
+    assert!(peer.end().await.is_err());
+    until("the cut is told", || rig.book.says(0, &["cut off", "CN=rtu-7", "is not in `allow`"])).await;
+    match TlsPeer::answer(&listener, &town.server, &[TLS12]).await {
+        Ok(mut peer) => assert!(peer.lament().await.contains("AccessDenied")),
+        Err(error) => assert!(error.to_string().contains("AccessDenied"), "{error}"),
+    }
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b1_36_a_client_certificate_that_expires_mid_session_has_its_grace_and_then_an_end() {
     for grace in [Duration::from_secs(1), Duration::from_secs(3600)] {
