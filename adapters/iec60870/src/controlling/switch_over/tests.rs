@@ -126,7 +126,7 @@ fn r19_a1_r19_a_switch_over_that_takes_longer_is_a_loss_of_the_link() {
     bench.pass_ms(999);
     assert_eq!(states(&bench.events()), Vec::<&Event>::new());
     bench.pass_ms(1);
-    assert_eq!(bench.events(), [CONNECTED.clone()]);
+    assert_eq!(bench.events(), [CONNECTED]);
     bench.rx_u(Function::StartCon);
     let events = bench.events();
     assert_eq!(states(&events), [&STARTED], "{events:?}");
