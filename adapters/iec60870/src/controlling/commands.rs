@@ -349,9 +349,10 @@ impl Commands {
     /// The station answered something that looks like one of our commands.
     pub(super) fn answered(&mut self, asdu: &ControlAsdu, events: &mut VecDeque<Event>, now: Now) {
         let cause = asdu.cot.cause;
+        let is_ours = asdu.cot.answers(self.oa);
         let Some(at) = self.open.iter().position(|open| {
             let Address { ca, ioa, type_id, .. } = open.address;
-            (ca, ioa, type_id) == (asdu.ca, asdu.ioa, asdu.type_id)
+            is_ours && (ca, ioa, type_id) == (asdu.ca, asdu.ioa, asdu.type_id)
         }) else {
             // A late answer, a withdrawal's confirmation, or another controlling station's business.
             return;
