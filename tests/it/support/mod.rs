@@ -18,8 +18,7 @@ pub(crate) use pcap::Conversation;
 pub(crate) use peer::Peer;
 pub(crate) use port::free_port;
 pub(crate) use process::Process;
-use python::python;
-pub(crate) use python::{interop_file, plain_python};
+pub(crate) use python::{interop_file, plain_python, python};
 
 use std::path::PathBuf;
 use std::time::Duration;
