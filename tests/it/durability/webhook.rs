@@ -160,6 +160,8 @@ fn judge(grid: &Grid, poison: &str) {
     let gaps: Vec<&&Value> = first.iter().filter(|event| event["type"] == "in.ies.grid.gap.v0").collect();
     assert!(gaps.len() == 1 && gaps[0]["data"]["fields"]["event"] == poison, "{gaps:?}");
 
+    let before_hanging = requests.iter().take_while(|request| request["answer"] != "hang");
+    assert!(before_hanging.map(|request| request["worst"].as_u64()).all(|worst| worst == Some(1)), "one request at a time");
     for request in &requests {
         assert_eq!((&request["path"], &request["key"]), (&"/hook?tenant=7".into(), &TOKEN.into()));
         assert!(request["type"].as_str().is_some_and(|kind| kind.starts_with("application/cloudevents-batch+json")), "{request}");
