@@ -630,8 +630,7 @@ impl Bridge {
             }
             Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
             Timer::Webhook(hook) => self.webhooks.handle_timer(hook),
-            // Looked at in `finish`, whenever anything happens.
-            Timer::WebhookRead => {}
+            Timer::WebhookRead => self.webhooks.stir(),
             Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
             Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
             Timer::Silent(sink) => {
