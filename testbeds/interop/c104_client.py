@@ -52,7 +52,7 @@ class Ems:
 
     def update(self, point, message):
         info, type_name, cause = message.info, message.type.name, cause_name(message.cot.name)
-        topical = not (info.quality & c104.Quality.NonTopical).is_any()
+        topical = not isinstance(info.quality, c104.Quality) or not (info.quality & c104.Quality.NonTopical).is_any()
         stamped = peer.has_stamp(type_name) and not peer.is_substituted(message.raw, point.io_address, info.recorded_at)
         # A state told again carries a time that its source did not set at a change: it is no line of the sequence of events.
         event = peer.is_event(type_name) and stamped and cause in SENT_AS_CHANGE and topical
@@ -68,10 +68,10 @@ class Ems:
             return
         type_id, cause, negative, select, ioa, value = command
         cause = CAUSES.get(cause, str(cause))
-        name = "interrogation" if type_id == 100 else self.name(ioa)
+        name = peer.SYSTEM.get(type_id) or self.name(ioa)
         peer.say(f"ANSWER {name} {cause}{' SELECT' if select else ''}{' NEGATIVE' if negative else ''}")
-        if type_id == 100:
-            self.ledger.write("note", text=f"interrogation {cause}{' NEGATIVE' if negative else ''}")
+        if type_id >= 100:
+            self.ledger.write("note", text=f"{name} {cause}{' NEGATIVE' if negative else ''}")
             return
         about = {"id": self.issued.get(ioa), "text": "select" if select else None}
         if negative:
@@ -99,8 +99,19 @@ class Ems:
                     self.connection.interrogation(common_address=self.options.ca, wait_for_response=False)
 
     def obey(self, words):
+        ca, number = self.options.ca, int(words[1]) if len(words) > 1 else None
         if words[0] == "gi":
-            self.connection.interrogation(common_address=self.options.ca, wait_for_response=False)
+            qualifier = c104.Qoi.STATION if number in (None, 20) else getattr(c104.Qoi, f"GROUP_{number - 20}")
+            self.connection.interrogation(common_address=ca, qualifier=qualifier, wait_for_response=False)
+        elif words[0] == "ci":
+            qualifier = c104.Rqt.GENERAL if number in (None, 5) else getattr(c104.Rqt, f"GROUP_{number}")
+            self.connection.counter_interrogation(common_address=ca, qualifier=qualifier, wait_for_response=False)
+        elif words[0] == "clock":
+            self.connection.clock_sync(common_address=ca, wait_for_response=False)
+        elif words[0] == "test":
+            self.connection.test(common_address=ca, wait_for_response=False)
+        elif words[0] == "read":
+            self.station.get_point(io_address=number).read()
         elif words[0] == "set":
             self.send(int(words[1]), float(words[2]), words[3] if len(words) > 3 else None)
         else:
@@ -112,7 +123,8 @@ class Ems:
         point = self.points[ioa]
         if mode is not None:
             point.command_mode = c104.CommandMode.SELECT_AND_EXECUTE if mode == "select" else c104.CommandMode.DIRECT
-        point.value = value
+        type_name = self.controls.get(ioa, {"ti": "C_SE_NC_1"})["ti"]
+        point.info = peer.command(type_name, value, peer.now())
         self.issued[ioa] = str(uuid.UUID(int=self.random.getrandbits(128)))
         life_ns = self.options.command_timeout_ms * 1_000_000
         self.ledger.write("command", self.name(ioa), value, id=self.issued[ioa], not_after=time.time_ns() + life_ns, text=f"set {value}")

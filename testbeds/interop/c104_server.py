@@ -80,7 +80,7 @@ class Control:
             self.wire.command_mode = c104.CommandMode.SELECT_AND_EXECUTE
 
     def receive(self, message):
-        value = peer.plain(message.info.value)
+        value = peer.commanded(message.info.value)
         lawful = self.low <= value <= self.high
         if lawful:
             self.plant.ledger.write("execute", self.name, value, text="executed")

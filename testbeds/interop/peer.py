@@ -107,11 +107,20 @@ def plain(value):
     """A point's value as JSON: a number for every type here."""
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, c104.Double):
+    if isinstance(value, (c104.Double, c104.Step)):
         return int(value.value)
+    if isinstance(value, c104.Byte32):
+        return int.from_bytes(bytes(value), "little")
+    if isinstance(value, c104.NormalizedFloat):
+        return float(value)
     if isinstance(value, (int, float)):
         return value
     return int(value) if hasattr(value, "__int__") else float(value)
+
+
+def byte32(value):
+    """Thirty-two bits; from a small number the library makes zero."""
+    return c104.Byte32(int(value).to_bytes(4, "little"))
 
 
 def information(type_name, value, quality, stamp):
@@ -126,7 +135,37 @@ def information(type_name, value, quality, stamp):
         return c104.ScaledInfo(actual=c104.Int16(int(value)), quality=quality, recorded_at=stamp)
     if type_name in ("M_ME_NA_1", "M_ME_TD_1"):
         return c104.NormalizedInfo(actual=c104.NormalizedFloat(float(value)), quality=quality, recorded_at=stamp)
+    if type_name.startswith("M_ST_"):
+        return c104.StepInfo(state=c104.Int7(int(value)), transient=False, quality=quality, recorded_at=stamp)
+    if type_name.startswith("M_BO_"):
+        return c104.BinaryInfo(blob=byte32(value), quality=quality, recorded_at=stamp)
+    if type_name.startswith("M_IT_"):
+        return c104.BinaryCounterInfo(counter=int(value), sequence=c104.UInt5(0), quality=c104.BinaryCounterQuality(), recorded_at=stamp)
     raise SystemExit(f"{type_name} is not served by this peer")
+
+
+def command(type_name, value, stamp):
+    """The information object of a command: states as 0 and 1 (off and on, lower and higher), normalised values as fractions of 1."""
+    kind = type_name[:5] if not type_name.startswith("C_SE_") else "C_SE_" + type_name[6]
+    stamp = stamp if has_stamp(type_name) else None
+    if kind == "C_SC_":
+        return c104.SingleCmd(on=bool(value), recorded_at=stamp)
+    if kind == "C_DC_":
+        return c104.DoubleCmd(state=c104.Double.ON if value else c104.Double.OFF, recorded_at=stamp)
+    if kind == "C_RC_":
+        return c104.StepCmd(direction=c104.Step.HIGHER if value else c104.Step.LOWER, recorded_at=stamp)
+    if kind == "C_SE_A":
+        return c104.NormalizedCmd(target=c104.NormalizedFloat(float(value)), recorded_at=stamp)
+    if kind == "C_SE_B":
+        return c104.ScaledCmd(target=c104.Int16(int(value)), recorded_at=stamp)
+    if kind == "C_SE_C":
+        return c104.ShortCmd(target=float(value), recorded_at=stamp)
+    return c104.BinaryCmd(blob=byte32(value), recorded_at=stamp)
+
+
+def commanded(value):
+    """What a command wants, as a number: states and steps as 0 and 1."""
+    return plain(value) - 1 if isinstance(value, (c104.Double, c104.Step)) else plain(value)
 
 
 DOUBLES = (c104.Double.INTERMEDIATE, c104.Double.OFF, c104.Double.ON, c104.Double.INDETERMINATE)
@@ -143,14 +182,24 @@ def command_of(apdu):
 
     The library answers a SELECT by itself and does not tell of it, and its client's own verdict comes late or never.
     """
-    if len(apdu) < 16 or apdu[2] & 1 or not (45 <= apdu[6] <= 64 or apdu[6] == 100):
+    if len(apdu) < 15 or apdu[2] & 1 or not (45 <= apdu[6] <= 64 or 100 <= apdu[6] <= 107):
         return None
-    qualifier = {50: 19, 63: 19, 45: 15, 46: 15, 58: 15, 59: 15}.get(apdu[6])
-    select = qualifier is not None and len(apdu) > qualifier and bool(apdu[qualifier] & 0x80)
-    value = struct.unpack_from("<f", apdu, 15)[0] if apdu[6] in (50, 63) and len(apdu) >= 20 else None
-    return apdu[6], apdu[8] & 0x3F, bool(apdu[8] & 0x40), select, int.from_bytes(apdu[12:15], "little"), value
+    type_id, body = apdu[6], apdu[15:]
+    value, qualifier = None, None
+    if type_id in (45, 46, 47, 58, 59, 60) and body:
+        qualifier, value = body[0], body[0] & 1 if type_id in (45, 58) else (body[0] & 3) - 1
+    elif type_id in (48, 49, 61, 62) and len(body) >= 3:
+        number = struct.unpack_from("<h", body)[0]
+        qualifier, value = body[2], number / 32768 if type_id in (48, 61) else number
+    elif type_id in (50, 63) and len(body) >= 5:
+        qualifier, value = body[4], struct.unpack_from("<f", body)[0]
+    elif type_id in (51, 64) and len(body) >= 4:
+        value = struct.unpack_from("<I", body)[0]
+    select = bool(qualifier is not None and qualifier & 0x80)
+    return type_id, apdu[8] & 0x3F, bool(apdu[8] & 0x40), select, int.from_bytes(apdu[12:15], "little"), value
 
 
+SYSTEM = {100: "interrogation", 101: "counters", 102: "read", 103: "clock", 105: "reset", 107: "test"}
 OBJECT_OCTETS = {30: 11, 31: 11, 36: 15}
 
 

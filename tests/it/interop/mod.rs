@@ -6,6 +6,7 @@ mod peers;
 mod replay;
 mod story;
 mod tls;
+mod types;
 
 use std::time::Duration;
 

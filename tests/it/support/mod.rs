@@ -3,6 +3,7 @@
 mod dissector;
 mod grid;
 mod heads;
+mod line;
 mod papers;
 mod pcap;
 mod peer;
@@ -13,6 +14,7 @@ mod python;
 pub(crate) use dissector::{Capture, dissect};
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
 pub(crate) use heads::{place, point_heads};
+pub(crate) use line::Line;
 pub(crate) use papers::{Papers, private};
 pub(crate) use pcap::Conversation;
 pub(crate) use peer::Peer;
