@@ -111,6 +111,13 @@ impl Cot {
         Self { cause: Cause(low & 0x3F), negative: low & 0x40 != 0, test: low & 0x80 != 0, originator }
     }
 
+    /// Whether an answer with this cause field can be for the station of originator address `oa`, which never asks as part of a test:
+    /// stations that do not keep originators answer with zero (rows 30 and 49).
+    #[must_use]
+    pub(crate) const fn answers(self, oa: u8) -> bool {
+        !self.test && (oa == 0 || self.originator == 0 || self.originator == oa)
+    }
+
     /// To the wire.
     #[must_use]
     pub const fn octets(self) -> [u8; 2] {

@@ -9,7 +9,7 @@
 //! What this crate deliberately does not know: sockets, clocks, tasks, profiles, scaling, alarms, the journal (it only keeps N(R) behind
 //! what the journal has made durable), who may command, and what an answer to a command means.
 //!
-//! Clauses: IEC 60870-5-104 clauses 5 (APCI, k, w, t1 to t3, start and stop), 6 (ASDU selection) and 9 (parameters); IEC 60870-5-101
+//! Clauses: IEC 60870-5-104 clauses 5 (APCI, k, w, t1 to t3, start and stop), 6 (ASDU repertoire) and 9 (parameters); IEC 60870-5-101
 //! clauses 7.1 to 7.3 (data unit identifier, information objects, elements) for all types but file transfer (120 to 127) and application
 //! security (41, 81 to 95); IEC 60870-5-5 clauses 6.1 to 6.11 for station initialisation, interrogation, counters, commands and parameters.
 //! `docs/conformance/iec104.md` lists what is met, row by row.
@@ -32,6 +32,7 @@ mod parameter;
 mod params;
 mod permit;
 mod protocol;
+mod repertoire;
 mod system;
 #[cfg(test)]
 mod test_kit;
@@ -55,6 +56,7 @@ pub use parameter::{ParameterAsdu, ParameterElement};
 pub use params::{Allowed, ClockPolicy, CounterMode, Params, Preferred, SelectPolicy, TermPolicy};
 pub use permit::ControlPermit;
 pub use protocol::Iec104;
+pub use repertoire::{Causes, Repertoire, Ways};
 pub use system::{SystemAsdu, SystemElement};
 pub use text::describe;
 pub use transmission::Transmission;

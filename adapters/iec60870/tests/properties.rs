@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bridge_iec60870::{
@@ -360,4 +361,194 @@ fn early_timeouts_are_harmless() {
             assert!(session.poll_timeout().is_none_or(|next| next.since(NOW.mono) <= Duration::from_secs(60)));
         }
     }
+}
+
+/// A session with so many connections, the first of them started.
+fn group(role: Role, connections: u32) -> Box<dyn Session> {
+    let mut session = Iec104.session(&spec(role));
+    for channel in 1..=connections {
+        let peer = PeerInfo { addr: format!("127.0.0.{channel}:2404").parse().unwrap(), tls_identity: None };
+        session.handle_open(Channel(channel), &peer, NOW);
+    }
+    if role == Role::Client {
+        poll(session.as_mut(), 1);
+    }
+    let start = if role == Role::Client { 0x0B } else { 0x07 };
+    session.handle_input(Channel(1), Chunk::Stream(&[0x68, 4, start, 0, 0, 0]), NOW);
+    poll(session.as_mut(), 1);
+    session
+}
+
+fn poll(session: &mut dyn Session, channel: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    while session.poll_output(Channel(channel), &mut out, 65536, NOW) {}
+    out
+}
+
+fn publish(number: u64) -> bridge_session::Request {
+    let time = bridge_model::Timestamp::by_device(NOW.utc);
+    let class = bridge_session::PublishClass::Event(number);
+    let quality = bridge_model::Quality::GOOD;
+    let value = bridge_model::Value::Bool(!number.is_multiple_of(2));
+    let point = PointId(100);
+    bridge_session::Request::Publish(vec![bridge_session::Publish {
+        point,
+        value,
+        quality,
+        time,
+        class,
+        spontaneous: true,
+        return_info: false,
+    }])
+}
+
+/// Octets of the U frame that starts data transfer, if they are all that was sent.
+fn only_starts(out: &[u8]) -> bool {
+    out == [0x68, 4, 0x07, 0, 0, 0]
+}
+
+#[test]
+fn a1_r20_any_bytes_on_one_connection_leave_the_others_alone_but_for_the_lawful_switch_over() {
+    for role in [Role::Client, Role::Server] {
+        let (mut moved, mut closed, mut calm) = (0, 0, 0);
+        for seed in 0..400_u64 {
+            let mut random = Random(seed ^ 0x6209);
+            let victim = u32::try_from(1 + random.below(3)).unwrap();
+            let mut bytes = conversation(&mut random, role);
+            if seed % 3 == 0 {
+                bytes.extend((0..random.below(100)).map(|_| random.byte()));
+            }
+            if seed % 2 == 0 {
+                // Without the STARTDT in front.
+                bytes.drain(..6);
+            }
+            for _ in 0..random.below(3) {
+                let at = random.below(bytes.len().max(1));
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = random.byte();
+                }
+            }
+            let run = |bytes: &[u8]| {
+                let mut session = group(role, 3);
+                while session.poll_event().is_some() {}
+                for piece in bytes.chunks(7) {
+                    session.handle_input(Channel(victim), Chunk::Stream(piece), NOW);
+                }
+                for number in 1..=5 {
+                    session.handle_request(publish(number), NOW);
+                }
+                let closed: Vec<bool> = (1..=3).map(|channel| session.poll_close(Channel(channel)).is_some()).collect();
+                let sent: Vec<Vec<u8>> = (1..=3).map(|channel| poll(session.as_mut(), channel)).collect();
+                let events: Vec<Event> = std::iter::from_fn(|| session.poll_event()).collect();
+                (closed, sent, events)
+            };
+            let (quiet_closed, quiet, _) = run(&[]);
+            let (now_closed, now, events) = run(&bytes);
+            assert_eq!(quiet_closed, [false; 3]);
+            let is_over = events.iter().any(|event| matches!(event, Event::SwitchedOver { .. }));
+            let lost = now_closed[victim as usize - 1];
+            let stopped = events.contains(&Event::LinkState(bridge_session::LinkState::Stopped));
+            for channel in (1..=3).filter(|channel| *channel != victim) {
+                let at = channel as usize - 1;
+                let place = format!("seed {seed}, {role:?}, bytes on {victim}, seen on {channel}");
+                assert!(!now_closed[at], "{place}");
+                match role {
+                    // The controlling station starts another one when it lost the started one, and only then.
+                    Role::Client if victim == 1 && lost => assert!(now[at].is_empty() || only_starts(&now[at]), "{place}"),
+                    // A STARTDT on the victim takes data transfer with it.
+                    Role::Server if is_over => assert!(now[at].is_empty(), "{place}"),
+                    Role::Client | Role::Server => assert_eq!(now[at], quiet[at], "{place}"),
+                }
+            }
+            moved += usize::from(is_over);
+            closed += usize::from(lost);
+            calm += usize::from(!is_over && !lost && !stopped);
+        }
+        assert!(closed > 40 && calm > 20, "{role:?}: {closed} closed, {calm} calm");
+        assert!(role == Role::Client || moved > 20, "{moved} switch-overs");
+    }
+}
+
+/// Everything a group shows: frames of each connection, events, output and ends of each channel.
+fn feed_group(role: Role, apdus: &[(u32, Vec<u8>)], random: Option<&mut Random>) -> (Vec<(u32, u64, Vec<u8>)>, String) {
+    let mut session = group(role, 3);
+    let mut frames = Vec::new();
+    let mut take = |session: &mut dyn Session, channel: u32, bytes: &[u8]| {
+        session.handle_input(Channel(channel), Chunk::Stream(bytes), NOW);
+        let mut batch = FrameBatch::default();
+        while session.poll_frames(&mut batch) {
+            frames.extend(batch.frames.iter().map(|frame| (frame.connection, frame.number, batch.octets(frame).to_vec())));
+            batch.clear();
+        }
+    };
+    match random {
+        None => apdus.iter().for_each(|(channel, apdu)| take(session.as_mut(), *channel, apdu)),
+        Some(random) => {
+            // How much of each channel's next APDU is already there: never all of it before its turn.
+            let mut ahead = [0_usize; 4];
+            for (at, (channel, apdu)) in apdus.iter().enumerate() {
+                for other in (1..=3).filter(|other| other != channel) {
+                    let Some((_, next)) = apdus.get(at + 1..).unwrap_or_default().iter().find(|(c, _)| *c == other) else { continue };
+                    let have = &mut ahead[other as usize];
+                    let more = (*have + random.below(next.len())).min(next.len() - 1);
+                    if more > *have {
+                        take(session.as_mut(), other, &next[*have..more]);
+                        *have = more;
+                    }
+                }
+                let mut rest = &apdu[std::mem::take(&mut ahead[*channel as usize])..];
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(1 + random.below(rest.len()));
+                    take(session.as_mut(), *channel, now);
+                    rest = later;
+                }
+            }
+        }
+    }
+    let events: Vec<Event> = std::iter::from_fn(|| session.poll_event()).collect();
+    let closed: Vec<_> = (1..=3).map(|channel| session.poll_close(Channel(channel))).collect();
+    let sent: Vec<Vec<u8>> = (1..=3).map(|channel| poll(session.as_mut(), channel)).collect();
+    // As text: a value that is no number equals nothing.
+    (frames, format!("{events:?} {closed:?} {sent:?} {:?}", session.poll_timeout()))
+}
+
+#[test]
+fn a1_r19_any_split_over_several_connections_gives_the_same_result() {
+    for role in [Role::Client, Role::Server] {
+        let mut seen = 0;
+        for seed in 0..300_u64 {
+            let mut random = Random(seed ^ 0x5911);
+            let streams: Vec<Vec<u8>> = (0..3).map(|_| conversation(&mut random, role)).collect();
+            let mut cut: Vec<VecDeque<Vec<u8>>> = streams.iter().map(|stream| apdus(stream)).collect();
+            // The first one is started already.
+            cut[0].pop_front();
+            let mut order = Vec::new();
+            while let Some(at) =
+                (0..3).filter(|at| !cut[*at].is_empty()).nth(random.below(3) % cut.iter().filter(|c| !c.is_empty()).count().max(1))
+            {
+                order.extend(cut[at].pop_front().map(|apdu| (u32::try_from(at + 1).unwrap(), apdu)));
+            }
+            if let Some((_, apdu)) = order.get_mut(random.below(20)).filter(|_| seed % 3 == 0) {
+                // Behind start and length: those are refused before the APDU is whole.
+                let at = 2 + random.below(apdu.len() - 2);
+                apdu[at] ^= 1 << random.below(8);
+            }
+            let whole = feed_group(role, &order, None);
+            seen += whole.0.len();
+            assert_eq!(feed_group(role, &order, Some(&mut random)), whole, "seed {seed}, {role:?}");
+        }
+        assert!(seen > 1000, "{role:?}: {seen} frames");
+    }
+}
+
+/// A stream of whole APDUs, cut.
+fn apdus(stream: &[u8]) -> VecDeque<Vec<u8>> {
+    let mut rest = stream;
+    let mut all = VecDeque::new();
+    while let [_, length, ..] = rest {
+        let (apdu, later) = rest.split_at(usize::from(*length) + 2);
+        all.push_back(apdu.to_vec());
+        rest = later;
+    }
+    all
 }

@@ -1,6 +1,10 @@
-//! `sim`: a simulated station or EMS on a real socket, made from a profile, that writes its own ledger.
+//! `sim`: a simulated station, EMS or master on a real socket, made from any profile, that writes its own ledger.
 
-use std::collections::{BTreeMap, VecDeque};
+mod ems;
+mod lives;
+mod station;
+
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::BufRead as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,13 +15,11 @@ use std::time::Duration;
 
 use bridge_diag::Report;
 use bridge_engine::shell::{Endpoint, Hosted, SystemClock, host};
-use bridge_model::{Action, CommandMode, LinkId, Mono, Now, PointId, Value};
-use bridge_profile::{ControlKind, Conversion, Plan, PointSource, parse_duration};
-use bridge_session::{AddressUse, Event, FrameBatch, LinkSpec, LinkState, Phase, Role, Session};
-use bridge_sim::{
-    Ems, FileLedger, Generator, GeneratorKind, Ledger, Misbehaviour, Names, Plant, PlantBinding, Station, StationOptions, UnitLimits, Wish,
-    ems_session, station_session,
-};
+use bridge_model::{CommandMode, LinkId};
+use bridge_profile::{Plan, parse_duration};
+use bridge_session::{Event, LinkSpec, LinkState, Role};
+use bridge_sim::{FileLedger, Ledger, Misbehaviour, NAMED, Names, Side, named};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use tokio::sync::watch;
 
 use super::sim_tls::TlsArgs;
@@ -35,12 +37,17 @@ const EVENTS: u64 = 1_000_000_000;
 /// Arguments of `sim`.
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Args {
-    /// A station (two thermal units) or an EMS that speaks IEC 60870-5-104.
+    /// A station, an EMS or a master that speaks IEC 60870-5-104, from any profile.
     #[command(
         after_help = "Examples:\n  ies-bridge sim iec104 --role station --profile cim-profiles/thermal-station-104 --listen 127.0.0.1:2404 --ledger rtu.jsonl\n  \
-        ies-bridge sim iec104 --role ems --profile cim-profiles/ems-gateway-104 --connect 127.0.0.1:2405 --ledger ems.jsonl\n\n\
-        It prints READY, then one line per event. Lines it reads: for an EMS `set U1 210`, `interrogate`; for a station `local U1`, `remote U1`, \
-        `disable U1`, `enable U1`, `open U1`, `close U1`, `change U1.trip 1`; `quit` for both. It ends when its input ends, unless --no-stdin is given."
+        ies-bridge sim iec104 --role master --profile cim-profiles/thermal-station-104 --connect 127.0.0.1:2404 --ledger master.jsonl\n  \
+        ies-bridge sim iec104 --role ems --profile cim-profiles/ems-gateway-104 --connect 127.0.0.1:2405 --ledger ems.jsonl\n  \
+        ies-bridge sim iec104 --role station --profile cim-profiles/thermal-station-104 --listen 127.0.0.1:2404 --ledger rtu.jsonl --misbehave avalanche\n\n\
+        It prints READY, then one line per event. Lines it reads: for an EMS or a master `set U1.p_set 210`, `on POINT`, `off POINT`, each with \
+        `select` behind it to select first, and `interrogate`; for a station `change U1.trip 1`, and for a thermal plant `local U1`, `remote U1`, \
+        `disable U1`, `enable U1`, `open U1`, `close U1`; `quit` for all. It ends when its input ends, unless --no-stdin is given.\n\n\
+        A station shows lawful values of every point: measurands walk in their range, states rest where the controls want them, totals count, and what \
+        a control's feedback names follows it. Two units of 250 MW, U1 and U2, are modelled as a thermal plant."
     )]
     Iec104(Box<Iec104>),
 }
@@ -52,19 +59,17 @@ pub(crate) enum SimRole {
     Station,
     /// The EMS that a server link of the profile answers.
     Ems,
+    /// The bridge's own place on a client link: polls the station and commands it, without a bridge.
+    Master,
 }
 
-/// Faults on purpose.
-#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fail {
-    /// Every tenth event is written to the ledger and never sent.
-    DropEvent,
-    /// Commands are confirmed at once and executed 30 s later.
-    LateCommand,
-    /// Commands are executed and never answered.
-    Silent,
-    /// Commands are executed twice.
-    Twice,
+impl SimRole {
+    const fn side(self) -> Side {
+        match self {
+            Self::Station => Side::Station,
+            Self::Ems | Self::Master => Side::Ems,
+        }
+    }
 }
 
 /// Arguments of `sim iec104`.
@@ -82,7 +87,7 @@ pub(crate) struct Iec104 {
     /// Listen here (a station).
     #[arg(long, value_name = "ADDR", conflicts_with = "connect", required_unless_present = "connect")]
     listen: Option<SocketAddr>,
-    /// Connect to here (an EMS).
+    /// Connect to here (an EMS or a master).
     #[arg(long, value_name = "ADDR")]
     connect: Option<SocketAddr>,
     /// Its own log, one JSON object per line; appended.
@@ -92,8 +97,8 @@ pub(crate) struct Iec104 {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Do something wrong on purpose, to prove that it is noticed.
-    #[arg(long, value_enum)]
-    misbehave: Option<Fail>,
+    #[arg(long, value_name = "NAME", value_parser = names())]
+    misbehave: Option<String>,
     /// Points that change by themselves, for example U1.bfp_a,U1.id_fan (a station).
     #[arg(long, value_delimiter = ',', value_name = "POINTS")]
     events: Vec<String>,
@@ -103,13 +108,16 @@ pub(crate) struct Iec104 {
     /// Stop the changes after this many.
     #[arg(long, default_value_t = EVENTS, value_name = "COUNT")]
     event_count: u64,
-    /// Output of both units at the start, MW (a station).
+    /// Between two changes of a measurand or a total (a station); 0s lets them stand still.
+    #[arg(long, default_value = "2s", value_name = "DURATION")]
+    walk_every: String,
+    /// Output of both units of a thermal plant at the start, MW (a station).
     #[arg(long, default_value_t = 200.0, value_name = "MW")]
     start_mw: f64,
-    /// The fastest change of a unit, MW per minute (a station).
+    /// The fastest change of a thermal unit, MW per minute (a station).
     #[arg(long, default_value_t = 30.0, value_name = "MW_PER_MIN")]
     plant_ramp: f64,
-    /// The lag of a unit behind its set-point (a station).
+    /// The lag of what follows a set-point (a station).
     #[arg(long, default_value = "2s", value_name = "DURATION")]
     plant_lag: String,
     /// Do not read standard input; end on a signal only.
@@ -121,11 +129,16 @@ pub(crate) struct Iec104 {
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
 
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(NAMED.iter().map(|named| PossibleValue::new(named.name).help(named.what)))
+}
+
 /// Runs it.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Args::Iec104(args) = args;
     let plan = plan(args)?;
     let (link, spec) = link(args, &plan)?;
+    let misbehaviours = misbehaviours(args)?;
     let (stop_in, stop) = watch::channel(false);
     let lines = Lines::default();
     if !args.no_stdin {
@@ -142,15 +155,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let endpoint = args.tls.over(endpoint)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = SystemClock::new();
+    let names =
+        Names { monitor: monitor_names(&plan, args.role), control: plan.controls.iter().map(|control| control.id.clone()).collect() };
     match args.role {
         SimRole::Station => {
-            let station = station(args, &plan, link, &spec, ledger, clock.now())?;
-            runtime.block_on(drive(StationHost { station, plan, lines, next: Mono(0) }, endpoint, clock, (stop_in, stop)))
+            let hosted = station::StationHost::new(args, plan, (link, &spec), names, misbehaviours, ledger, lines, clock.now())?;
+            runtime.block_on(drive(hosted, endpoint, clock, (stop_in, stop)))
         }
-        SimRole::Ems => {
-            let names = Names { monitor: monitor_names(&plan, args.role), control: control_names(&plan) };
-            let ems = Ems::new(ems_session(&spec), names, Vec::new(), args.seed, ledger);
-            runtime.block_on(drive(EmsHost { ems, plan, lines, next: Mono(0) }, endpoint, clock, (stop_in, stop)))
+        SimRole::Ems | SimRole::Master => {
+            let hosted = ems::EmsHost::new(args, plan, &spec, names, misbehaviours, ledger, lines);
+            runtime.block_on(drive(hosted, endpoint, clock, (stop_in, stop)))
         }
     }
 }
@@ -203,10 +217,10 @@ fn plan(args: &Iec104) -> Result<Plan, Fault> {
     })
 }
 
-/// The far side's link: ours with its role flipped.
+/// The simulated side's link: ours with its role flipped, or ours itself for a master.
 fn link(args: &Iec104, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
     let ours = match args.role {
-        SimRole::Station => Role::Client,
+        SimRole::Station | SimRole::Master => Role::Client,
         SimRole::Ems => Role::Server,
     };
     let fits = |name: &str, role: Role| role == ours && args.link.as_ref().is_none_or(|wanted| wanted == name);
@@ -214,282 +228,42 @@ fn link(args: &Iec104, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
         plan.links.get(usize::from(*index)).is_some_and(|link| link.protocol == "iec104" && fits(&link.spec.name, link.spec.role))
     });
     match (found.next(), found.next()) {
-        (Some((index, spec)), None) => Ok((LinkId(index), spec)),
+        (Some((index, spec)), None) => {
+            let role = if args.role == SimRole::Master { Role::Client } else { spec.role };
+            Ok((LinkId(index), LinkSpec { role, ..spec }))
+        }
         (Some(_), Some(_)) => Err(Fault::new("the profile has several such links").fix("choose one with --link NAME")),
         (None, _) => {
             let names: Vec<&str> = plan.links.iter().map(|link| link.spec.name.as_str()).collect();
             Err(Fault::new("the profile has no such link")
                 .because_of(format!("its links: {}", names.join(", ")))
-                .fix("a station stands behind a client link, an EMS before a server link"))
+                .fix("a station and a master have their places on a client link, an EMS before a server link"))
         }
     }
+}
+
+fn misbehaviours(args: &Iec104) -> Result<Vec<Misbehaviour>, Fault> {
+    let Some(name) = &args.misbehave else { return Ok(Vec::new()) };
+    let of = |named: &bridge_sim::Named| match args.role.side() {
+        Side::Station => named.station,
+        Side::Ems => named.ems,
+    };
+    let found = named(name).and_then(of);
+    found.map(|misbehaviour| vec![misbehaviour]).ok_or_else(|| {
+        let can: Vec<&str> = NAMED.iter().filter(|named| of(named).is_some()).map(|named| named.name).collect();
+        Fault::new(format!("--misbehave {name} is none of this role")).fix(format!("one of {}", can.join(", ")))
+    })
 }
 
 fn monitor_names(plan: &Plan, role: SimRole) -> Vec<String> {
     match role {
-        SimRole::Station => plan.points.iter().map(|point| point.id.clone()).collect(),
+        SimRole::Station | SimRole::Master => plan.points.iter().map(|point| point.id.clone()).collect(),
         SimRole::Ems => plan.served.iter().map(|served| served.id.clone()).collect(),
     }
 }
 
-fn control_names(plan: &Plan) -> Vec<String> {
-    plan.controls.iter().map(|control| control.id.clone()).collect()
-}
-
-fn station(args: &Iec104, plan: &Plan, link: LinkId, spec: &LinkSpec, ledger: Box<dyn Ledger>, now: Now) -> Result<Station, Fault> {
-    let lag = duration(&args.plant_lag, "--plant-lag")?;
-    let limits = UnitLimits { ramp_mw_per_min: args.plant_ramp, lag_s: lag.as_secs_f64(), ..UnitLimits::default() };
-    let mut conversions = BTreeMap::new();
-    let mut keep = |id: &str, conversion: Conversion| {
-        if !conversion.is_identity() {
-            conversions.insert(id.to_owned(), (conversion.factor, conversion.offset));
-        }
-    };
-    for point in &plan.points {
-        keep(&point.id, point.conversion);
-    }
-    for control in &plan.controls {
-        keep(&control.id, control.conversion);
-    }
-    let misbehaviours = args.misbehave.map(|fail| match fail {
-        Fail::DropEvent => Misbehaviour::OmitEvent { every: 10 },
-        Fail::LateCommand => Misbehaviour::ExecuteLate { by: Duration::from_secs(30) },
-        Fail::Silent => Misbehaviour::SilentAfterExecute,
-        Fail::Twice => Misbehaviour::ExecuteTwice,
-    });
-    let options = StationOptions { conversions, misbehaviours: misbehaviours.into_iter().collect(), ..StationOptions::default() };
-    let names = Names { monitor: monitor_names(plan, SimRole::Station), control: control_names(plan) };
-    let binding = PlantBinding::default();
-    let mut moving = Vec::new();
-    for name in &args.events {
-        let known = plan.point(name).filter(|point| spec.points.iter().any(|p| p.usage == AddressUse::Monitor && p.point == *point));
-        moving.push(
-            known.ok_or_else(|| {
-                Fault::new(format!("the link has no point `{name}`")).fix("name points of the profile, separated by commas")
-            })?,
-        );
-    }
-    let constants: Vec<(PointId, Value)> = spec
-        .points
-        .iter()
-        .filter(|p| p.usage == AddressUse::Monitor && !moving.contains(&p.point))
-        .filter_map(|p| {
-            let point = plan.points.get(p.point.index())?;
-            let ours = point.source == PointSource::Link(link) && binding.resolve(&point.id).is_none();
-            ours.then(|| (p.point, constant(point)))
-        })
-        .collect();
-    let plant = Plant::new(args.seed, [limits; 2], [args.start_mw; 2]);
-    let mut station = Station::new(station_session(spec, true), spec, names, options, ledger).with_plant(plant, &binding);
-    for (point, value) in constants {
-        station = station.with_constant(point, value);
-    }
-    let every = duration(&args.event_every, "--event-every")?;
-    if !moving.is_empty() {
-        station =
-            station.with_generator(Generator::new(GeneratorKind::Single, moving, now.mono + every, every, args.event_count, args.seed));
-    }
-    Ok(station)
-}
-
 fn duration(text: &str, option: &str) -> Result<Duration, Fault> {
     parse_duration(text).ok_or_else(|| Fault::new(format!("{option} {text} is no duration")).fix("write 500ms, 2s, 5min"))
-}
-
-/// What a plant has and nobody models stands still at a likely value.
-fn constant(point: &bridge_profile::PlannedPoint) -> Value {
-    if point.cim_class == "Discrete" {
-        let running = point.alias.iter().find(|(_, name)| name.as_str() == "synchronised").map_or(0, |(code, _)| *code);
-        return if point.alias.is_empty() || running == 0 { Value::Bool(false) } else { Value::Int(running) };
-    }
-    let high = point.range.map_or(100.0, |(_, high)| high);
-    Value::Real(match point.measurement.as_str() {
-        "Frequency" => 50.0,
-        "LineToLineVoltage" if high > 100.0 => 220.0,
-        "LineToLineVoltage" => 15.75,
-        "ThreePhaseReactivePower" => 40.0,
-        _ => high / 2.0,
-    })
-}
-
-/// A station on its socket.
-struct StationHost {
-    station: Station,
-    plan: Plan,
-    lines: Lines,
-    next: Mono,
-}
-
-impl StationHost {
-    fn obey(&mut self, line: &str, now: Now) {
-        let mut words = line.split_whitespace();
-        let (verb, unit) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        if verb == "change" {
-            let value = words.next().and_then(|value| value.parse::<f64>().ok()).filter(|value| value.is_finite());
-            match value.filter(|value| self.station.handle_change(unit, *value, now)) {
-                Some(value) => tell(format!("{unit} is {value}")),
-                None => tell(format!("not understood: {line}")),
-            }
-            return;
-        }
-        let Some(index) = PlantBinding::default().units.iter().position(|known| known == unit) else {
-            tell(format!("not understood: {line}"));
-            return;
-        };
-        match verb {
-            "local" | "remote" => self.station.handle_plant(now, |plant, now| plant.handle_remote_switch(index, verb == "remote", now)),
-            "enable" | "disable" => self.station.handle_plant(now, |plant, now| plant.handle_remote_enable(index, verb == "enable", now)),
-            "open" | "close" => self.station.handle_plant(now, |plant, now| plant.handle_breaker(index, verb == "close", now)),
-            _ => {
-                tell(format!("not understood: {line}"));
-                return;
-            }
-        }
-        tell(format!("{unit} {verb}"));
-    }
-}
-
-impl Hosted for StationHost {
-    fn session(&mut self) -> &mut dyn Session {
-        &mut self.station
-    }
-
-    fn handle_event(&mut self, event: Event, _now: Now) {
-        if let Event::CommandReceived(command) = &event {
-            let id = self.plan.controls.get(command.point.index()).map_or("?", |control| control.id.as_str());
-            tell(format!("command {id} {} {}", command.action, mode(command.mode)));
-        } else if let Some(text) = link_text(&event) {
-            tell(text);
-        }
-        if let Some(error) = self.station.ledger_error() {
-            tell(format!("the ledger failed: {error}"));
-        }
-    }
-
-    fn handle_security(&mut self, what: &str, _now: Now) {
-        tell(format!("security: {what}"));
-    }
-
-    fn tick(&mut self, now: Now) {
-        self.next = now.mono + LOOK;
-        let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
-        for line in waiting {
-            self.obey(&line, now);
-        }
-    }
-
-    fn next_tick(&self) -> Option<Mono> {
-        Some(self.next)
-    }
-}
-
-/// An EMS on its socket.
-struct EmsHost {
-    ems: Ems,
-    plan: Plan,
-    lines: Lines,
-    next: Mono,
-}
-
-impl EmsHost {
-    fn obey(&mut self, line: &str, now: Now) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            [] => {}
-            ["interrogate"] => {
-                self.ems.handle_wish(Wish::Interrogate, now);
-            }
-            ["set", control, value] => match (self.control(control), value.parse::<f64>()) {
-                (Some(index), Ok(target)) if target.is_finite() => self.command(index, target, now),
-                (None, _) => tell(format!("no control is called {control}")),
-                (Some(_), _) => tell(format!("{value} is no number")),
-            },
-            _ => tell(format!("not understood: {line}")),
-        }
-    }
-
-    /// `U1.p_set`, or `U1` for the unit's set-point.
-    fn control(&self, name: &str) -> Option<usize> {
-        let prefix = format!("{name}.");
-        let exact = self.plan.controls.iter().position(|control| control.id == name);
-        exact.or_else(|| self.plan.controls.iter().position(|control| control.id.starts_with(&prefix)))
-    }
-
-    fn command(&mut self, index: usize, target: f64, now: Now) {
-        let Some(control) = self.plan.controls.get(index) else { return };
-        let life = match &control.kind {
-            ControlKind::Relay(relay) => relay.ems.execute_con,
-            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => Duration::from_secs(10),
-        };
-        let wish = Wish::Command {
-            control: control.id.clone(),
-            action: Action::Set(self.plan.to_wire(control, target)),
-            mode: CommandMode::Direct,
-            life,
-        };
-        tell(format!("sent {} {target} {}", control.id, control.unit));
-        self.ems.handle_wish(wish, now);
-    }
-}
-
-impl Hosted for EmsHost {
-    fn session(&mut self) -> &mut dyn Session {
-        &mut self.ems
-    }
-
-    fn handle_frames(&mut self, _batch: &FrameBatch, _now: Now) {}
-
-    fn handle_event(&mut self, event: Event, _now: Now) {
-        match &event {
-            Event::Progress { phase, .. } => match phase {
-                Phase::SelectSent | Phase::ExecuteSent => {}
-                Phase::Selected => tell("selected"),
-                Phase::Confirmed => tell("ACT CON"),
-                Phase::Terminated => tell("ACT TERM"),
-            },
-            Event::Settled { command, outcome, .. } => {
-                let id = self.plan.controls.get(command.point.index()).map_or("?", |control| control.id.as_str());
-                tell(format!("settled {id} {} {outcome:?}", command.action));
-            }
-            Event::LinkState(_)
-            | Event::InterrogationBegan
-            | Event::InterrogationEnded
-            | Event::InterrogationFailed
-            | Event::PeerRestarted
-            | Event::Housekept { .. }
-            | Event::CommandReceived(_)
-            | Event::Delivered(_)
-            | Event::Refused { .. }
-            | Event::SelectLapsed(_)
-            | Event::Suspicious(_)
-            | Event::SwitchedOver { .. }
-            | Event::Standby { .. }
-            | Event::Closed { .. } => {
-                if let Some(text) = link_text(&event) {
-                    tell(text);
-                }
-            }
-        }
-        if let Some(error) = self.ems.ledger_error() {
-            tell(format!("the ledger failed: {error}"));
-        }
-    }
-
-    fn handle_security(&mut self, what: &str, _now: Now) {
-        tell(format!("security: {what}"));
-    }
-
-    fn tick(&mut self, now: Now) {
-        self.next = now.mono + LOOK;
-        let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
-        for line in waiting {
-            self.obey(&line, now);
-        }
-    }
-
-    fn next_tick(&self) -> Option<Mono> {
-        Some(self.next)
-    }
 }
 
 fn mode(mode: CommandMode) -> &'static str {

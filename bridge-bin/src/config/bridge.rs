@@ -7,6 +7,7 @@ use std::time::Duration;
 use bridge_diag::{Diagnostic, Dialect, Report, Span, Table, View};
 use bridge_ies::Role;
 
+use super::sink::{Sink, sink};
 use super::value::{address, did, path, public_key, secret, take_count, take_duration};
 
 /// The schema that this version reads.
@@ -137,6 +138,7 @@ pub(crate) struct BridgeFile {
     pub(crate) network: Option<String>,
     pub(crate) peers: Vec<Peer>,
     pub(crate) operators: Vec<Operator>,
+    pub(crate) sinks: Vec<Sink>,
     pub(crate) trust: Option<Trust>,
     pub(crate) tls: Option<Tls>,
     pub(crate) pace: Pace,
@@ -176,6 +178,8 @@ pub(crate) fn read_bridge(table: &Table, dir: &Path, report: &mut Report) -> Bri
     let peers = tables.into_iter().filter_map(|inner| peer(view.inner(inner, "[[peer]]"), report)).collect();
     let tables = if view.take("operator").is_some() { view.take_tables("operator", report) } else { Vec::new() };
     let operators = tables.into_iter().filter_map(|inner| operator(view.inner(inner, "[[operator]]"), report)).collect();
+    let tables = if view.take("sink").is_some() { view.take_tables("sink", report) } else { Vec::new() };
+    let sinks = tables.into_iter().filter_map(|inner| sink(view.inner(inner, "[[sink]]"), dir, report)).collect();
     let trust = view.need_table("trust", report).and_then(|inner| trust(view.inner(inner, "[trust]"), dir, report));
     let tls = view.take_table("tls", report).and_then(|inner| tls(view.inner(inner, "[tls]"), dir, report));
     let pace = view.take_table("pace", report).map(|inner| pace(view.inner(inner, "[pace]"), report)).unwrap_or_default();
@@ -199,6 +203,7 @@ pub(crate) fn read_bridge(table: &Table, dir: &Path, report: &mut Report) -> Bri
         network,
         peers,
         operators,
+        sinks,
         trust,
         tls,
         pace,

@@ -11,14 +11,15 @@ use bridge_engine::shell::Tls;
 use bridge_engine::{Pace, Peer, Settings};
 use bridge_journal::Options;
 use bridge_model::{LinkId, Now};
-use bridge_northbound::TlsFiles;
+use bridge_northbound::{HookTls, TlsFiles};
 use bridge_profile::{ControlKind, Execution, Plan, PointSource, ServedSource};
-use bridge_session::{AddressUse, Role, SinkId};
+use bridge_session::{AddressUse, HookId, Role, SinkId};
 use bridge_trust::{AgeLimits, BundleAge, DEAD_AFTER, KeyStore, KeyUse, STALE_AFTER, TrustBundle, base64_encode, sha256};
 
 use super::bridge::{BridgeFile, DEFAULT_SEGMENT_BYTES, DIALECT, PinnedProfile, Placed, Trust, read_bridge};
 use super::folder::compile_profile;
 use super::link_tls::{check_shared, check_tls};
+use super::sink::Sink;
 use super::site::{PeerKind, SiteLink, read_site};
 use super::value::hex;
 
@@ -111,6 +112,7 @@ pub(crate) fn check(path: &Path, now: Now, report: &mut Report) -> Option<Checke
     let (keys, trust) = (keys(&bridge, report), trust(&bridge, now, report));
     peers(&bridge, plan.as_ref(), trust.as_ref().map(|(bundle, _)| bundle), report);
     operators(&bridge, plan.as_ref(), report);
+    let hooks = sinks(&bridge, plan.as_ref(), report);
     let endpoints = match (&plan, &site) {
         (Some(plan), Some((site_source, links))) => links_of(plan, links, *site_source, now, report),
         (Some(_) | None, Some(_) | None) => Vec::new(),
@@ -134,9 +136,10 @@ pub(crate) fn check(path: &Path, now: Now, report: &mut Report) -> Option<Checke
         octets.extend_from_slice(text.as_bytes());
     }
     octets.extend_from_slice(&plan.hash);
-    let settings = settings(&bridge, &endpoints, sha256(&octets), policy_hash)?;
+    let (hooks, receivers) = hooks.into_iter().unzip();
+    let settings = Settings { hooks, ..settings(&bridge, &endpoints, sha256(&octets), policy_hash)? };
     Some(Checked {
-        northbound: northbound(&bridge)?,
+        northbound: bridge_northbound::Config { hooks: receivers, ..northbound(&bridge)? },
         data_dir: bridge.data_dir?,
         segment_bytes: bridge.retention.as_ref().map_or(DEFAULT_SEGMENT_BYTES, |retention| retention.segment_bytes),
         plan: Arc::new(plan),
@@ -419,6 +422,104 @@ fn operators(bridge: &BridgeFile, plan: Option<&Plan>, report: &mut Report) {
     }
 }
 
+/// Where events of ours leave: what the engine holds for each, and how the adapter reaches it.
+fn sinks(bridge: &BridgeFile, plan: Option<&Plan>, report: &mut Report) -> Vec<(bridge_engine::Hook, bridge_northbound::Hook)> {
+    let mut names = BTreeSet::new();
+    let mut hooks = Vec::new();
+    for (sink, number) in bridge.sinks.iter().zip(0_u16..) {
+        if !names.insert(sink.name.value.as_str()) || bridge.peers.iter().any(|peer| peer.name.value == sink.name.value) {
+            report.push(
+                Diagnostic::error("config::sink-twice", format!("the name `{}` stands twice", sink.name.value))
+                    .at(sink.name.span)
+                    .fix("give each sink its own name, different from every peer's: its cursor in the journal has that name"),
+            );
+        }
+        let mut resources = BTreeSet::new();
+        for wanted in &sink.resources {
+            let Some(plan) = plan else { break };
+            let found = plan.resources.iter().find(|resource| resource.key == wanted.value || resource.era == wanted.value);
+            if let Some(resource) = found {
+                resources.insert(resource.era.clone());
+            } else {
+                let near = bridge_diag::nearest(&wanted.value, plan.resources.iter().map(|resource| resource.key.as_str()));
+                let known: Vec<&str> = plan.resources.iter().map(|resource| resource.key.as_str()).collect();
+                report.push(
+                    Diagnostic::error("config::sink-resource", format!("the profile has no resource `{}`", wanted.value))
+                        .at(wanted.span)
+                        .fix(near.map_or_else(|| format!("it has: {}", known.join(", ")), |near| format!("did you mean `{near}`?"))),
+                );
+            }
+        }
+        hooks.push((engine_hook(sink, resources), northbound_hook(bridge, sink, number, report)));
+    }
+    hooks
+}
+
+fn engine_hook(sink: &Sink, resources: BTreeSet<String>) -> bridge_engine::Hook {
+    bridge_engine::Hook {
+        name: sink.name.value.clone(),
+        verbs: sink.verbs.iter().copied().collect(),
+        resources,
+        max_events: usize::try_from(sink.max_events).unwrap_or(1),
+        max_bytes: usize::try_from(sink.max_bytes).unwrap_or(usize::MAX),
+        max_age: sink.max_age,
+        contracted: sink.contracted,
+        max_lag: sink.max_lag,
+        max_lag_bytes: sink.max_lag_bytes,
+        on_poison: sink.on_poison,
+    }
+}
+
+fn northbound_hook(bridge: &BridgeFile, sink: &Sink, number: u16, report: &mut Report) -> bridge_northbound::Hook {
+    let mut headers = Vec::new();
+    for (name, file) in &sink.headers {
+        match std::fs::read_to_string(&file.value) {
+            Ok(text) if !text.trim().is_empty() && !text.trim().contains(char::is_control) => {
+                headers.push((name.clone(), bridge_northbound::Secret(text.trim().to_owned())));
+            }
+            Ok(_) => report.push(
+                Diagnostic::error("config::sink-secret", format!("the file of header `{name}` does not hold one line of text"))
+                    .at(file.span)
+                    .fix("write the header's value into the file, nothing else"),
+            ),
+            Err(cause) => report.push(
+                Diagnostic::error("config::sink-secret", format!("the file of header `{name}` cannot be read: {cause}"))
+                    .at(file.span)
+                    .fix("give a file of mode 0600; the path is relative to bridge.toml"),
+            ),
+        }
+    }
+    for (what, file) in [("roots", &sink.roots), ("certificate", &sink.certificate)] {
+        if let Some(file) = file
+            && let Err(cause) = std::fs::File::open(&file.value)
+        {
+            report.push(
+                Diagnostic::error("config::sink-tls", format!("the file of `{what}` cannot be read: {cause}"))
+                    .at(file.span)
+                    .fix("give a PEM file; the path is relative to bridge.toml"),
+            );
+        }
+    }
+    let roots = sink.roots.as_ref().map(|file| file.value.clone()).or_else(|| bridge.tls.as_ref().map(|tls| tls.roots.clone()));
+    if sink.secure && roots.is_none() {
+        report.push(
+            Diagnostic::error("config::sink-tls", format!("sink `{}` is https and nothing says whom it believes", sink.name.value))
+                .at(sink.name.span)
+                .fix("add roots = \"file:…\" with the receiver's root certificate, or [tls] with roots"),
+        );
+    }
+    let identity = sink.certificate.as_ref().map(|file| file.value.clone()).zip(sink.key.clone());
+    bridge_northbound::Hook {
+        hook: HookId(number),
+        name: sink.name.value.clone(),
+        url: sink.url.clone(),
+        server_name: sink.server_name.clone(),
+        headers,
+        tls: roots.filter(|_| sink.secure).map(|roots| HookTls { roots, identity }),
+        timeout: sink.timeout,
+    }
+}
+
 /// Every link of the plan has its place, and no control goes where it must not (R14).
 fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, now: Now, report: &mut Report) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
@@ -601,6 +702,7 @@ fn settings(bridge: &BridgeFile, endpoints: &[Endpoint], config_hash: [u8; 32], 
                 contract: peer.contract.clone(),
             })
             .collect(),
+        hooks: Vec::new(),
         operators: bridge
             .operators
             .iter()

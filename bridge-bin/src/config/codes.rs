@@ -53,6 +53,15 @@ pub(crate) const EXPLANATIONS: &[Explanation] = explanations! {
     "config::link-tls-soon": "The TLS of this link works now and will not for long: our certificate comes to its end, or a revocation list is past its next update. From the time shown on peers refuse us, or nobody new is accepted. New files are taken without a restart, and open sessions go on.",
     "config::link-tls-whom": "A certificate of a known issuer says that somebody is known, not that he is meant. A listening link names in `tls.allow` who may connect, by fingerprint, subject or alternative name; a connecting link names the server (`server_name`) or lists it in `allow`.",
     "config::tls": "Between bridges everything is mutual TLS with private roots. Plain HTTP is for loopback tests only. The certificate, key or roots are missing, unreadable, or the schemes do not agree.",
+    "config::sink-kind": "A [[sink]] says by `kind` how events leave. This version knows one kind: `webhook`, batches of CloudEvents by HTTPS. The stream to peers needs no sink: peers subscribe to it.",
+    "config::sink-twice": "Each sink has a cursor in the journal under its name, and its alarms carry the name. Two sinks of one name, or a sink with a peer's name, could not be told apart.",
+    "config::sink-url": "Where a webhook goes: https with host and path, or plain HTTP to this machine. Redirects are not followed, names and passwords do not stand in addresses, and plain HTTP never leaves the machine.",
+    "config::sink-verb": "A sink lists the verbs that leave through it. The word is none of the IES verbs; the list in the fix has them all. Without `verbs` everything leaves that is ours.",
+    "config::sink-resource": "A sink lists the resources whose events leave through it, by the profile's key or by address. The profile has no such resource, so nothing would ever leave, in silence.",
+    "config::sink-header": "The headers of a webhook are for the receiver's own tokens. Host, content type, lengths and the signature belong to the bridge; a header's name has letters, digits and hyphens.",
+    "config::sink-secret": "The value of a webhook's header is the one line of a file that only the bridge's user can read. A secret never stands in the configuration itself, which is hashed, copied and shown.",
+    "config::sink-tls": "An https webhook believes the roots given with it, or those of [tls]; the platform's list of roots is never used. A client certificate needs its key, and both are PEM files that can be read.",
+    "config::sink-poison": "When a receiver refuses one event for good, the sink either parks (stops with an alarm and tries that event again every few minutes: nothing is lost) or skips it (goes on, with a signed gap that names it).",
     "config::retention": "The journal would outgrow its share of the disk before its days are over. The figure holds a tenth back for commands and acknowledgements. It is a calculation: this version removes no segment by itself.",
 };
 
@@ -65,6 +74,7 @@ mod tests {
         let used: Vec<&str> = [
             include_str!("bridge.rs"),
             include_str!("site.rs"),
+            include_str!("sink.rs"),
             include_str!("check.rs"),
             include_str!("value.rs"),
             include_str!("link_tls.rs"),

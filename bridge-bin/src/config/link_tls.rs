@@ -76,6 +76,7 @@ pub(crate) fn link_tls(mut view: View<'_>, dir: &Path, report: &mut Report) -> O
     let crl_grace = take_duration(&mut view, "crl_grace", (Duration::ZERO, 30 * DAY), report);
     let expired_grace = take_duration(&mut view, "expired_grace", (Duration::ZERO, 30 * DAY), report);
     let reload = take_duration(&mut view, "reload_every", (Duration::from_millis(100), DAY / 24), report);
+    let rekey = take_duration(&mut view, "rekey_every", (Duration::from_secs(60), 30 * DAY), report);
     view.finish(report);
     let mut tls = Tls::new(certificate?, key?, roots?);
     tls.crl = crl;
@@ -84,6 +85,7 @@ pub(crate) fn link_tls(mut view: View<'_>, dir: &Path, report: &mut Report) -> O
     tls.min_version = min_version.unwrap_or(tls.min_version);
     tls.crl_grace = crl_grace.unwrap_or(tls.crl_grace);
     tls.expired_grace = expired_grace.unwrap_or(tls.expired_grace);
+    tls.rekey = rekey.unwrap_or(tls.rekey);
     tls.reload = reload.unwrap_or(tls.reload);
     Some(LinkTls { tls, span, fields })
 }
@@ -116,7 +118,7 @@ fn allow(mut view: View<'_>, dir: &Path, report: &mut Report) -> Allow {
 /// Everything of a link's TLS that can be known before a connection.
 pub(crate) fn check_tls(name: &Placed<String>, link: &LinkTls, role: Role, now: Now, report: &mut Report) {
     let (tls, name) = (&link.tls, &name.value);
-    let nobody = tls.allow.entries.is_empty() && tls.allow.file.is_none();
+    let nobody = !tls.allow.is_there();
     match role {
         Role::Server if nobody => report.push(
             Diagnostic::error("config::link-tls-whom", format!("link `{name}` listens with TLS and names nobody who may connect"))

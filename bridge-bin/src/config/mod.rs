@@ -6,6 +6,7 @@ mod check;
 mod codes;
 mod folder;
 mod link_tls;
+mod sink;
 mod site;
 mod value;
 

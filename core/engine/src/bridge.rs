@@ -27,15 +27,17 @@ use crate::instructions::{Bench, Instructions, OperatorAnswer};
 use crate::operations::{self, Operation, Tally};
 use crate::programme::{Desk, Programme, Programmes};
 use crate::recorder::{Recorder, Unwritable};
-use crate::relay::{Relays, Wish};
+use crate::relay::{Leg, Relays, Wish};
 use crate::reports::Reports;
 use crate::router::Router;
+use crate::selections::Selections;
 use crate::served::ServedPoints;
 use crate::settings::Settings;
 use crate::store::{Store, Table};
 use crate::stream_in::{Received, StreamIn};
 use crate::stream_out::StreamOut;
 use crate::timers::Timer;
+use crate::webhook::Webhooks;
 
 /// A request of a local operator, answered by one [`LocalReply`] when it is durable.
 #[derive(Clone, PartialEq, Debug)]
@@ -96,6 +98,8 @@ pub enum LocalWish {
 
 /// A peer whose stream stayed away so long: its values are INVALID (R19).
 const PEER_INVALID_AFTER: std::time::Duration = std::time::Duration::from_secs(600);
+/// How long a ramp's step waits while its control is selected.
+const SELECTED_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Everything the engine is made from.
 pub struct Parts {
@@ -126,8 +130,10 @@ pub struct Bridge {
     door: Door,
     programmes: Programmes,
     instructions: Instructions,
+    selections: Selections,
     relays: Relays,
     stream_out: StreamOut,
+    webhooks: Webhooks,
     stream_in: StreamIn,
     reports: Reports,
     /// Peers that prove they hear us: by confirming our stream, or by being heard.
@@ -171,12 +177,14 @@ impl Bridge {
         let mut served = ServedPoints::new(&core);
         let mut exchange = Exchange::new(&mut core, end);
         let door = Door::new(&core);
+        let mut selections = Selections::default();
         let mut programmes = Programmes::default();
         let mut instructions = Instructions::default();
         let relays = Relays::recover(&core);
         let mut wanted = router.streams();
         wanted.insert(core.links_stream());
         let stream_out = StreamOut::new(wanted);
+        let webhooks = Webhooks::new(&mut core, now);
         let stream_in = StreamIn::new(&mut core, now);
         let reports = Reports::new(&core.plan);
         if !recovered.new {
@@ -187,6 +195,7 @@ impl Bridge {
                 &text,
                 &[("unsealed", recovered.unsealed.to_string()), ("cutBytes", recovered.cut_bytes.to_string())],
             );
+            selections = Selections::recover(&mut core, &mut exchange, now);
             programmes.recover(&mut core, &mut exchange, &router.image, now);
             instructions.recover(&mut Bench { core: &mut core, exchange: &mut exchange, image: &router.image, now });
         }
@@ -220,8 +229,10 @@ impl Bridge {
             door,
             programmes,
             instructions,
+            selections,
             relays,
             stream_out,
+            webhooks,
             stream_in,
             reports,
             issuer_live: vec![false; peers],
@@ -272,13 +283,20 @@ impl Bridge {
                 self.programmes.handle_progress(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), id, phase)
             }
             Event::Settled { command, outcome, .. } => {
-                self.programmes.handle_settled(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), &command, outcome);
+                let mut desk = desk(&mut self.core, &mut self.exchange, &self.router, now);
+                if self.selections.handle_settled(&mut desk, &command, outcome) {
+                    self.programmes.start(&mut desk, command.point.index());
+                } else {
+                    self.programmes.handle_settled(&mut desk, &command, outcome);
+                }
             }
             Event::SwitchedOver { channel, moves } => {
                 let name = self.link_name(link);
                 self.core.tell(format!("link {name}: switched over to another connection"));
                 let fields = [("link", name), ("channel", channel.0.to_string()), ("moves", moves.to_string())];
                 self.core.note(now, "switch-over", "data transfer moved to another connection", &fields);
+                // What was selected was selected on the connection before.
+                self.selections.handle_link_lost(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), link);
             }
             Event::Standby { ready } => self.standby(link, ready, now),
             Event::Housekept { id, outcome } => {
@@ -290,7 +308,12 @@ impl Bridge {
                 let name = self.link_name(link);
                 self.core.note(now, "refused", &what, &[("link", name)]);
             }
-            Event::SelectLapsed(_) => {}
+            Event::SelectLapsed(point) if self.core.plan.links[link.index()].spec.role == Role::Server => {
+                self.relays.handle_lapsed(&mut self.core, &mut self.exchange, &mut self.served, point.index(), now);
+            }
+            Event::SelectLapsed(point) => {
+                self.selections.handle_lapsed(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), point.index());
+            }
             Event::Suspicious(suspicion) => self.suspicious(link, &suspicion, now),
             Event::Closed { cause, .. } => {
                 let name = self.link_name(link);
@@ -337,6 +360,7 @@ impl Bridge {
                     self.admitted(&admitted, now);
                 }
             }
+            Inbound::Posted(posted) => self.webhooks.handle_posted(&mut self.core, &mut self.exchange, posted, now),
             Inbound::Delivered(result) => {
                 if let Some(refused) = self.exchange.handle_delivered(&mut self.core, result, now) {
                     self.relays.handle_refused(&mut self.core, &mut self.served, &refused.operation, &refused.code, &refused.message, now);
@@ -417,6 +441,7 @@ impl Bridge {
                     control: place.index(),
                     target,
                     ramp,
+                    leg: Leg::Direct,
                     not_after,
                     operator_ref,
                     instruction_code,
@@ -544,6 +569,7 @@ impl Bridge {
             "operations": tally,
             "instructions": self.instructions.list(&self.core, now).len(),
             "counters": self.core.counters.list().into_iter().collect::<BTreeMap<_, _>>(),
+            "sinks": self.webhooks.status(&self.core),
             "batches": self.core.recorder.durable_batches(),
             "journal": self.journal_failure().unwrap_or("ok"),
         })
@@ -580,6 +606,10 @@ impl Bridge {
                 }
             }
             Timer::Invalid(source) => self.expire(usize::from(source), now),
+            // Somebody is selecting: a step of the running ramp would be another wish on the same point.
+            Timer::Step(control) if self.selections.is_selected(control) => {
+                self.core.timers.set(Timer::Step(control), now.mono + SELECTED_RETRY);
+            }
             Timer::Step(control) => self.programmes.handle_step(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
             Timer::Taken(control) => {
                 self.programmes.handle_no_echo(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
@@ -599,6 +629,8 @@ impl Bridge {
                 instructions.look(&mut bench, &operation);
             }
             Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
+            Timer::Webhook(hook) => self.webhooks.handle_timer(hook),
+            Timer::WebhookRead => self.webhooks.stir(),
             Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
             Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
             Timer::Silent(sink) => {
@@ -648,6 +680,9 @@ impl Bridge {
         self.core.tell(format!("link {name} {}", if up { "started" } else { "lost" }));
         self.core.note(now, if up { "link-up" } else { "link-down" }, &format!("{state:?}"), &[("link", name.clone())]);
         if spec.spec.role == Role::Server {
+            if !up {
+                self.relays.handle_link_lost(&mut self.core, &mut self.exchange, &mut self.served, link, now);
+            }
             return;
         }
         if up {
@@ -668,6 +703,7 @@ impl Bridge {
                 "LINK_DOWN",
                 "the link to the station is lost",
             );
+            self.selections.handle_link_lost(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), link);
             self.comms_alarm(&name, true, now);
         }
     }
@@ -794,6 +830,13 @@ impl Bridge {
 
     fn link_name(&self, link: LinkId) -> String {
         self.core.plan.links[link.index()].spec.name.clone()
+    }
+}
+
+impl Bridge {
+    /// The selections with what their calls need.
+    fn selecting(&mut self, now: Now) -> (&mut Selections, Desk<'_>) {
+        (&mut self.selections, desk(&mut self.core, &mut self.exchange, &self.router, now))
     }
 }
 

@@ -376,7 +376,7 @@ impl Instructions {
                     "operator": instruction.operator,
                     "receivedAt": format_time(instruction.received_ns),
                     "dueAt": due.map(format_time),
-                    "timeLeftSeconds": left.map(|left| (left * 10.0).round() / 10.0),
+                    "timeLeftSeconds": left.map(|left| (left * 10.0).floor() / 10.0),
                 })
             })
             .collect()

@@ -51,6 +51,9 @@ pub(crate) struct Programme {
     pub(crate) command: Option<String>,
     /// Whether any execute may have left.
     pub(crate) written: bool,
+    /// What the issuer's SELECT holds at the station: the first step executes it (R4).
+    #[serde(default)]
+    pub(crate) selected: Option<f64>,
     pub(crate) steps: u32,
     pub(crate) start_by_ns: i64,
     /// Why it is to be held, code and text.
@@ -144,25 +147,16 @@ impl Programmes {
             self.hold(desk, control, code, &text);
             return;
         }
-        let measured = good(desk.image, drive.followed.point);
-        let Some(from) = programme.confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
-            self.hold(desk, control, "NO_FEEDBACK", "neither set-point echo nor measured power is good");
-            return;
-        };
-        if programme.steps == 0 && drive.bump_limit > 0.0 && measured.is_some_and(|measured| (from - measured).abs() > drive.bump_limit) {
-            self.hold(desk, control, "BUMP_LIMIT", "the set-point is too far from the measured power to start a ramp");
-            return;
-        }
-        let step = drive.ramp.map(|ramp| ramp.step);
-        let value = match (programme.rate, drive.ramp) {
-            (Some(rate), Some(ramp)) if ramp.by == RampBy::Bridge => toward(from, programme.target, rate * ramp.step.as_secs_f64() / 60.0),
-            _ => programme.target,
-        };
-        if !value.is_finite() || value < drive.min || value > drive.max {
-            self.hold(desk, control, "OUT_OF_ENVELOPE", "the step would leave the envelope");
-            return;
-        }
         let first = programme.steps == 0;
+        let confirmed = if first { None } else { programme.confirmed };
+        let value = match programme.selected.filter(|_| first) {
+            Some(selected) => selected,
+            None => match next_value(desk, control, programme.target, programme.rate, confirmed) {
+                Ok(value) => value,
+                Err((code, text)) => return self.hold(desk, control, code, &text),
+            },
+        };
+        let step = drive.ramp.map(|ramp| ramp.step);
         let life = step.unwrap_or(Duration::from_secs(10));
         let latest = desk.now.utc + life;
         let not_after = if first { Utc(programme.start_by_ns.min(latest.0)) } else { latest };
@@ -170,12 +164,16 @@ impl Programmes {
             self.finish_not_operated(desk, control, NotOperatedWhy::Expired);
             return;
         }
-        let select = matches!(spec.select, SelectMode::Bridge) && first;
+        let mode = match spec.select {
+            SelectMode::Bridge if first => CommandMode::SelectExecute,
+            SelectMode::Relay if first && programme.selected.is_some() => CommandMode::Execute,
+            SelectMode::None | SelectMode::Bridge | SelectMode::Relay | SelectMode::Scl => CommandMode::Direct,
+        };
         let command = Command {
             id: CommandId(desk.core.random()),
             point: PointId(u32::try_from(control).unwrap_or(u32::MAX)),
             action: Action::Set(plan.to_wire(spec, value)),
-            mode: if select { CommandMode::SelectExecute } else { CommandMode::Direct },
+            mode,
             qualifier: spec.qualifier,
             not_after: Now { mono: desk.core.mono(not_after, desk.now), utc: not_after },
         };
@@ -559,6 +557,39 @@ pub(crate) fn good(image: &Image, point: PointId) -> Option<f64> {
     image.good(point.index()).map(bridge_model::Value::as_f64)
 }
 
+/// The value of the next step toward `target` from the last confirmed set-point, else the echo, else the measured power (R11).
+///
+/// # Errors
+/// Why there is none, as code and text.
+pub(crate) fn next_value(
+    desk: &Desk<'_>,
+    control: usize,
+    target: f64,
+    rate: Option<f64>,
+    confirmed: Option<f64>,
+) -> Result<f64, (&'static str, String)> {
+    let plan = &desk.core.plan;
+    let Some((_, drive)) = driven(&plan.controls, control) else {
+        return Err(("UNKNOWN_RESOURCE", "the control drives nothing".to_owned()));
+    };
+    let measured = good(desk.image, drive.followed.point);
+    let Some(from) = confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
+        return Err(("NO_FEEDBACK", "neither set-point echo nor measured power is good".to_owned()));
+    };
+    let starts = confirmed.is_none();
+    if starts && drive.bump_limit > 0.0 && measured.is_some_and(|measured| (from - measured).abs() > drive.bump_limit) {
+        return Err(("BUMP_LIMIT", "the set-point is too far from the measured power to start a ramp".to_owned()));
+    }
+    let value = match (rate, drive.ramp) {
+        (Some(rate), Some(ramp)) if ramp.by == RampBy::Bridge => toward(from, target, rate * ramp.step.as_secs_f64() / 60.0),
+        _ => target,
+    };
+    if !value.is_finite() || value < drive.min || value > drive.max {
+        return Err(("OUT_OF_ENVELOPE", "the step would leave the envelope".to_owned()));
+    }
+    Ok(value)
+}
+
 /// One step from `from` toward `target`, no longer than `most`.
 fn toward(from: f64, target: f64, most: f64) -> f64 {
     if (target - from).abs() <= most { target } else { from + most.copysign(target - from) }
@@ -572,7 +603,7 @@ pub(crate) fn parse_id(text: &str) -> Option<CommandId> {
     u128::from_str_radix(&text.replace('-', ""), 16).ok().map(CommandId)
 }
 
-const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
+pub(crate) const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
     match why {
         NotOperatedWhy::Expired => "EXPIRED",
         NotOperatedWhy::LinkDown => "LINK_DOWN",
@@ -586,7 +617,7 @@ const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
     }
 }
 
-const fn not_operated_text(why: NotOperatedWhy) -> &'static str {
+pub(crate) const fn not_operated_text(why: NotOperatedWhy) -> &'static str {
     match why {
         NotOperatedWhy::Expired => "too old to start",
         NotOperatedWhy::LinkDown => "the link to the station is down",

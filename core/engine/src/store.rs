@@ -34,6 +34,8 @@ pub(crate) enum Table {
     Locks = 11,
     /// Operation id → `instructions::Instruction`.
     Instructions = 12,
+    /// Webhook name → `webhook::Cursor`.
+    Hooks = 13,
 }
 
 impl Table {
@@ -51,6 +53,7 @@ impl Table {
             Self::Misc,
             Self::Locks,
             Self::Instructions,
+            Self::Hooks,
         ]
         .into_iter()
         .find(|table| *table as u8 == number)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bridge_model::Mono;
-use bridge_session::SinkId;
+use bridge_session::{HookId, SinkId};
 
 /// What a timer is for. Ordered, so that timers of one instant fire in a fixed order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -50,6 +50,10 @@ pub(crate) enum Timer {
     Subscribe(SinkId),
     /// A peer's stream has been silent too long.
     Silent(SinkId),
+    /// A webhook's batch is old enough, or its back-off is over.
+    Webhook(HookId),
+    /// A webhook's backlog is read on.
+    WebhookRead,
     /// A subscriber has confirmed nothing for too long.
     Unconfirmed(SinkId),
 }

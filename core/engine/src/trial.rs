@@ -419,7 +419,7 @@ impl<'a> Stage<'a> {
                 };
                 self.bridge.handle_north(Inbound::Door(confirmation), self.now);
             }
-            Outbound::End(_) | Outbound::Subscribe { .. } | Outbound::AckStream { .. } => {}
+            Outbound::End(_) | Outbound::Subscribe { .. } | Outbound::AckStream { .. } | Outbound::Post(_) => {}
         }
         Ok(())
     }

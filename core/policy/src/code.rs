@@ -32,6 +32,10 @@ pub const POINT_LOCKED: &str = "POINT_LOCKED";
 pub const UNKNOWN_RESOURCE: &str = "UNKNOWN_RESOURCE";
 /// Select and operate are not offered.
 pub const SELECT_NOT_SUPPORTED: &str = "SELECT_NOT_SUPPORTED";
+/// A direct operation where the issuer has to select.
+pub const SELECT_REQUIRED: &str = "SELECT_REQUIRED";
+/// An OPERATE of something else than was selected.
+pub const SELECT_MISMATCH: &str = "SELECT_MISMATCH";
 /// Relative set-points are not offered.
 pub const RELATIVE_NOT_SUPPORTED: &str = "RELATIVE_NOT_SUPPORTED";
 /// The link to the station is down.
@@ -160,6 +164,16 @@ const EXPLANATIONS: &[(&str, &str)] = &[
         SELECT_NOT_SUPPORTED,
         "The instruction's mode is SELECT, OPERATE, CANCEL or TEST, which this control does not offer to issuers. Send it with mode \
          DIRECT: where the station needs a select, the bridge makes it.",
+    ),
+    (
+        SELECT_REQUIRED,
+        "The control wants its issuer's own select (`select = \"relay\"`): send the operation with mode SELECT, await SELECTED, then send \
+         it again with mode OPERATE and `selectOf`.",
+    ),
+    (
+        SELECT_MISMATCH,
+        "An OPERATE must repeat its SELECT: same issuer, operator, resource, value and ramp, and `selectOf` its id. The selection is used \
+         up; select again.",
     ),
     (
         RELATIVE_NOT_SUPPORTED,

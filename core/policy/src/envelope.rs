@@ -33,6 +33,8 @@ pub struct Facts {
     pub control: Option<ControlFacts>,
     /// Whether the trust bundle, still alive, authorises party, role, verb and resource.
     pub authorised: bool,
+    /// Whether the control wants the issuer's own SELECT before its OPERATE (R4, `select = "relay"`).
+    pub issuer_selects: bool,
     /// Whether the journal can be written.
     pub journal_ok: bool,
     /// The bridge's own clock.
@@ -144,6 +146,7 @@ fn refusal(request: &Request<'_>, facts: &Facts) -> Refusal {
     authority
         .or_else(|| own_state(facts.journal_ok, facts.clock))
         .or_else(|| times(&Times::of(request, control), facts.now))
+        .or_else(|| if facts.issuer_selects { selecting(request.mode) } else { direct(request.mode) })
         .or_else(|| form(request, control))
         .or_else(|| limits(request.setpoint, control))
         .or_else(|| ramp(request.setpoint, control))
@@ -203,9 +206,6 @@ pub(crate) fn times(request: &Times, now: Utc) -> Refusal {
 
 fn form(request: &Request<'_>, control: &ControlFacts) -> Refusal {
     let setpoint = request.setpoint;
-    if let Some(refusal) = direct(request.mode) {
-        return Some(refusal);
-    }
     if setpoint.relative == Some(true) {
         return Some((code::RELATIVE_NOT_SUPPORTED, "a change was sent, this control takes targets".into()));
     }
@@ -221,6 +221,15 @@ fn form(request: &Request<'_>, control: &ControlFacts) -> Refusal {
         return Some((code::BAD_BASIS, format!("{} was sent, the control takes {}", name(setpoint.power_basis), name(control.basis))));
     }
     None
+}
+
+/// A control that wants its issuer's SELECT takes no DIRECT.
+fn selecting(mode: Option<Mode>) -> Refusal {
+    match mode {
+        Some(Mode::Select | Mode::Operate | Mode::Cancel) => None,
+        Some(Mode::Direct) => Some((code::SELECT_REQUIRED, "mode DIRECT, this control takes SELECT and then OPERATE".into())),
+        Some(Mode::Test) | None => Some((code::SELECT_NOT_SUPPORTED, "this control takes SELECT and then OPERATE".into())),
+    }
 }
 
 pub(crate) fn direct(mode: Option<Mode>) -> Refusal {

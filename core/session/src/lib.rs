@@ -15,6 +15,7 @@ mod housekeeping;
 mod protocol;
 mod queue;
 mod session;
+mod webhook;
 mod window;
 
 pub use address::{Field, FieldProblem, Fields};
@@ -27,4 +28,5 @@ pub use housekeeping::{CounterFreeze, Housekeeping, HousekeepingOutcome, Paramet
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
 pub use queue::ByteQueue;
 pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session};
+pub use webhook::{HookId, Post, PostAnswer, Posted};
 pub use window::SeqWindow;

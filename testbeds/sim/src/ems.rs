@@ -7,16 +7,20 @@ use std::time::Duration;
 
 use bridge_model::{
     Action, Cause, Command, CommandId, CommandMode, Detail, IndeterminateWhy, Mono, NotOperatedWhy, Now, Outcome, PointUpdate, Refusal,
-    TimeOrigin,
+    TimeOrigin, Utc,
 };
 use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkState, PeerInfo, Phase, Request, Session};
 
 use crate::ledger::{Entry, EntryKind, Ledger};
+use crate::misbehave::{Misbehaviour, clock_error_ns};
 use crate::rng::Rng;
 use crate::station::{EVENT_WINDOW, Names, cause_name};
 
 /// How many settled commands an EMS remembers, to name a termination that comes later.
 const SETTLED_KEPT: usize = 64;
+
+/// Longer than any simulation.
+const NEVER: Duration = Duration::from_secs(3650 * 86_400);
 
 /// What the operator wants.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,6 +65,9 @@ pub struct Ems {
     ledger_error: Option<String>,
     told: VecDeque<Event>,
     batch: FrameBatch,
+    misbehaviours: Vec<Misbehaviour>,
+    /// Acknowledgements that it keeps back: when, connection and frame.
+    kept_back: VecDeque<(Mono, u32, u64)>,
 }
 
 impl std::fmt::Debug for Ems {
@@ -86,7 +93,23 @@ impl Ems {
             ledger_error: None,
             told: VecDeque::new(),
             batch: FrameBatch::default(),
+            misbehaviours: Vec::new(),
+            kept_back: VecDeque::new(),
         }
+    }
+
+    /// With what it does wrong on purpose. What needs other octets than a lawful session sends is the session's:
+    /// [`misbehaving`](crate::misbehaving).
+    #[must_use]
+    pub fn with_misbehaviours(mut self, misbehaviours: Vec<Misbehaviour>) -> Self {
+        self.misbehaviours = misbehaviours;
+        self
+    }
+
+    /// Changes what it does wrong from now on; what it kept back goes.
+    pub fn handle_misbehaviours(&mut self, misbehaviours: Vec<Misbehaviour>) {
+        self.misbehaviours = misbehaviours;
+        self.kept_back.iter_mut().for_each(|(due, ..)| *due = Mono(0));
     }
 
     /// The operator acts now. Gives the command's id, if it is a command to a known point.
@@ -153,14 +176,42 @@ impl Ems {
                 }
                 // Acknowledged only when it is in the ledger, as a careful EMS does.
                 for frame in batch.frames.chunk_by(|a, b| a.connection == b.connection).filter_map(|run| run.last()) {
-                    self.session.handle_durable(frame.connection, frame.number, now);
+                    self.kept_back.push_back((now.mono + self.keeps_back(), frame.connection, frame.number));
                 }
                 batch.clear();
             }
             self.batch = batch;
+            while let Some((_, connection, frame)) = self.kept_back.pop_front_if(|(due, ..)| *due <= now.mono) {
+                self.session.handle_durable(connection, frame, now);
+            }
             let Some(event) = self.session.poll_event() else { break };
             self.take_event(event, now);
         }
+    }
+
+    /// For how long a received frame is not acknowledged.
+    fn keeps_back(&self) -> Duration {
+        let one = |misbehaviour: &Misbehaviour| match misbehaviour {
+            Misbehaviour::NeverAcknowledge => Some(NEVER),
+            Misbehaviour::AcknowledgeLate { by } => Some(*by),
+            Misbehaviour::OmitEvent { .. }
+            | Misbehaviour::ExecuteLate { .. }
+            | Misbehaviour::SilentAfterExecute
+            | Misbehaviour::ExecuteTwice
+            | Misbehaviour::NeverAnswer
+            | Misbehaviour::AnswerLate { .. }
+            | Misbehaviour::ClockOff { .. }
+            | Misbehaviour::ClockSteps { .. }
+            | Misbehaviour::StopStartStorm { .. }
+            | Misbehaviour::Avalanche { .. } => None,
+        };
+        self.misbehaviours.iter().find_map(one).unwrap_or_default()
+    }
+
+    /// The clock it tags its commands by.
+    fn misread(&self, now: Now) -> Now {
+        let since = self.began.map_or(Duration::ZERO, |began| now.mono.since(began));
+        Now { utc: Utc(now.utc.0 + clock_error_ns(&self.misbehaviours, since)), ..now }
     }
 
     fn take_update(&mut self, update: &PointUpdate, now: Now) {
@@ -318,7 +369,7 @@ impl Session for Ems {
     }
 
     fn poll_output(&mut self, channel: Channel, out: &mut Vec<u8>, limit: usize, now: Now) -> bool {
-        let any = self.session.poll_output(channel, out, limit, now);
+        let any = self.session.poll_output(channel, out, limit, self.misread(now));
         self.run(now);
         any
     }
@@ -329,7 +380,8 @@ impl Session for Ems {
 
     fn poll_timeout(&self) -> Option<Mono> {
         let script = self.script.front().map(|step| self.began.map_or(Mono(0), |began| began + step.after));
-        [self.session.poll_timeout(), script].into_iter().flatten().min()
+        let kept_back = self.kept_back.front().map(|(due, ..)| *due);
+        [self.session.poll_timeout(), script, kept_back].into_iter().flatten().min()
     }
 
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {

@@ -12,8 +12,11 @@ use bridge_session::{
     PeerInfo, Publish, PublishClass, Request, Session,
 };
 
+use crate::avalanche::Avalanche;
 use crate::ledger::{Entry, EntryKind, Ledger};
+use crate::misbehave::{Misbehaviour, clock_error_ns};
 use crate::plant::{Plant, PlantBinding, PlantPoint};
+use crate::process::Process;
 use crate::source::Generator;
 
 /// How many events a station keeps while nobody fetches them; the oldest goes first, and the ledger says so.
@@ -48,26 +51,6 @@ impl Names {
     pub fn control_point(&self, name: &str) -> Option<PointId> {
         self.control.iter().position(|known| known == name).and_then(|index| u32::try_from(index).ok()).map(PointId)
     }
-}
-
-/// What a station may do wrong on purpose, to prove that the judge notices.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Misbehaviour {
-    /// Every `every`-th event goes to the ledger and never to the wire.
-    OmitEvent {
-        /// At least 1.
-        every: u64,
-    },
-    /// The command is confirmed at once and executed this much later.
-    ExecuteLate {
-        /// By how much.
-        by: Duration,
-    },
-    /// The command is executed and never answered: the bridge cannot know.
-    SilentAfterExecute,
-    /// Every command is executed twice.
-    ExecuteTwice,
 }
 
 /// How a station behaves.
@@ -105,6 +88,7 @@ impl Default for StationOptions {
 enum Shape {
     Single,
     Double,
+    Whole,
     Number,
 }
 
@@ -114,6 +98,7 @@ impl Shape {
         match address.get("ti") {
             Some(Field::Text(ti)) if ti.starts_with("M_SP") => Self::Single,
             Some(Field::Text(ti)) if ti.starts_with("M_DP") => Self::Double,
+            Some(Field::Text(ti)) if WHOLE.iter().any(|whole| ti.starts_with(whole)) => Self::Whole,
             Some(Field::Text(_) | Field::Int(_) | Field::Float(_) | Field::Bool(_)) | None => Self::Number,
         }
     }
@@ -123,6 +108,7 @@ impl Shape {
         match self {
             Self::Single => Value::Bool(number > 0.5),
             Self::Double => Value::Double(DoublePoint::from_bits(number.clamp(0.0, 3.0) as u8)),
+            Self::Whole => whole(number),
             Self::Number => Value::Real(number),
         }
     }
@@ -131,13 +117,20 @@ impl Shape {
         match (self, value) {
             (Self::Single, Value::Double(state)) => Value::Bool(state == DoublePoint::On),
             (Self::Double, Value::Bool(on)) => Value::Double(if on { DoublePoint::On } else { DoublePoint::Off }),
-            (Self::Number, Value::Real(_) | Value::Int(_)) => Value::Real32(value.as_f64() as f32),
-            (
-                Self::Single | Self::Double | Self::Number,
-                Value::Bool(_) | Value::Double(_) | Value::Int(_) | Value::Real32(_) | Value::Real(_),
-            ) => value,
+            (Self::Whole, Value::Bool(_) | Value::Double(_) | Value::Int(_) | Value::Real32(_) | Value::Real(_)) => whole(value.as_f64()),
+            (Self::Number, Value::Bool(_) | Value::Double(_) | Value::Real(_) | Value::Int(_)) => Value::Real32(value.as_f64() as f32),
+            (Self::Single | Self::Double, Value::Int(_) | Value::Real32(_) | Value::Real(_)) => self.value(value.as_f64()),
+            (Self::Single, Value::Bool(_)) | (Self::Double, Value::Double(_)) | (Self::Number, Value::Real32(_)) => value,
         }
     }
+}
+
+/// Beginnings of the type names that carry whole numbers: steps, bit strings, scaled values, totals, packed states.
+const WHOLE: [&str; 6] = ["M_ST", "M_BO", "M_ME_NB", "M_ME_TE", "M_IT", "M_PS"];
+
+#[expect(clippy::cast_possible_truncation, reason = "rounded, and within what a wire carries")]
+fn whole(number: f64) -> Value {
+    Value::Int(number.round() as i64)
 }
 
 #[derive(Debug)]
@@ -155,7 +148,12 @@ pub struct Station {
     plant: Option<Plant>,
     monitored: BTreeMap<PlantPoint, PointId>,
     controlled: BTreeMap<PointId, PlantPoint>,
+    process: Option<Process>,
     generators: Vec<Generator>,
+    avalanche: Option<Avalanche>,
+    /// What every point shows, in engineering units.
+    shown: BTreeMap<PointId, Value>,
+    began: Option<Mono>,
     constants: Vec<(PointId, Value)>,
     options: StationOptions,
     ledger: Box<dyn Ledger>,
@@ -191,7 +189,11 @@ impl Station {
             plant: None,
             monitored: BTreeMap::new(),
             controlled: BTreeMap::new(),
+            process: None,
             generators: Vec::new(),
+            avalanche: None,
+            shown: BTreeMap::new(),
+            began: None,
             constants: Vec::new(),
             options,
             ledger,
@@ -224,6 +226,13 @@ impl Station {
             }
         }
         self.plant = Some(plant);
+        self
+    }
+
+    /// With a process behind what no plant models.
+    #[must_use]
+    pub fn with_process(mut self, process: Process) -> Self {
+        self.process = Some(process);
         self
     }
 
@@ -295,6 +304,10 @@ impl Station {
         if let Some(plant) = &mut self.plant {
             plant.handle_timeout(now);
         }
+        if let Some(process) = &mut self.process {
+            process.handle_timeout(now);
+        }
+        self.break_loose(now);
         self.take_changes(now);
         while self.due.first_key_value().is_some_and(|((at, _), _)| *at <= now.mono) {
             if let Some((_, due)) = self.due.pop_first() {
@@ -320,13 +333,15 @@ impl Station {
             return;
         }
         self.seeded = true;
-        let time = Timestamp::by_device(Utc::from_millis(now.utc.as_millis()));
+        self.began = Some(now.mono);
+        let time = Timestamp::by_device(self.misread(Utc::from_millis(now.utc.as_millis()), now));
         let mut image: Vec<(PointId, Value)> = Vec::new();
         if let Some(plant) = &self.plant {
             image.extend(plant.image().into_iter().filter_map(|(point, value)| Some((*self.monitored.get(&point)?, value))));
         }
         image.extend(self.generators.iter().flat_map(Generator::first_values));
         image.extend(self.constants.iter().copied());
+        image.extend(self.process.iter().flat_map(Process::image));
         image.extend(self.shapes.iter().map(|(point, shape)| {
             let name = self.names.name(AddressUse::Monitor, *point);
             let suffix = name.rfind('.').and_then(|at| name.get(at..)).unwrap_or(name);
@@ -336,6 +351,7 @@ impl Station {
         let mut seen = BTreeSet::new();
         let mut values = Vec::new();
         for (point, value) in image.into_iter().filter(|(point, _)| seen.insert(*point)) {
+            self.shown.insert(point, value);
             let value = self.wire(point, value);
             self.log_value(EntryKind::Change, point, value, time, "initial", now);
             values.push(Publish {
@@ -359,6 +375,12 @@ impl Station {
                 self.tell(point, change.value, change.stamp, change.by_command, now);
             }
         }
+        while let Some(change) = self.process.as_mut().and_then(Process::poll_change) {
+            self.tell(change.point, change.value, change.stamp, change.by_command, now);
+        }
+        while let Some((point, value, stamp)) = self.avalanche.as_mut().and_then(|avalanche| avalanche.poll_change(now)) {
+            self.tell(point, value, stamp, false, now);
+        }
         let mut generators = std::mem::take(&mut self.generators);
         for generator in &mut generators {
             while let Some((point, value, stamp)) = generator.poll_change(now) {
@@ -368,9 +390,42 @@ impl Station {
         self.generators = generators;
     }
 
+    /// The avalanche, once its time has come.
+    fn break_loose(&mut self, now: Now) {
+        let wanted = self.options.misbehaviours.iter().find_map(|misbehaviour| {
+            if let Misbehaviour::Avalanche { after, per_ms, lasts } = misbehaviour { Some((*after, *per_ms, *lasts)) } else { None }
+        });
+        let Some((after, per_ms, lasts)) = wanted.filter(|_| self.avalanche.is_none()) else { return };
+        let begin = self.began.unwrap_or(now.mono) + after;
+        if now.mono >= begin {
+            let modelled: BTreeSet<PointId> = self.monitored.values().copied().collect();
+            let points = self.shown.iter().filter(|(point, _)| !modelled.contains(point)).map(|(point, value)| {
+                let shape = self.shapes.get(point).copied().unwrap_or(Shape::Number);
+                (*point, if matches!(shape, Shape::Single | Shape::Double) { shape.fit(*value) } else { *value })
+            });
+            self.avalanche = Some(Avalanche::new(points.collect(), begin, per_ms, lasts));
+        }
+    }
+
+    fn poll_avalanche(&self) -> Option<Mono> {
+        if let Some(avalanche) = &self.avalanche {
+            return avalanche.poll_timeout();
+        }
+        let after = |m: &Misbehaviour| if let Misbehaviour::Avalanche { after, .. } = m { Some(*after) } else { None };
+        let after = self.options.misbehaviours.iter().find_map(after)?;
+        Some(self.began? + after)
+    }
+
+    /// What this station's clock shows.
+    fn misread(&self, utc: Utc, now: Now) -> Utc {
+        let since = self.began.map_or(Duration::ZERO, |began| now.mono.since(began));
+        Utc(utc.0 + clock_error_ns(&self.options.misbehaviours, since))
+    }
+
     /// One change: to the ledger, then to the wire.
     fn tell(&mut self, point: PointId, value: Value, stamp: Utc, return_info: bool, now: Now) {
-        let time = Timestamp::by_device(stamp);
+        let time = Timestamp::by_device(self.misread(stamp, now));
+        self.shown.insert(point, value);
         let value = self.wire(point, value);
         let cause = if return_info { "return_remote" } else { "spontaneous" };
         let publish = |class| Publish { point, value, quality: Quality::GOOD, time, class, spontaneous: true, return_info };
@@ -382,10 +437,8 @@ impl Station {
         self.log_value(EntryKind::Event, point, value, time, cause, now);
         self.events_made += 1;
         let made = self.events_made;
-        let omitted = self.options.misbehaviours.iter().any(|m| match m {
-            Misbehaviour::OmitEvent { every } => made.is_multiple_of((*every).max(1)),
-            Misbehaviour::ExecuteLate { .. } | Misbehaviour::SilentAfterExecute | Misbehaviour::ExecuteTwice => false,
-        });
+        let omits = |m: &Misbehaviour| if let Misbehaviour::OmitEvent { every } = m { made.is_multiple_of((*every).max(1)) } else { false };
+        let omitted = self.options.misbehaviours.iter().any(omits);
         if omitted {
             return;
         }
@@ -468,6 +521,16 @@ impl Station {
             self.answer(token, Answer::Terminate, now);
             return;
         }
+        if self.options.misbehaviours.contains(&Misbehaviour::NeverAnswer) {
+            self.log_control(EntryKind::Note, point, Some(action), "neither executed nor answered", now);
+            self.answer(token, Answer::Silence, now);
+            return;
+        }
+        let late = self
+            .options
+            .misbehaviours
+            .iter()
+            .find_map(|misbehaviour| if let Misbehaviour::AnswerLate { by, select: true } = misbehaviour { Some(*by) } else { None });
         match command.mode {
             CommandMode::Cancel => {
                 self.selected.remove(&point);
@@ -478,7 +541,7 @@ impl Station {
                 Ok(()) => {
                     self.selected.insert(point, action);
                     self.log_control(EntryKind::Select, point, Some(action), "selected", now);
-                    self.answer(token, Answer::Confirm, now);
+                    self.at(now.mono + late.unwrap_or_default(), Due::Answer(token, Answer::Confirm), now);
                 }
                 Err(why) => {
                     self.log_control(EntryKind::Refused, point, Some(action), why, now);
@@ -522,56 +585,57 @@ impl Station {
             }
             return;
         }
-        let (mut late, mut silent, mut twice) = (None, false, false);
-        for misbehaviour in &self.options.misbehaviours {
-            match misbehaviour {
-                Misbehaviour::ExecuteLate { by } => late = Some(*by),
-                Misbehaviour::SilentAfterExecute => silent = true,
-                Misbehaviour::ExecuteTwice => twice = true,
-                Misbehaviour::OmitEvent { .. } => {}
-            }
-        }
+        let wrong = self.options.misbehaviours.clone();
+        let (silent, twice) = (wrong.contains(&Misbehaviour::SilentAfterExecute), wrong.contains(&Misbehaviour::ExecuteTwice));
+        let delay = |of: fn(&Misbehaviour) -> Option<Duration>| wrong.iter().find_map(of);
+        let executed_late = delay(|m| if let Misbehaviour::ExecuteLate { by } = m { Some(*by) } else { None });
+        let answered_late = delay(|m| if let Misbehaviour::AnswerLate { by, .. } = m { Some(*by) } else { None }).unwrap_or_default();
         if !confirmed && !silent {
-            self.answer(token, Answer::Confirm, now);
-            if let Some(by) = late {
+            self.at(now.mono + answered_late, Due::Answer(token, Answer::Confirm), now);
+            if let Some(by) = executed_late {
                 self.at(now.mono + by, Due::Execute { token, command, confirmed: true }, now);
                 return;
             }
         }
         for _ in 0..if twice { 2 } else { 1 } {
             self.log_control(EntryKind::Execute, point, Some(action), "executed", now);
+            let engineering = self.engineering(point, action);
             if let (Some(plant), Some(bound)) = (&mut self.plant, self.controlled.get(&point)) {
-                let name = self.names.name(AddressUse::Control, point);
-                let engineering = match action {
-                    Action::Set(wire) => {
-                        let (factor, offset) = self.options.conversions.get(name).copied().unwrap_or((1.0, 0.0));
-                        Action::Set(wire * factor + offset)
-                    }
-                    Action::Switch(on) => Action::Switch(on),
-                };
                 // Checked above, on the same state.
                 let _ = plant.handle_command(*bound, engineering, now);
+            } else if let Some(process) = &mut self.process {
+                process.handle_command(point, engineering, now);
             }
         }
         self.take_changes(now);
         let answer = if silent { Answer::Silence } else { Answer::Terminate };
-        self.at(now.mono + self.options.terminate_after, Due::Answer(token, answer), now);
+        self.at(now.mono + answered_late + self.options.terminate_after, Due::Answer(token, answer), now);
     }
 
-    /// Whether the process would do this. A control without a plant behind it takes everything that is a number.
-    fn check(&self, point: PointId, action: Action) -> Result<(), &'static str> {
-        let name = self.names.name(AddressUse::Control, point);
-        let engineering = match action {
-            Action::Set(wire) if !wire.is_finite() => return Err("not a number"),
+    /// A command in engineering units.
+    fn engineering(&self, point: PointId, action: Action) -> Action {
+        match action {
             Action::Set(wire) => {
+                let name = self.names.name(AddressUse::Control, point);
                 let (factor, offset) = self.options.conversions.get(name).copied().unwrap_or((1.0, 0.0));
                 Action::Set(wire * factor + offset)
             }
             Action::Switch(on) => Action::Switch(on),
-        };
-        match (&self.plant, self.controlled.get(&point)) {
-            (Some(plant), Some(bound)) => plant.check(*bound, engineering).map_err(super::plant::PlantRefusal::text),
-            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+
+    /// Whether the process would do this. A control without a plant behind it takes everything that is a number.
+    fn check(&self, point: PointId, action: Action) -> Result<(), &'static str> {
+        if let Action::Set(wire) = action
+            && !wire.is_finite()
+        {
+            return Err("not a number");
+        }
+        let engineering = self.engineering(point, action);
+        match (&self.plant, self.controlled.get(&point), &self.process) {
+            (Some(plant), Some(bound), _) => plant.check(*bound, engineering).map_err(super::plant::PlantRefusal::text),
+            (Some(_) | None, Some(_) | None, Some(process)) => process.check(point, engineering),
+            (Some(_) | None, Some(_) | None, None) => Ok(()),
         }
     }
 
@@ -679,7 +743,8 @@ impl Session for Station {
         let due = self.due.first_key_value().map(|((at, _), _)| *at);
         let process = self.plant.as_ref().map(Plant::poll_timeout);
         let generators = self.generators.iter().filter_map(Generator::poll_timeout).min();
-        [self.session.poll_timeout(), due, process, generators].into_iter().flatten().min()
+        let others = [self.process.as_ref().and_then(Process::poll_timeout), self.poll_avalanche()];
+        [self.session.poll_timeout(), due, process, generators].into_iter().chain(others).flatten().min()
     }
 
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {

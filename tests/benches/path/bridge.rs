@@ -337,6 +337,7 @@ fn settings() -> Settings {
         origin: ORIGIN.to_owned(),
         network: "example.org/bench".to_owned(),
         peers: Vec::new(),
+        hooks: Vec::new(),
         operators: Vec::new(),
         control_links: std::collections::BTreeSet::new(),
         pace: Pace::default(),

@@ -2,9 +2,12 @@
 
 mod faults;
 mod instructions;
+mod misbehave;
 mod paths;
 mod profiles;
 mod rules;
 mod seeds;
+mod select;
 mod story;
+mod webhooks;
 mod world;

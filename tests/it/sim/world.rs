@@ -13,12 +13,13 @@ use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, FrameBatch, Inbound, Outbound, Protocol, Request, Session, SinkId, StreamEvent,
-    StreamMessage, SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request,
+    Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
-    Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, Plant, PlantBinding, PointMap, Rng,
-    SharedLedger, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session, station_session,
+    Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Misbehaviour, Names, Net, NetEvent, NetOptions, Plant, PlantBinding,
+    PointMap, Rng, SharedLedger, Side, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session,
+    misbehaving, station_session,
 };
 use bridge_trust::{
     BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode,
@@ -113,12 +114,46 @@ pub(crate) struct World {
     pub(crate) ems_host: HostId,
     pub(crate) ems_ledger: SharedLedger,
     pub(crate) story: Vec<(i64, usize, String)>,
+    /// Why which bridge's connections ended, in its session's words.
+    pub(crate) closed: Vec<(usize, String)>,
     /// The last frame of each connection of the plant's link whose receipt left.
     pub(crate) receipts: BTreeMap<u32, u64>,
+    /// The receiver of the plant's webhook.
+    pub(crate) receiver: Receiver,
+    posted: Vec<(Mono, usize, Posted)>,
     /// What local requests were answered, oldest first.
     pub(crate) answers: Vec<String>,
     seed: u64,
     pub(crate) tune: Tune,
+}
+
+/// A web server that writes down what it took, and answers as it is told.
+pub(crate) struct Receiver {
+    /// Every event taken: its id and its octets, in order of arrival.
+    pub(crate) taken: Vec<(String, String)>,
+    /// What it answers to the events of a batch.
+    pub(crate) answer: fn(&mut Rng, &[serde_json::Value]) -> PostAnswer,
+    /// How many batches came.
+    pub(crate) batches: usize,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self { taken: Vec::new(), answer: |_, _| PostAnswer::Taken, batches: 0 }
+    }
+}
+
+impl Receiver {
+    fn handle(&mut self, body: &[u8], rng: &mut Rng) -> PostAnswer {
+        let events: Vec<serde_json::Value> = serde_json::from_slice(body).expect("a batch is a JSON array");
+        assert!(!events.is_empty(), "an empty batch says nothing");
+        self.batches += 1;
+        let answer = (self.answer)(rng, &events);
+        if answer == PostAnswer::Taken {
+            self.taken.extend(events.iter().map(|event| (event["id"].as_str().expect("an id").to_owned(), event.to_string())));
+        }
+        answer
+    }
 }
 
 /// What a test changes.
@@ -131,6 +166,8 @@ pub(crate) struct Tune {
     /// Both 104 links are redundancy groups of two paths.
     pub(crate) redundant: bool,
     pub(crate) plant: fn(u64) -> Plant,
+    /// What the EMS does wrong.
+    pub(crate) ems: &'static [Misbehaviour],
     /// How old each party's trust bundle is at its start.
     pub(crate) bundle_age: [Duration; 2],
 }
@@ -144,6 +181,7 @@ impl Default for Tune {
             gateway: |text| text,
             redundant: false,
             plant,
+            ems: &[],
             bundle_age: [Duration::from_secs(1); 2],
         }
     }
@@ -257,6 +295,7 @@ pub(crate) fn settings(party: usize) -> Settings {
             commands_us: party == GENCO,
             contract: "0192f0a4-0000-7000-8000-00000000c001".to_owned(),
         }],
+        hooks: Vec::new(),
         operators: vec![
             Operator { name: "asha".to_owned(), roles: vec![Role::Operator] },
             Operator { name: "guest".to_owned(), roles: vec![Role::Genco] },
@@ -301,7 +340,9 @@ impl World {
             monitor: thermal.points.iter().map(|point| point.id.clone()).collect(),
             control: thermal.controls.iter().map(|control| control.id.clone()).collect(),
         };
-        let station = Station::new(station_session(&spec, true), &spec, names, (tune.station)(), Box::new(station_ledger.clone()))
+        let options = (tune.station)();
+        let session = misbehaving(station_session(&spec, true), Side::Station, &options.misbehaviours);
+        let station = Station::new(session, &spec, names, options, Box::new(station_ledger.clone()))
             .with_plant((tune.plant)(rng.next_u64()), &PlantBinding::default());
 
         let spec = gateway.reversed().remove(0);
@@ -309,7 +350,8 @@ impl World {
             monitor: gateway.served.iter().map(|served| served.id.clone()).collect(),
             control: gateway.controls.iter().map(|control| control.id.clone()).collect(),
         };
-        let ems = Ems::new(ems_session(&spec), names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone()));
+        let session = misbehaving(ems_session(&spec), Side::Ems, tune.ems);
+        let ems = Ems::new(session, names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone())).with_misbehaviours(tune.ems.to_vec());
 
         let node = |host, spare, plan: Arc<Plan>| Node {
             host,
@@ -339,7 +381,10 @@ impl World {
             ems_host,
             ems_ledger,
             story: Vec::new(),
+            closed: Vec::new(),
             receipts: BTreeMap::new(),
+            receiver: Receiver::default(),
+            posted: Vec::new(),
             answers: Vec::new(),
             seed,
             rng,
@@ -413,6 +458,8 @@ impl World {
         node.pending.clear();
         node.requests.clear();
         node.subscribers.clear();
+        // The receiver has taken what it took; its answers reach nobody.
+        self.posted.retain(|(_, of, _)| *of != party);
     }
 
     pub(crate) fn bridge(&self, party: usize) -> &Bridge {
@@ -516,6 +563,7 @@ impl World {
         .into_iter()
         .filter_map(later)
         .min();
+        next = [next, later(self.posted.iter().map(|(at, ..)| *at).min())].into_iter().flatten().min();
         for node in &self.nodes {
             let bridge = node.bridge.as_ref().and_then(Bridge::poll_timeout);
             let syncs = node.syncs.iter().map(|(at, _)| *at).min();
@@ -582,6 +630,10 @@ impl World {
             bridge.handle_synced(done, now);
             busy = true;
         }
+        while let Some(place) = self.posted.iter().position(|(at, of, _)| *of == party && *at <= now.mono) {
+            bridge.handle_north(Inbound::Posted(self.posted.remove(place).2), now);
+            busy = true;
+        }
         for place in 0..node.links.len() {
             let link = LinkId(u16::try_from(place).expect("few links"));
             let LinkNode { session, wire } = &mut node.links[place];
@@ -596,6 +648,9 @@ impl World {
             }
             while let Some(event) = session.poll_event() {
                 busy = true;
+                if let Event::Closed { cause, .. } = &event {
+                    self.closed.push((party, cause.clone()));
+                }
                 bridge.handle_event(link, event, now);
             }
         }
@@ -638,6 +693,11 @@ impl World {
                     let request =
                         self.net.request(node.host, other, North::Post { action: action.to_owned(), authorization, body }, now.mono);
                     node.pending.insert(request, Pending::Delivery(sink, id));
+                }
+                Outbound::Post(post) => {
+                    let answer = self.receiver.handle(&post.body, &mut self.rng);
+                    let at = now.mono + Duration::from_millis(5 + self.rng.below(30));
+                    self.posted.push((at, party, Posted { hook: post.hook, id: post.id, answer }));
                 }
                 Outbound::Push { subscriber, message } => {
                     if let Some(to) = node.subscribers.get(&subscriber) {

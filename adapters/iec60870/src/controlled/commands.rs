@@ -7,7 +7,7 @@ use bridge_model::{Action, CommandMode, Mono, Now, PointId, TimeFlags, Timestamp
 use bridge_session::{Answer, CommandReceived, CommandToken, Event};
 
 use super::outbox::Replies;
-use super::select::SelectStore;
+use super::select::{Bound, SelectStore};
 use crate::address::Address;
 use crate::asdu::mirror;
 use crate::params::{Params, SelectPolicy};
@@ -77,6 +77,9 @@ impl Commands {
         let tagged = asdu.time.map(|time| time.timestamp(zone, now.utc, &mut DayCache::default()));
         let originator = asdu.cot.originator;
         let mode = if asdu.cot.cause == Cause::DEACTIVATION {
+            if self.held.values().any(|held| held.point == point && held.mode == CommandMode::Cancel) {
+                return Err(no("another deactivation of the point is in progress"));
+            }
             self.selects.cancel(target, originator);
             CommandMode::Cancel
         } else {
@@ -91,11 +94,14 @@ impl Commands {
                 (SelectPolicy::Refuse, true) => return Err(no("select is not served")),
                 (SelectPolicy::Refuse, false) => CommandMode::Direct,
                 (SelectPolicy::Relay | SelectPolicy::Either, true) => CommandMode::Select,
-                (SelectPolicy::Relay | SelectPolicy::Either, false) if self.selects.execute(target, originator, asdu.element, now.mono) => {
-                    CommandMode::Execute
+                (policy @ (SelectPolicy::Relay | SelectPolicy::Either), false) => {
+                    match (policy, self.selects.execute(target, originator, asdu.element, now.mono)) {
+                        (_, Bound::Fits) => CommandMode::Execute,
+                        (_, Bound::Wrong) => return Err(no("execute that is not the selected one")),
+                        (SelectPolicy::Either, Bound::Free) => CommandMode::Direct,
+                        (SelectPolicy::Relay | SelectPolicy::Refuse, Bound::Free) => return Err(no("execute without its select")),
+                    }
                 }
-                (SelectPolicy::Either, false) => CommandMode::Direct,
-                (SelectPolicy::Relay, false) => return Err(no("execute without its select")),
             }
         };
         self.last_token += 1;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bridge_model::{Mono, Zone};
 
 use super::image::Image;
+use super::outbox::REPLIES_MAX;
 use crate::{Cause, Family};
 
 #[derive(Debug)]
@@ -13,14 +14,21 @@ pub(super) struct Cycles {
     background: Option<(Duration, Mono)>,
     /// Object index to its period and next time.
     cyclic: BTreeMap<u32, (Duration, Mono)>,
-    /// To be sent, and read requests among them.
+    /// To be sent by the clock.
     queue: VecDeque<(Cause, u32)>,
+    /// To be sent because it was asked for.
+    requested: VecDeque<(Cause, u32)>,
 }
 
 impl Cycles {
     pub(super) fn new(background: Option<Duration>, image: &Image) -> Self {
         let cyclic = image.objects().filter_map(|(index, served)| served.transmission.cyclic.map(|every| (index, (every, Mono::NEVER))));
-        Self { background: background.map(|every| (every, Mono::NEVER)), cyclic: cyclic.collect(), queue: VecDeque::new() }
+        Self {
+            background: background.map(|every| (every, Mono::NEVER)),
+            cyclic: cyclic.collect(),
+            queue: VecDeque::new(),
+            requested: VecDeque::new(),
+        }
     }
 
     /// Data transfer started: every cycle begins.
@@ -36,6 +44,7 @@ impl Cycles {
     /// Data transfer ended: nothing is sent, and nothing waits.
     pub(super) fn stop(&mut self) {
         self.queue.clear();
+        self.requested.clear();
         if let Some((_, next)) = &mut self.background {
             *next = Mono::NEVER;
         }
@@ -57,15 +66,21 @@ impl Cycles {
 
     /// One object is to be told because it was asked for.
     pub(super) fn read(&mut self, index: u32) {
-        self.queue.push_back((Cause::REQUESTED, index));
+        self.requested.push_back((Cause::REQUESTED, index));
+    }
+
+    /// Whether more was asked for than a peer that acknowledges would ask.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.requested.len() > REPLIES_MAX
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        !self.queue.is_empty()
+        !self.requested.is_empty() || !self.queue.is_empty()
     }
 
     pub(super) fn put(&mut self, image: &Image, zone: Zone, out: &mut Vec<u8>) {
-        image.put_queued(&mut self.queue, zone, out);
+        let queue = if self.requested.is_empty() { &mut self.queue } else { &mut self.requested };
+        image.put_queued(queue, zone, out);
     }
 
     pub(super) fn handle_timeout(&mut self, image: &Image, now: Mono) {

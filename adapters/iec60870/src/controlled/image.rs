@@ -11,7 +11,8 @@ use crate::apci::ASDU_MAX;
 use crate::asdu::{put_header, put_ioa};
 use crate::elements::Bcr;
 use crate::{
-    Cause, Cot, Cp16Time2a, Cp56Time2a, Family, MonitorElement, MonitorObject, Part, QualityBits, Tag, TimeTag, Transmission, TypeId,
+    Cause, Cot, Cp16Time2a, Cp56Time2a, Family, MonitorElement, MonitorObject, Part, QualityBits, Repertoire, Tag, TimeTag, Transmission,
+    TypeId,
 };
 
 /// One served object. Values are kept as published; the wire form is made when they leave.
@@ -398,6 +399,7 @@ impl Packer {
             Some(untagged) if !tagged => untagged,
             Some(_) | None => served.type_id,
         };
+        let cause = Repertoire::lawful(type_id, cause);
         let group = Group { ca: served.ca, type_id, cause, test };
         let packer = asdu.get_or_insert_with(|| {
             let header = out.len();

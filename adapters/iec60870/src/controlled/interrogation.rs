@@ -46,9 +46,9 @@ impl Interrogation {
         !self.walks.is_empty()
     }
 
-    /// Whether one of this kind runs: counters and points may be read side by side.
-    pub(super) fn runs(&self, counters: bool) -> bool {
-        self.walks.iter().any(|walk| matches!(walk.subject, Subject::Image(_)) != counters)
+    /// Whether one of this kind runs at one of the addresses: counters and points may be read side by side, and so may stations.
+    pub(super) fn runs(&self, counters: bool, cas: &[u16]) -> bool {
+        self.walks.iter().any(|walk| matches!(walk.subject, Subject::Image(_)) != counters && cas.contains(&walk.ca))
     }
 
     /// Starts a walk per common address.
@@ -63,10 +63,10 @@ impl Interrogation {
         }
     }
 
-    /// Ends the walks of this subject; whether there was one.
-    pub(super) fn deactivate(&mut self, subject: Subject) -> bool {
+    /// Ends the walks of this subject at these addresses; whether there was one.
+    pub(super) fn deactivate(&mut self, subject: Subject, cas: &[u16]) -> bool {
         let before = self.walks.len();
-        self.walks.retain(|walk| walk.subject != subject);
+        self.walks.retain(|walk| walk.subject != subject || !cas.contains(&walk.ca));
         self.walks.len() < before
     }
 
@@ -76,7 +76,9 @@ impl Interrogation {
 
     /// Appends the next ASDU.
     pub(super) fn put(&mut self, image: &Image, counters: &Counters, zone: Zone, out: &mut Vec<u8>) {
-        let Some(walk) = self.walks.front_mut() else { return };
+        // Every confirmation before the first value: who asks several stations at once has a timer for each.
+        let at = self.walks.iter().position(|walk| matches!(walk.step, Step::Confirm)).unwrap_or(0);
+        let Some(walk) = self.walks.get_mut(at) else { return };
         let from = match walk.step {
             Step::Confirm => {
                 mirror(&walk.request, Cause::ACTIVATION_CON, false, out);
@@ -94,7 +96,7 @@ impl Interrogation {
             Some(next) => walk.step = Step::Values(next),
             None => {
                 mirror(&walk.request, Cause::ACTIVATION_TERM, false, out);
-                self.walks.pop_front();
+                self.walks.remove(at);
             }
         }
     }

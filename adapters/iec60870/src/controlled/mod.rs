@@ -460,4 +460,6 @@ mod group_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_causes;
+#[cfg(test)]
 mod tests_functions;

@@ -9,7 +9,6 @@ use super::Controlled;
 use super::commands::No;
 use super::pace::Kind;
 use super::receive::{COI_REMOTE_RESET, con};
-use crate::asdu::mirror;
 use crate::{AsduView, Cause, Family, ParameterAsdu, ParameterElement, Qpm};
 
 impl Controlled {
@@ -19,24 +18,25 @@ impl Controlled {
         let no = |why| Err(No { cause: con, why });
         match asdu.element {
             ParameterElement::Reset(_) if !self.params.allow.reset => return no("reset process is not served"),
-            ParameterElement::Reset(_) if deactivation => return Err(No { cause: Cause::UNKNOWN_CAUSE, why: "cannot be deactivated" }),
             ParameterElement::Reset(_) if asdu.ioa != 0 => return Err(No { cause: Cause::UNKNOWN_IOA, why: "object address is not zero" }),
             // Waiting events are never thrown away because somebody asks for it.
             ParameterElement::Reset(qrp) if qrp != 1 => return no("only the general reset is served"),
             ParameterElement::Reset(_) => {
-                self.replies.push_with(|out| mirror(view.octets, Cause::ACTIVATION_CON, false, out));
-                self.reset();
+                self.answer(view, Cause::ACTIVATION_CON, false);
+                // What is part of a test changes nothing (row 30).
+                if !asdu.cot.test {
+                    self.reset();
+                }
                 return Ok(());
             }
             _ if !self.params.allow.parameters => return no("parameters are not served"),
             ParameterElement::Activation(qpa) => self.activate(asdu, qpa, !deactivation, now)?,
-            _ if deactivation => return Err(No { cause: Cause::UNKNOWN_CAUSE, why: "cannot be deactivated" }),
             ParameterElement::Normalised(value, qpm) => self.load(asdu, Family::Normalised, f64::from(value) / 32768.0, qpm)?,
             ParameterElement::Scaled(value, qpm) => self.load(asdu, Family::Scaled, f64::from(value), qpm)?,
             ParameterElement::Float(value, _) if !value.is_finite() => return no("the parameter is no number"),
             ParameterElement::Float(value, qpm) => self.load(asdu, Family::Float, f64::from(value), qpm)?,
         }
-        self.replies.push_with(|out| mirror(view.octets, con, false, out));
+        self.answer(view, con, false);
         Ok(())
     }
 
@@ -59,6 +59,9 @@ impl Controlled {
             4 => Kind::High,
             _ => return Err(no("a kind of parameter that is not served")),
         };
+        if asdu.cot.test {
+            return Ok(());
+        }
         self.image.pace(index).load(kind, value, !qpm.not_in_operation);
         Ok(())
     }
@@ -67,6 +70,7 @@ impl Controlled {
     fn activate(&mut self, asdu: &ParameterAsdu, qpa: u8, on: bool, now: Now) -> Result<(), No> {
         let no = |why| No { cause: con(asdu.cot.cause), why };
         let done = match qpa {
+            1..=3 if asdu.cot.test => true,
             1 if asdu.ioa == 0 => self.image.activate_all(on),
             2 => {
                 let (index, _) = self.measurand(asdu)?;

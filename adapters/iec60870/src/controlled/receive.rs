@@ -9,7 +9,7 @@ use super::interrogation::Subject;
 use crate::asdu::{CA_BROADCAST, mirror};
 use crate::error::Error;
 use crate::params::ClockPolicy;
-use crate::{Asdu, AsduView, Cause, Cot, Cp56Time2a, Freeze, SystemAsdu, SystemElement, TypeId};
+use crate::{Asdu, AsduView, Cause, Cot, Cp56Time2a, Freeze, Repertoire, SystemAsdu, SystemElement, TypeId};
 
 /// The qualifier of a station interrogation.
 const QOI_STATION: u8 = 20;
@@ -29,30 +29,45 @@ impl Controlled {
     pub(super) fn information(&mut self, octets: &[u8], frame: u64, now: Now) -> Result<(), Error> {
         let view = AsduView::parse(octets)?;
         let no = |cause, why| No { cause, why };
-        let outcome = if is_served(view.type_id) {
-            match view.cot.cause {
-                Cause::REQUESTED if view.type_id == TypeId::C_RD_NA_1 => self.served(&view, frame, now)?,
-                Cause::ACTIVATION | Cause::DEACTIVATION if view.type_id != TypeId::C_RD_NA_1 => self.served(&view, frame, now)?,
-                _ => Err(no(Cause::UNKNOWN_CAUSE, "unknown cause")),
-            }
-        } else {
+        let taken = Repertoire::of(view.type_id).controlled.taken;
+        let outcome = if taken.is_empty() {
             Err(no(Cause::UNKNOWN_TYPE, "unknown type"))
+        } else if taken.contains(view.cot.cause) {
+            self.served(&view, frame, now)?
+        } else {
+            Err(no(Cause::UNKNOWN_CAUSE, "unknown cause"))
         };
         if let Err(No { cause, why }) = outcome {
-            self.replies.push_with(|out| mirror(octets, cause, true, out));
+            self.answer(&view, cause, true);
             let what = format!("{} cause {} ca {}: {why}", view.type_id, view.cot.cause.0, view.ca);
             self.events.push_back(Event::Refused { what });
         }
-        if self.replies.is_overfull() {
+        if self.replies.is_overfull() || self.cycles.is_overfull() {
             return Err(Error::misbehaved("requests are sent and their answers not acknowledged"));
         }
         Ok(())
     }
 
+    /// Mirrors a request; one to all stations is answered by each of ours with its own address (row 27).
+    pub(super) fn answer(&mut self, view: &AsduView<'_>, cause: Cause, negative: bool) {
+        if view.ca != CA_BROADCAST || !takes_broadcast(view.type_id) {
+            return self.replies.push_with(|out| mirror(view.octets, cause, negative, out));
+        }
+        for ca in self.image.cas() {
+            self.replies.push_with(|out| {
+                mirror(view.octets, cause, negative, out);
+                if let Some(octets) = out.get_mut(4..6) {
+                    octets.copy_from_slice(&ca.to_le_bytes());
+                }
+            });
+        }
+    }
+
     fn served(&mut self, view: &AsduView<'_>, frame: u64, now: Now) -> Result<Result<(), No>, Error> {
         let Some(asdu) = view.meaning()? else {
             // Several objects in one command, or a sequence: the standard has neither.
-            return Ok(Err(No { cause: Cause::ACTIVATION_CON, why: "a command carries one object" }));
+            let cause = if view.type_id == TypeId::C_RD_NA_1 { Cause::UNKNOWN_IOA } else { con(view.cot.cause) };
+            return Ok(Err(No { cause, why: "a command carries one object" }));
         };
         if let Asdu::Control(control) = &asdu {
             let party = self.started().and_then(|at| self.group.get(at)).map_or("", |link| link.party.as_str());
@@ -105,6 +120,11 @@ impl Controlled {
         let Some(index) = self.image.at(asdu.ca, asdu.ioa) else {
             return Err(No { cause: Cause::UNKNOWN_IOA, why: "no such point" });
         };
+        // Counters have a request of their own, and an event is over when it was told: neither is sent with cause 5.
+        let is_read = self.image.get(index).is_some_and(|served| Repertoire::of(served.type_id).controlled.sent.contains(Cause::REQUESTED));
+        if !is_read {
+            return Err(No { cause: Cause::UNKNOWN_IOA, why: "not an object to be read" });
+        }
         self.cycles.read(index);
         Ok(())
     }
@@ -116,11 +136,12 @@ impl Controlled {
         match asdu.element {
             SystemElement::Interrogation(qoi @ QOI_STATION..=36) => {
                 let subject = Subject::Image((qoi > QOI_STATION).then_some(qoi - QOI_STATION));
+                let cas = cas(&self.image);
                 if deactivation {
-                    if !self.interrogation.deactivate(subject) {
+                    if !self.interrogation.deactivate(subject, &cas) {
                         return Err(No { cause: Cause::DEACTIVATION_CON, why: "no such interrogation runs" });
                     }
-                    self.replies.push_with(|out| mirror(view.octets, Cause::DEACTIVATION_CON, false, out));
+                    self.answer(view, Cause::DEACTIVATION_CON, false);
                     return Ok(());
                 }
                 if let Subject::Image(Some(group)) = subject
@@ -128,10 +149,10 @@ impl Controlled {
                 {
                     return Err(No { cause: Cause::ACTIVATION_CON, why: "no point is in the group" });
                 }
-                if self.interrogation.runs(false) {
+                if self.interrogation.runs(false, &cas) {
                     return Err(No { cause: Cause::ACTIVATION_CON, why: "an interrogation runs already" });
                 }
-                self.interrogation.begin(view.octets, subject, cas(&self.image).into_iter());
+                self.interrogation.begin(view.octets, subject, cas.into_iter());
                 Ok(())
             }
             SystemElement::Interrogation(_) => Err(No { cause: con(asdu.cot.cause), why: "reserved qualifier of interrogation" }),
@@ -139,14 +160,15 @@ impl Controlled {
                 let Some(group) = qcc.group() else {
                     return Err(No { cause: con(asdu.cot.cause), why: "reserved request of counters" });
                 };
+                let cas = cas(&self.image);
                 if deactivation {
-                    if !self.interrogation.deactivate(Subject::Counters(group)) {
+                    if !self.interrogation.deactivate(Subject::Counters(group), &cas) {
                         return Err(No { cause: Cause::DEACTIVATION_CON, why: "no such counter interrogation runs" });
                     }
-                    self.replies.push_with(|out| mirror(view.octets, Cause::DEACTIVATION_CON, false, out));
+                    self.answer(view, Cause::DEACTIVATION_CON, false);
                     return Ok(());
                 }
-                if self.interrogation.runs(true) {
+                if self.interrogation.runs(true, &cas) {
                     return Err(No { cause: Cause::ACTIVATION_CON, why: "a counter interrogation runs already" });
                 }
                 let resets = matches!(qcc.freeze, Freeze::FreezeReset | Freeze::Reset);
@@ -154,14 +176,13 @@ impl Controlled {
                     return Err(No { cause: Cause::ACTIVATION_CON, why: "counters are not frozen or reset by command here" });
                 }
                 let subject = if qcc.freeze == Freeze::Read { Subject::Counters(group) } else { Subject::Nothing };
-                let cas = cas(&self.image);
-                for ca in &cas {
+                // What is part of a test changes nothing (row 30).
+                for ca in cas.iter().filter(|_| !asdu.cot.test) {
                     self.counters.freeze(&self.image, *ca, group, qcc.freeze, now);
                 }
                 self.interrogation.begin(view.octets, subject, cas.into_iter());
                 Ok(())
             }
-            _ if deactivation => Err(No { cause: Cause::UNKNOWN_CAUSE, why: "cannot be deactivated" }),
             SystemElement::ClockSync(theirs) => self.clock(theirs, asdu, cas(&self.image), now),
             SystemElement::Test(..) => {
                 self.replies.push_with(|out| mirror(view.octets, Cause::ACTIVATION_CON, false, out));
@@ -185,18 +206,13 @@ impl Controlled {
             ClockPolicy::Answer => {
                 let time = Cp56Time2a::from_timestamp(Timestamp::by_device(now.utc), self.zone);
                 for ca in cas {
-                    let cot = Cot { cause: Cause::ACTIVATION_CON, ..asdu.cot };
+                    let cot = Cot { cause: Cause::ACTIVATION_CON, negative: false, ..asdu.cot };
                     self.replies.push_with(|out| SystemAsdu { cot, ca, ioa: 0, element: SystemElement::ClockSync(time) }.encode(out));
                 }
                 Ok(())
             }
         }
     }
-}
-
-/// The types that this station answers by their meaning; every other is unknown (cause 44).
-const fn is_served(type_id: TypeId) -> bool {
-    matches!(type_id.0, 45..=51 | 58..=64 | 100..=103 | 105 | 107 | 110..=113)
 }
 
 /// The types that a broadcast address may carry (row 27).

@@ -349,9 +349,10 @@ impl Commands {
     /// The station answered something that looks like one of our commands.
     pub(super) fn answered(&mut self, asdu: &ControlAsdu, events: &mut VecDeque<Event>, now: Now) {
         let cause = asdu.cot.cause;
+        let is_ours = asdu.cot.answers(self.oa);
         let Some(at) = self.open.iter().position(|open| {
             let Address { ca, ioa, type_id, .. } = open.address;
-            (ca, ioa, type_id) == (asdu.ca, asdu.ioa, asdu.type_id)
+            is_ours && (ca, ioa, type_id) == (asdu.ca, asdu.ioa, asdu.type_id)
         }) else {
             // A late answer, a withdrawal's confirmation, or another controlling station's business.
             return;
@@ -425,6 +426,14 @@ impl Commands {
     /// # Errors
     /// If an execute outlived its command, or the time for its answer, and is not known to have arrived: the connection must be aborted.
     pub(super) fn handle_timeout(&mut self, events: &mut VecDeque<Event>, now: Now) -> Result<bool, Error> {
+        let lapsed: Vec<PointId> = self.selected.iter().filter(|(_, held)| now.mono >= held.until).map(|(point, _)| *point).collect();
+        for point in lapsed {
+            // The station may hold it for a round trip longer: taken back, so that nothing stays selected that nobody will operate.
+            if let (Some(held), Some(address)) = (self.selected.remove(&point), self.controls.get(&point)) {
+                self.withdrawals.push_back((*address, held.element.with_select(true)));
+            }
+            events.push_back(Event::SelectLapsed(point));
+        }
         let mut probe = false;
         let mut overdue = false;
         let mut at = 0;
@@ -475,7 +484,8 @@ impl Commands {
                 Stage::Confirmed(until) | Stage::CancelSent(until) => until,
             }
         };
-        self.open.iter().map(of).min().unwrap_or(Mono::NEVER)
+        let lapse = self.selected.values().map(|held| held.until).min().unwrap_or(Mono::NEVER);
+        self.open.iter().map(of).min().unwrap_or(Mono::NEVER).min(lapse)
     }
 
     /// The shortest remaining life of an execute that is not known to have arrived.

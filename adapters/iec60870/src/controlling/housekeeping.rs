@@ -258,7 +258,7 @@ impl Housekeeping {
             Asdu::Parameter(parameter) => (parameter.cot, parameter.ca, fits_parameter(task.wish, parameter.element)),
             Asdu::Monitor(_) | Asdu::Control(_) => return,
         };
-        if from != ca || !fits {
+        if from != ca || !fits || !cot.answers(self.oa) {
             return;
         }
         if cot.cause.is_unknown() {

@@ -31,6 +31,7 @@ enum Step {
 #[derive(Debug)]
 pub(super) struct Interrogation {
     cas: BTreeSet<u16>,
+    oa: u8,
     ei_wait: Duration,
     con_timeout: Duration,
     silence: Duration,
@@ -46,6 +47,7 @@ impl Interrogation {
     pub(super) fn new(params: &Params, cas: BTreeSet<u16>) -> Self {
         Self {
             cas,
+            oa: params.oa,
             ei_wait: params.ei_wait,
             con_timeout: params.command_timeout,
             silence: params.gi_timeout,
@@ -92,7 +94,7 @@ impl Interrogation {
     /// A system ASDU came.
     pub(super) fn system(&mut self, asdu: &SystemAsdu, events: &mut VecDeque<Event>, now: Mono) {
         match asdu.element {
-            SystemElement::EndOfInit(_) if asdu.cot.cause == Cause::INITIALISED => {
+            SystemElement::EndOfInit(_) if asdu.cot.cause == Cause::INITIALISED && !asdu.cot.test => {
                 events.push_back(Event::PeerRestarted);
                 match self.step {
                     Step::Idle | Step::AwaitingInit(_) => self.begin(),
@@ -101,7 +103,7 @@ impl Interrogation {
                     Step::Running(..) => self.again = true,
                 }
             }
-            SystemElement::Interrogation(QOI_STATION) => self.answered(asdu, events, now),
+            SystemElement::Interrogation(QOI_STATION) if asdu.cot.answers(self.oa) => self.answered(asdu, events, now),
             SystemElement::EndOfInit(_)
             | SystemElement::Interrogation(_)
             | SystemElement::CounterInterrogation(_)
@@ -153,7 +155,7 @@ impl Interrogation {
     }
 
     /// Asks the next common address, if that is due. The caller asked the window.
-    pub(super) fn put(&mut self, connection: &mut Connection<Sent>, oa: u8, out: &mut Vec<u8>, now: Mono) {
+    pub(super) fn put(&mut self, connection: &mut Connection<Sent>, out: &mut Vec<u8>, now: Mono) {
         if self.step != Step::Due {
             return;
         }
@@ -161,7 +163,7 @@ impl Interrogation {
             self.step = Step::Idle;
             return;
         };
-        let cot = Cot { originator: oa, ..Cot::new(Cause::ACTIVATION) };
+        let cot = Cot { originator: self.oa, ..Cot::new(Cause::ACTIVATION) };
         connection.put_information(out, now, |out| {
             SystemAsdu { cot, ca, ioa: 0, element: SystemElement::Interrogation(QOI_STATION) }.encode(out);
             Sent::Harmless

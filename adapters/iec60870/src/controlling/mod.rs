@@ -25,7 +25,7 @@ use crate::controlling::switch_over::SwitchOver;
 use crate::error::Error;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
-use crate::{Asdu, AsduView, ControlPermit, DayCache, TypeId};
+use crate::{Asdu, AsduView, ControlPermit, DayCache, Repertoire, TypeId};
 
 pub(crate) use commands::control_asdu;
 pub(crate) use receive::read_objects;
@@ -159,7 +159,7 @@ impl Controlling {
         if let Some((family, tag)) = view.type_id.family().filter(|_| !view.type_id.is_101_only()) {
             return self.monitored(&view, family, tag, now);
         }
-        match view.meaning()?.filter(|_| !view.type_id.is_101_only()) {
+        match view.meaning()?.filter(|_| !Repertoire::of(view.type_id).controlling.taken.is_empty()) {
             Some(Asdu::System(asdu)) => {
                 self.interrogation.system(&asdu, &mut self.events, now.mono);
                 self.housekeeping.answered(&Asdu::System(asdu), self.zone, &mut self.events, now);
@@ -327,7 +327,7 @@ impl Session for Controlling {
         connection.put_control(out, start.saturating_add(limit), now.mono);
         if *phase == Phase::Started {
             if connection.may_send() {
-                self.interrogation.put(connection, self.params.oa, out, now.mono);
+                self.interrogation.put(connection, out, now.mono);
             }
             if connection.may_send() {
                 self.housekeeping.put(self.permit.as_ref(), connection, self.zone, out, &mut self.events, now);

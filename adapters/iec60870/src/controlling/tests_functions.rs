@@ -213,8 +213,8 @@ fn r04_a1_r52_an_execute_of_another_wish_or_too_late_does_not_leave_and_deselect
         let mut bench = started(&[]);
         selected(&mut bench);
         bench.pass_ms(wait_ms);
-        bench.tx();
-        bench.forget();
+        let lapsed = bench.events().iter().filter(|event| matches!(event, Event::SelectLapsed(PointId(2)))).count();
+        assert_eq!(lapsed, usize::from(wait_ms > 0), "the engine is told that a selection ran out");
         let execute = bench.command(2, Action::Set(value), CommandMode::Execute, 5_000);
         bench.request(Request::Command(execute));
         let why = Outcome::NotOperated(NotOperatedWhy::NotSelected);
@@ -392,4 +392,31 @@ fn a1_r24_the_type_of_every_point_is_in_the_table() {
         _ => false,
     });
     assert_eq!(known.count(), spec.points.len());
+}
+
+#[test]
+fn a1_r30_answers_of_a_test_or_to_another_originator_settle_nothing_of_ours() {
+    let mut bench = started(&[("oa", Field::Int(3))]);
+    let command = bench.command(0, Action::Switch(true), CommandMode::Direct, 60_000);
+    bench.request(Request::Command(command));
+    let sent = bench.tx_bytes().pop().unwrap();
+    assert_eq!(sent[9], 3, "the originator");
+    let settled = |bench: &mut Bench<Controlling>| bench.events().iter().any(|event| matches!(event, Event::Settled { .. }));
+    bench.events();
+    let con = answer(&sent, Cause::ACTIVATION_CON, false);
+    let with = |cause_bits: u8, originator: u8| {
+        let mut con = con.clone();
+        con[2] |= cause_bits;
+        con[3] = originator;
+        con
+    };
+    bench.rx_i(&with(0x80, 3));
+    assert!(!settled(&mut bench), "a test");
+    bench.rx_i(&with(0, 7));
+    assert!(!settled(&mut bench), "another's");
+    bench.rx_i(&with(0, 0));
+    assert!(settled(&mut bench), "stations that keep no originator answer with zero");
+    // A test of an end of initialisation is none.
+    bench.rx_i(&asdu(70, 1, 0x84, 21, &object(0, &[0])));
+    assert!(!bench.events().contains(&Event::PeerRestarted));
 }

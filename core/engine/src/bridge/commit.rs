@@ -14,6 +14,7 @@ impl Bridge {
     /// The end of every call: append, gate, commit, seal, deliver.
     pub(super) fn finish(&mut self, now: Now) {
         self.served.flush(&mut self.core);
+        self.webhooks.push(&mut self.core, &mut self.exchange, now);
         let core = &mut self.core;
         if core.recorder.unwritable().is_none()
             && let Some((since, count)) = core.passed.take()

@@ -55,7 +55,7 @@ impl Bridge {
                 let (instructions, mut bench) = self.bench(now);
                 let status = instructions.accept(&mut bench, instruction, operator)?;
                 let rate = setpoint.ramp.map(|ramp| ramp.value);
-                self.begin(control, operation.clone(), (setpoint.value, rate), start_by, now);
+                self.begin(control, operation.clone(), (setpoint.value, rate, None), start_by, now);
                 status
             }
             OperatorAnswer::Accept => {

@@ -5,7 +5,7 @@ use bridge_model::{Now, Utc};
 use bridge_policy::{
     ClockFacts, Condition, ControlFacts, Decision, Facts, InstructionFacts, InstructionRequest, decide, decide_instruction,
 };
-use bridge_profile::{ControlKind, Execution};
+use bridge_profile::{ControlKind, Execution, SelectMode};
 use bridge_trust::BundleAge;
 
 use super::{Bridge, desk};
@@ -14,6 +14,7 @@ use crate::door::Admitted;
 use crate::instructions::{Instruction, Stand};
 use crate::operations::{self, Operation, Stage, acknowledge};
 use crate::programme::{Place, Programme, driven, good};
+use crate::selections::{Claim, Selection};
 
 impl Bridge {
     /// An operation passed the door.
@@ -41,6 +42,10 @@ impl Bridge {
         let unit = setpoint["unit"].as_str().unwrap_or_default();
         let control = self.control_of(&admitted.operation, |kind| matches!(kind, ControlKind::Drive(_)));
         let id = self.receipt(admitted, control, target, unit, now);
+        let mode = admitted.operation["mode"].as_str().unwrap_or_default();
+        if let (Some(control), "CANCEL") = (control, mode) {
+            return self.cancelled(admitted, control, &id, now);
+        }
         let driven = control.and_then(|control| driven(&plan.controls, control));
         // Where a person executes nothing is written, and where a person releases the plant's state counts at the release.
         let plant = driven.is_none_or(|(_, drive)| drive.execution == Execution::Automatic);
@@ -51,12 +56,23 @@ impl Bridge {
         let (Some(control), Some((spec, drive))) = (control, driven) else { return };
         match (drive.execution, drive.accept_within) {
             (Execution::Automatic, _) | (_, None) => {
+                let mut selected = None;
+                if spec.select == SelectMode::Relay {
+                    match self.selects(admitted, control, &id, mode, now) {
+                        Ok(Some(selection)) => selected = Some(selection.first),
+                        Ok(None) => return,
+                        Err((code, text)) => {
+                            self.judged(admitted, &id, &what, Decision::Reject { code, text }, now);
+                            return;
+                        }
+                    }
+                }
                 self.core.tell(format!("dispatch of {} to {target} {} accepted", era_of(&admitted.operation), spec.unit));
                 acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Acceptance, "ACCEPTED", None, None, now);
                 let valid_until = valid_until(&admitted.operation);
                 let start_by = valid_until.min((now.utc + drive.max_age).0).min(admitted.expires_ns);
                 let rate = setpoint["ramp"]["value"].as_f64();
-                self.begin(control, id, (target, rate), start_by, now);
+                self.begin(control, id, (target, rate, selected), start_by, now);
             }
             (Execution::Operator | Execution::Released, Some(within)) => {
                 let setpoint = serde_json::from_value(setpoint.clone()).ok();
@@ -65,8 +81,61 @@ impl Bridge {
         }
     }
 
+    /// SELECT and OPERATE of a control that its issuer selects (R4): the selection that an OPERATE uses; `None` after a SELECT.
+    fn selects(
+        &mut self,
+        admitted: &Admitted,
+        control: usize,
+        id: &str,
+        mode: &str,
+        now: Now,
+    ) -> Result<Option<Selection>, (&'static str, String)> {
+        let claim = claim(&admitted.operation);
+        let (selections, mut desk) = self.selecting(now);
+        if mode == "OPERATE" {
+            return selections.operate(&mut desk, control, &claim).map(Some);
+        }
+        let valid_until = valid_until(&admitted.operation).min(admitted.expires_ns);
+        selections.select(&mut desk, control, id, &claim, valid_until)?;
+        let line = format!("select of {} to {} accepted", era_of(&admitted.operation), claim.target);
+        self.core.tell(line);
+        acknowledge(&mut self.core, &mut self.exchange, id, Stage::Acceptance, "ACCEPTED", None, None, now);
+        Ok(None)
+    }
+
+    /// A CANCEL takes a selection back; it needs no plant that is ready, only its own issuer.
+    fn cancelled(&mut self, admitted: &Admitted, control: usize, id: &str, now: Now) {
+        let issuer = serde_json::from_value::<Party>(admitted.operation["issuer"].clone()).ok();
+        let era = era_of(&admitted.operation).to_owned();
+        let decision = if !issuer.is_some_and(|issuer| self.may(&issuer, Verb::Dispatch, &era, now)) {
+            Err(("NOT_AUTHORISED", "the trust bundle does not allow it".to_owned()))
+        } else if valid_until(&admitted.operation).min(admitted.expires_ns) <= now.utc.0 {
+            Err(("EXPIRED", "too old to start".to_owned()))
+        } else {
+            let claim = claim(&admitted.operation);
+            let (selections, mut desk) = self.selecting(now);
+            selections.cancel(&mut desk, control, id, &claim)
+        };
+        match decision {
+            Ok(()) => {
+                self.judged(admitted, id, "", Decision::Accept, now);
+                acknowledge(&mut self.core, &mut self.exchange, id, Stage::Acceptance, "ACCEPTED", None, None, now);
+            }
+            Err((code, text)) => {
+                self.judged(admitted, id, "", Decision::Reject { code, text }, now);
+            }
+        }
+    }
+
     /// Starts the programme of an accepted dispatch, when its acceptance is durable.
-    pub(super) fn begin(&mut self, control: usize, operation: String, (target, rate): (f64, Option<f64>), start_by_ns: i64, now: Now) {
+    pub(super) fn begin(
+        &mut self,
+        control: usize,
+        operation: String,
+        (target, rate, selected): (f64, Option<f64>, Option<f64>),
+        start_by_ns: i64,
+        now: Now,
+    ) {
         let plan = self.core.plan.clone();
         let Some((_, drive)) = driven(&plan.controls, control) else { return };
         let upward = good(&self.router.image, drive.taken.point).is_none_or(|from| target >= from);
@@ -80,6 +149,7 @@ impl Bridge {
             pending: None,
             command: None,
             written: false,
+            selected,
             steps: 0,
             start_by_ns,
             holding: None,
@@ -230,6 +300,7 @@ impl Bridge {
         let mut facts = Facts {
             now: now.utc,
             authorised: self.may(issuer, Verb::Dispatch, era, now),
+            issuer_selects: control.is_some_and(|control| plan.controls[control].select == SelectMode::Relay),
             journal_ok: self.core.recorder.unwritable().is_none(),
             clock: self.clock_facts(),
             ..Facts::default()
@@ -332,6 +403,18 @@ impl Bridge {
             message_expires: None,
         };
         decide(&request, &self.facts(&instruction.issuer, era, Some(control), true, now))
+    }
+}
+
+/// What binds an OPERATE or CANCEL to its SELECT.
+fn claim(signed: &serde_json::Value) -> Claim<'_> {
+    let setpoint = &signed["payload"]["setpoints"][0];
+    Claim {
+        select_of: signed["selectOf"].as_str(),
+        issuer: signed["issuer"]["partyId"].as_str().unwrap_or_default(),
+        operator: signed["issuer"]["operatorRef"].as_str(),
+        target: setpoint["value"].as_f64().unwrap_or(f64::NAN),
+        rate: setpoint["ramp"]["value"].as_f64(),
     }
 }
 

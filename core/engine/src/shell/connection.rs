@@ -81,6 +81,8 @@ pub(crate) struct Connection {
     pub(crate) closing: Option<Mono>,
     /// When its peer's certificate is to be judged again, in seconds since 1970.
     pub(crate) review: Option<i64>,
+    /// When it takes new keys.
+    pub(crate) rekey: Option<Mono>,
     pub(crate) wire: Wire,
     out: Vec<u8>,
     written: usize,
@@ -95,7 +97,7 @@ impl Connection {
         SockRef::from(wire.socket()).set_linger(Some(Duration::ZERO))?;
         let review = wire.facts().map(|facts| facts.not_after);
         let (out, written, alive_until) = (Vec::new(), 0, None);
-        Ok(Self { channel, peer, opened, line: None, closing: None, review, wire, out, written, alive_until })
+        Ok(Self { channel, peer, opened, line: None, closing: None, review, rekey: None, wire, out, written, alive_until })
     }
 
     /// One read. `Ready(Ok(0))`: the peer said goodbye.

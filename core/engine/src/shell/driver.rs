@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bridge_model::{Mono, Now};
 use bridge_session::{Channel, Chunk, PeerInfo, Session};
+use rustls_pki_types::CertificateDer;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
@@ -165,7 +166,10 @@ pub(crate) struct Driver<U> {
     pub(crate) upper: U,
     clock: SystemClock,
     side: Side,
+    /// What strangers cause.
     watch: Watch,
+    /// What we find ourselves: a flood of strangers must not hide it.
+    own_watch: Watch,
     connections: Vec<Connection>,
     next_channel: u32,
     buffer: Vec<u8>,
@@ -202,6 +206,7 @@ impl<U: Upper> Driver<U> {
             clock,
             side,
             watch: Watch::new(clock.now().mono),
+            own_watch: Watch::new(clock.now().mono),
             connections: Vec::new(),
             next_channel: 1,
             buffer: vec![0; READ_CHUNK],
@@ -247,6 +252,7 @@ impl<U: Upper> Driver<U> {
         if self.connections.iter().any(|connection| connection.review.is_some_and(|review| review < now.utc.as_secs())) {
             self.review(now, false);
         }
+        self.rekey(now.mono);
         let may_open = self.upper.may_open();
         match &mut self.side {
             Side::Connect { lines, keeper } => {
@@ -265,10 +271,7 @@ impl<U: Upper> Driver<U> {
                 false
             }
             Side::Listen(gate) => {
-                if !may_open {
-                    return false;
-                }
-                match gate.poll(cx, now) {
+                match gate.poll(cx, may_open, now) {
                     Poll::Pending => return false,
                     Poll::Ready(Came::Open(_, wire, peer)) => self.accepted(wire, peer, now),
                     Poll::Ready(Came::Refused(_, what)) => self.security(&what, now),
@@ -331,7 +334,25 @@ impl<U: Upper> Driver<U> {
         }
     }
 
+    /// Judges a peer by the files that are in force. They may have changed since its handshake began.
+    fn judge(&self, chain: &[CertificateDer<'static>], peer: SocketAddr, now: Now) -> Result<Option<i64>, Refusal> {
+        let Some((keeper, usage)) = self.side.keeper().map(|keeper| (keeper, self.side.usage())) else { return Ok(None) };
+        let Some(material) = keeper.material() else { return Ok(None) };
+        let facts = material.judge(chain, usage, peer, now.utc)?;
+        if material.listed || usage == Usage::Client {
+            material.on_list(&facts, peer)?;
+        }
+        Ok(Some(facts.not_after))
+    }
+
     fn opened(&mut self, wire: Wire, peer: SocketAddr, line: Option<usize>, now: Now) -> io::Result<()> {
+        if let Some(chain) = wire.chain()
+            && let Err(refusal) = self.judge(chain, peer, now)
+        {
+            wire.reset();
+            self.security(&format!("{peer} refused: {refusal}"), now);
+            return Err(io::Error::other("its certificate does not pass the files that came meanwhile"));
+        }
         let channel = Channel(self.next_channel);
         let tls_identity = wire.facts().map(|facts| facts.name());
         match &wire {
@@ -342,6 +363,7 @@ impl<U: Upper> Driver<U> {
         }
         let mut connection = Connection::new(wire, channel, peer, now.mono)?;
         connection.line = line;
+        connection.rekey = self.side.keeper().map(|keeper| now.mono + keeper.tls().rekey);
         self.next_channel += 1;
         if let Some(line) = self.line(line) {
             line.open = true;
@@ -367,38 +389,54 @@ impl<U: Upper> Driver<U> {
         }
     }
 
+    /// The same for what we find out ourselves.
+    fn finding(&mut self, what: &str, now: Now) {
+        if let Some(what) = self.own_watch.tell(what, now.mono) {
+            self.upper.security(what, now);
+        }
+    }
+
     fn looked(&mut self, look: Look, now: Now) {
         match look {
             Look::Changed(what) => {
-                self.security(&what, now);
+                self.finding(&what, now);
                 self.review(now, true);
             }
-            Look::Told(what) => self.security(&what, now),
+            Look::Told(what) => self.finding(&what, now),
+        }
+    }
+
+    /// Takes new keys for connections whose time has come.
+    fn rekey(&mut self, now: Mono) {
+        let Some(every) = self.side.keeper().map(|keeper| keeper.tls().rekey) else { return };
+        for connection in self.connections.iter_mut().filter(|connection| connection.rekey.is_some_and(|due| due <= now)) {
+            let again = match &mut connection.wire {
+                Wire::Tls(tls) => tls.rekey(),
+                Wire::Plain(_) => false,
+            };
+            connection.rekey = again.then_some(now + every);
+            tracing::debug!(channel = connection.channel.0, again, "new TLS keys");
         }
     }
 
     /// Judges the peers of open connections again: all of them when files changed, else those whose certificate has come to its end. Who is
     /// revoked, or no longer believed or allowed, is cut off at once; who has merely expired goes on until the grace is over.
     fn review(&mut self, now: Now, all: bool) {
-        let Some(keeper) = self.side.keeper() else { return };
-        let Some(material) = keeper.material().cloned() else { return };
-        let (grace, usage) = (keeper.tls().expired_grace, self.side.usage());
-        let listed = !material.allow.is_empty() || usage == Usage::Client;
+        let Some(grace) = self.side.keeper().map(|keeper| keeper.tls().expired_grace) else { return };
         let seconds = now.utc.as_secs();
         let mut at = 0;
-        while let Some(connection) = self.connections.get_mut(at) {
+        while let Some(connection) = self.connections.get(at) {
             let due = all || connection.review.is_some_and(|review| review < seconds);
             let Some(chain) = connection.wire.chain().filter(|_| due) else {
                 at += 1;
                 continue;
             };
             let peer = connection.peer;
-            let judged = material
-                .judge(chain, usage, peer, now.utc)
-                .and_then(|facts| if listed { material.on_list(&facts, peer).map(|()| facts) } else { Ok(facts) });
+            let judged = self.judge(chain, peer, now);
+            let Some(connection) = self.connections.get_mut(at) else { break };
             let what = match judged {
-                Ok(facts) => {
-                    connection.review = Some(facts.not_after);
+                Ok(until) => {
+                    connection.review = until;
                     at += 1;
                     continue;
                 }
@@ -414,7 +452,7 @@ impl<U: Upper> Driver<U> {
                         let before = connection.review.replace(end);
                         at += 1;
                         if before != Some(end) {
-                            self.security(&format!("{text}; the open session is kept until {}", utc_text(end)), now);
+                            self.finding(&format!("{text}; the open session is kept until {}", utc_text(end)), now);
                         }
                         continue;
                     }
@@ -422,7 +460,7 @@ impl<U: Upper> Driver<U> {
                 }
                 Err(refusal) => refusal.text,
             };
-            self.security(&format!("{peer} cut off: {what}"), now);
+            self.finding(&format!("{peer} cut off: {what}"), now);
             self.gone(at, &what);
         }
     }
@@ -549,7 +587,7 @@ impl<U: Upper> Driver<U> {
         let mut next = if *fired { due.max(now.mono + SPIN_GUARD) } else { due };
         next = next.min(self.side_deadline(now));
         for connection in &self.connections {
-            next = next.min(connection.closing.unwrap_or(Mono::NEVER));
+            next = next.min(connection.closing.unwrap_or(Mono::NEVER)).min(connection.rekey.unwrap_or(Mono::NEVER));
         }
         if next == Mono::NEVER {
             return false;
@@ -577,8 +615,7 @@ impl<U: Upper> Driver<U> {
                 let keeper = keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline);
                 lines.iter().map(of_line).min().unwrap_or(Mono::NEVER).min(keeper)
             }
-            Side::Listen(gate) if self.upper.may_open() => gate.deadline(),
-            Side::Listen(_) => Mono::NEVER,
+            Side::Listen(gate) => gate.deadline(self.upper.may_open()),
             Side::Handed { keeper, not_before, .. } => {
                 let start = if *not_before > now.mono { *not_before } else { Mono::NEVER };
                 keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline).min(start)

@@ -39,6 +39,6 @@ pub use security::{SECURITY_BURST, SECURITY_EVERY};
 pub use supervise::{Ended, Tasks, spawn};
 pub use tls::{
     Allow, Allowed, CRL_GRACE, EXPIRED_GRACE, EXPIRY_NEAR, HANDSHAKE_BYTES, HANDSHAKE_TIMEOUT, MAX_ALLOWED, MAX_CHAIN, MAX_CRL_BYTES,
-    MAX_FILE_BYTES, Problem as TlsProblem, RELOAD_EVERY, Tls, TlsVersion,
+    MAX_FILE_BYTES, Problem as TlsProblem, REKEY_EVERY, RELOAD_EVERY, Tls, TlsVersion,
 };
 pub use uplink::MAX_WAITING;

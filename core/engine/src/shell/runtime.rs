@@ -232,7 +232,10 @@ impl<E: Engine> Shell<E> {
     fn start(&mut self, tasks: Vec<LinkTask>) {
         let mut at: BTreeMap<SocketAddr, usize> = BTreeMap::new();
         for task in &tasks {
-            if let Endpoint::Listen { addr, .. } = &task.endpoint {
+            // Port 0 is each time another.
+            if let Endpoint::Listen { addr, .. } = &task.endpoint
+                && addr.port() != 0
+            {
                 *at.entry(*addr).or_default() += 1;
             }
         }

@@ -104,6 +104,7 @@ impl Cast {
             origin: "bridge.example/bridge/1".to_owned(),
             network: NETWORK.to_owned(),
             peers: self.peers.clone(),
+            hooks: Vec::new(),
             operators: vec![crate::settings::Operator { name: TEST_OPERATOR.to_owned(), roles: vec![Role::Operator] }],
             control_links: plan.links.iter().map(|link| link.spec.name.clone()).collect(),
             pace: Pace { heartbeat: Duration::from_secs(3600), ..Pace::default() },

@@ -28,10 +28,11 @@ pub enum Allowed {
 }
 
 impl Allowed {
-    /// Reads a fingerprint: 64 hexadecimal digits, with or without `sha256:` and colons between octets.
+    /// Reads a fingerprint: 64 hexadecimal digits, with or without `sha256:` (or what OpenSSL writes before it) and colons between octets.
     #[must_use]
     pub fn fingerprint(text: &str) -> Option<Self> {
-        let digits: String = text.strip_prefix("sha256:").unwrap_or(text).chars().filter(|letter| *letter != ':').collect();
+        let text = text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256 Fingerprint=")).unwrap_or(text);
+        let digits: String = text.chars().filter(|letter| *letter != ':').collect();
         if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
@@ -52,9 +53,14 @@ impl Allowed {
             let name = if kind == "ip" { name.parse::<std::net::IpAddr>().ok()?.to_string() } else { name.to_owned() };
             return (!name.is_empty()).then(|| Self::Name(format!("{kind}:{name}")));
         }
-        let parts: Vec<String> = split(text).iter().map(|part| part.trim().to_owned()).collect();
-        let good = |part: &String| part.split_once('=').is_some_and(|(kind, value)| !kind.is_empty() && !value.is_empty());
-        parts.iter().all(good).then_some(Self::Subject(parts))
+        // Tools write `CN=rtu-7` and `CN = rtu-7`.
+        let part = |part: &String| {
+            let (kind, value) = part.split_once('=')?;
+            let (kind, value) = (kind.trim(), value.trim());
+            (!kind.is_empty() && !value.is_empty()).then(|| format!("{kind}={value}"))
+        };
+        let parts: Option<Vec<String>> = split(text).iter().map(part).collect();
+        parts.map(Self::Subject)
     }
 
     /// Reads a line of an allow-list file.
@@ -89,7 +95,7 @@ fn split(text: &str) -> Vec<String> {
 /// The same subject, written from either end (tools differ).
 fn same(wanted: &[String], shown: &[String]) -> bool {
     let alike = |(a, b): (&String, &String)| match (a.split_once('='), b.split_once('=')) {
-        (Some((kind, value)), Some((other, theirs))) => kind.trim().eq_ignore_ascii_case(other) && value.trim() == theirs,
+        (Some((kind, value)), Some((other, theirs))) => kind.eq_ignore_ascii_case(other) && value == theirs,
         (Some(_) | None, Some(_) | None) => false,
     };
     wanted.len() == shown.len() && (wanted.iter().zip(shown).all(alike) || wanted.iter().rev().zip(shown).all(alike))
@@ -110,10 +116,6 @@ impl AllowList {
             return Err(format!("{} entries, at most {MAX_ALLOWED}", entries.len()));
         }
         Ok(Self(entries))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     pub(crate) fn fits(&self, facts: &Facts) -> bool {
@@ -140,6 +142,12 @@ fn lines(file: &Path) -> Result<Vec<Allowed>, String> {
 }
 
 impl Allow {
+    /// Whether there is a list at all. An empty file is one, and lets nobody in.
+    #[must_use]
+    pub const fn is_there(&self) -> bool {
+        !self.entries.is_empty() || self.file.is_some()
+    }
+
     /// Whether a certificate could be on both lists, as far as the lists alone can tell; files are read. A fingerprint on one list and a
     /// subject on the other may be of one certificate: that is found when it connects, and then it is refused.
     #[must_use]
@@ -176,7 +184,8 @@ mod tests {
     fn fingerprints_are_read_as_tools_print_them() {
         let plain = "ab".repeat(32);
         let colons = ["AB"; 32].join(":");
-        for text in [plain.clone(), colons.clone(), format!("sha256:{plain}"), format!("sha256:{colons}")] {
+        let openssl = format!("sha256 Fingerprint={colons}");
+        for text in [plain.clone(), colons.clone(), openssl, format!("sha256:{plain}"), format!("sha256:{colons}")] {
             assert_eq!(Allowed::fingerprint(&text), Some(Allowed::Fingerprint([0xAB; 32])), "{text}");
         }
         assert_eq!(Allowed::fingerprint("abcd"), None);
@@ -188,6 +197,7 @@ mod tests {
         let Allowed::Subject(own) = subject("CN=rtu-7,O=Genco\\, Ltd,C=IN") else { panic!() };
         for (text, fits) in [
             ("CN=rtu-7,O=Genco\\, Ltd,C=IN", true),
+            ("C = IN, O = Genco\\, Ltd, CN = rtu-7", true),
             ("C=IN, O=Genco\\, Ltd, cn=rtu-7", true),
             ("CN=rtu-7", false),
             ("CN=rtu-8,O=Genco\\, Ltd,C=IN", false),
@@ -203,7 +213,7 @@ mod tests {
     #[test]
     fn lists_that_share_an_entry_are_told() {
         let list = |entries: &[&str]| Allow { entries: entries.iter().map(|text| subject(text)).collect(), file: None };
-        assert_eq!(list(&["CN=a", "CN=b,O=x"]).shared_entry(&list(&["O=x,CN=b"])), Some(subject("CN=b,O=x")));
+        assert_eq!(list(&["CN=a", "CN=b,O=x"]).shared_entry(&list(&["O = x, CN = b"])), Some(subject("CN=b,O=x")));
         assert_eq!(list(&["CN=a"]).shared_entry(&list(&["CN=b", "dns:a"])), None);
     }
 }

@@ -81,6 +81,8 @@ pub(crate) struct Material {
     pub(crate) root_names: Vec<DistinguishedName>,
     crls: Vec<Crl>,
     pub(crate) allow: Arc<AllowList>,
+    /// There is a list, so it binds.
+    pub(crate) listed: bool,
     pub(crate) server_name: Option<ServerName<'static>>,
     crl_grace: Duration,
 }
@@ -130,6 +132,7 @@ impl Material {
                 root_names,
                 crls: crls?,
                 allow: Arc::new(allow.ok()?),
+                listed: tls.allow.is_there(),
                 server_name: server_name.transpose().ok()?,
                 crl_grace: tls.crl_grace,
             })
@@ -208,7 +211,9 @@ impl Material {
             all.push(Facts::read(der).map_err(|cause| nameless(Check::Form, format!("an issuer in its chain is not X.509: {cause}")))?);
         }
         let seconds = now.as_secs();
-        for (place, facts) in all.iter().enumerate() {
+        // A root that the peer sends along is believed for being ours, or not at all: what it says of itself counts for nothing.
+        let is_root = |place: usize, facts: &Facts| place > 0 && facts.raw_subject == facts.raw_issuer;
+        for (place, facts) in all.iter().enumerate().filter(|(place, facts)| !is_root(*place, facts)) {
             let refuse = |check, text: String| Refusal::new(check, format!("certificate of {}: {text}", whose(peer, &all, place)));
             if let Some(digest) = facts.weak_signature {
                 return Err(refuse(Check::Signature, format!("signed with {digest}; have it issued with SHA-256 or better")));
@@ -228,7 +233,7 @@ impl Material {
         }
         self.path(first, intermediates, &all, usage, peer, now)?;
         // A chain ends with the first of its certificates.
-        let end = all.iter().map(|facts| facts.not_after).min();
+        let end = all.iter().enumerate().filter(|(place, facts)| !is_root(*place, facts)).map(|(_, facts)| facts.not_after).min();
         all.truncate(1);
         let mut facts = all.pop().ok_or_else(|| nameless(Check::Form, "none".to_owned()))?;
         facts.not_after = end.unwrap_or(facts.not_after);
@@ -458,7 +463,9 @@ impl Reader {
         for der in chain.iter().take(MAX_CHAIN) {
             match Facts::read(der) {
                 Ok(facts) => {
-                    self.own_certificate(&file, &facts, now);
+                    if first.is_none() || facts.raw_subject != facts.raw_issuer {
+                        self.own_certificate(&file, &facts, now);
+                    }
                     first.get_or_insert(facts);
                 }
                 Err(cause) => self.error("certificate", format!("{file} is not X.509: {cause}"), "give a certificate in PEM"),
@@ -493,7 +500,7 @@ impl Reader {
     }
 
     fn key(&mut self, file: &Path, provider: &CryptoProvider) -> Option<Arc<dyn rustls::sign::SigningKey>> {
-        let octets = self.octets("key", file, MAX_FILE_BYTES)?;
+        let octets = zeroize::Zeroizing::new(self.octets("key", file, MAX_FILE_BYTES)?);
         if let Ok(metadata) = std::fs::metadata(file)
             && metadata.mode() & 0o077 != 0
         {

@@ -35,6 +35,9 @@ pub const CRL_GRACE: Duration = Duration::from_secs(86_400);
 /// How long an open session may outlive its peer's certificate, unless configured otherwise.
 pub const EXPIRED_GRACE: Duration = Duration::from_secs(86_400);
 
+/// How often an open session of TLS 1.3 takes new keys, unless configured otherwise.
+pub const REKEY_EVERY: Duration = Duration::from_secs(12 * 3600);
+
 /// The oldest version that is spoken.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum TlsVersion {
@@ -68,6 +71,8 @@ pub struct Tls {
     pub expired_grace: Duration,
     /// How often the files are looked at.
     pub reload: Duration,
+    /// How often an open session of TLS 1.3 takes new keys. One of TLS 1.2 cannot without renegotiation, which is not done.
+    pub rekey: Duration,
 }
 
 impl Tls {
@@ -85,6 +90,7 @@ impl Tls {
             crl_grace: CRL_GRACE,
             expired_grace: EXPIRED_GRACE,
             reload: RELOAD_EVERY,
+            rekey: REKEY_EVERY,
         }
     }
 

@@ -83,6 +83,11 @@ impl Refusal {
             Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge) => {
                 "a handshake message of more than 65,535 octets: shorten the peer's certificate chain".to_owned()
             }
+            // Mbed TLS does the last when it refuses a client in TLS 1.3.
+            Error::DecryptError => {
+                "what came cannot be decrypted: damaged on the way, or the peer refuses our certificate and says so in the clear; see its log"
+                    .to_owned()
+            }
             Error::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
                 "the peer asks for renegotiation again and again: it is refused here; switch it off at the peer, a new connection gives new keys"
                     .to_owned()
@@ -141,6 +146,7 @@ mod tests {
         assert!(text(Error::NoCertificatesPresented).contains("mutual authentication"));
         assert!(text(Error::AlertReceived(AlertDescription::CertificateExpired)).contains("renew ours"));
         assert!(text(Error::InvalidMessage(InvalidMessage::InvalidContentType)).contains("not TLS"));
-        assert!(text(Error::DecryptError).len() > 5);
+        assert!(text(Error::DecryptError).contains("see its log"));
+        assert!(text(Error::EncryptError).len() > 5);
     }
 }

@@ -39,7 +39,7 @@ struct Judge {
     material: Arc<Material>,
     /// Of these lists one must have the peer.
     lists: Vec<Arc<AllowList>>,
-    /// An empty list lets everyone in who is good and carries the name that was asked for.
+    /// Without any list, who is good and carries the name that was asked for is the one.
     named: bool,
     peer: SocketAddr,
     now: Utc,
@@ -58,7 +58,7 @@ impl Judge {
     fn judge(&self, first: &CertificateDer<'_>, rest: &[CertificateDer<'_>], usage: Usage) -> Result<(), rustls::Error> {
         let chain: Vec<CertificateDer<'_>> = std::iter::once(first).chain(rest).cloned().collect();
         let judged = self.material.judge(&chain, usage, self.peer, self.now).and_then(|facts| {
-            let open = self.named && self.lists.iter().all(|list| list.is_empty());
+            let open = self.named && !self.material.listed;
             if !open {
                 Material::allowed(&facts, &self.lists, self.peer)?;
             }
@@ -361,6 +361,11 @@ impl TlsStream {
         self.tls.send_close_notify();
         // If this fails the peer sees an end without a goodbye: it reconnects either way.
         let _ = self.poll_flush(&mut Context::from_waker(std::task::Waker::noop()));
+    }
+
+    /// Takes new keys, and asks the peer for the same, where the version permits. `false`: it does not.
+    pub(crate) fn rekey(&mut self) -> bool {
+        self.tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) && self.tls.refresh_traffic_keys().is_ok()
     }
 
     /// What the peer showed.

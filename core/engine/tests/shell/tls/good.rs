@@ -75,6 +75,39 @@ async fn a1_r71_two_bridges_find_each_other_and_frames_flow_both_ways() {
     rig.stop().await;
 }
 
+/// New keys every few milliseconds, from both ends, under traffic; and where TLS 1.2 has none, the session goes on with the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a1_r71_keys_change_while_frames_flow() {
+    for version in [TLS12, TLS13] {
+        let (town, addr) = (Town::new(), free().await);
+        let tls = Tls { rekey: Duration::from_millis(5), ..town.server_files() };
+        let rig = start(vec![link(0, listen(addr, tls), Toy::default)]);
+        let mut peer = TlsPeer::call(addr, Some(&town.client), &[version]).await.unwrap();
+        for _ in 0..100 {
+            peer.ping().await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        rig.stop().await;
+    }
+    let (town, addr) = (Town::new(), free().await);
+    let toy = || Toy::keeping_alive(Duration::from_millis(20));
+    let often = |tls: Tls| Tls { rekey: Duration::from_millis(5), ..tls };
+    let rig = start(vec![link(0, listen(addr, often(town.server_files())), toy), link(1, connect(addr, often(town.client_files())), toy)]);
+    until("frames both ways", || rig.book.frames(0).len() > 30 && rig.book.frames(1).len() > 30).await;
+    assert!(rig.book.events(0).len() == 2 && rig.book.events(1).len() == 2, "one connection all the time");
+    rig.stop().await;
+}
+
+/// Many devices send their root along; it is not looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_that_comes_along_does_no_harm() {
+    let (town, addr) = (Town::new(), free().await);
+    let rig = start(vec![link(0, listen(addr, town.server_files()), Toy::default)]);
+    let whole = super::papers::Paper { certificate: format!("{}{}", town.client.certificate, town.authority.pem), ..town.client.clone() };
+    TlsPeer::call(addr, Some(&whole), &[TLS12]).await.unwrap().ping().await;
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r05_an_abort_is_a_reset_under_tls_too() {
     let (town, addr) = (Town::new(), free().await);

@@ -151,6 +151,34 @@ async fn a1_r71_who_speaks_without_tls_is_told_from_who_does() {
     rig.stop().await;
 }
 
+/// Octets of every kind, from a seed; the link stays, and a good peer is served after them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_octets_before_and_inside_tls_hurt_nobody() {
+    let (town, addr) = (Town::new(), free().await);
+    let rig = start(vec![link(0, listen(addr, town.server_files()), Toy::default)]);
+    let mut seed: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut octet = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed.to_le_bytes()[3]
+    };
+    for round in 0..200_u8 {
+        let mut stream = plain(addr).await;
+        let mut octets: Vec<u8> = (0..usize::from(octet()) + 1).map(|_| octet()).collect();
+        // Half of them look like the beginning of a record.
+        if round % 2 == 0 {
+            octets.splice(0..0, [22, 3, 1 + round % 4, 0, octet()]);
+        }
+        // It may have been refused before the end.
+        let _ = stream.write_all(&octets).await;
+    }
+    let began = Instant::now();
+    TlsPeer::call(addr, Some(&town.client), &[TLS13]).await.unwrap().ping().await;
+    assert!(began.elapsed() < Duration::from_secs(2));
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a1_r71_slow_handshakes_keep_nobody_out() {
     let (town, addr) = (Town::new(), free().await);

@@ -122,7 +122,7 @@ impl Authority {
             reason_code: Some(RevocationReason::KeyCompromise),
             invalidity_date: None,
         };
-        let this_update = now() - Duration::from_secs(30 * 86_400) + Duration::from_secs(number);
+        let this_update = OffsetDateTime::from_unix_timestamp(1_767_225_600).unwrap() + Duration::from_secs(number);
         let params = CertificateRevocationListParams {
             this_update,
             next_update: now() + time::Duration::seconds(life),

@@ -1,0 +1,134 @@
+//! A controlled station on its socket: every point and every control of a client link.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use bridge_model::{LinkId, Mono, Now, PointId};
+use bridge_profile::{Conversion, Plan};
+use bridge_session::{AddressUse, Event, LinkSpec, Session};
+use bridge_sim::{
+    Generator, GeneratorKind, Ledger, Misbehaviour, Names, Plant, PlantBinding, Side, Station, StationOptions, UnitLimits, misbehaving,
+    station_session,
+};
+
+use super::lives::{is_thermal, process};
+use super::{Hosted, Iec104, LOOK, Lines, duration, link_text, mode, tell};
+use crate::fault::Fault;
+
+/// A station on its socket.
+pub(super) struct StationHost {
+    station: Station,
+    plan: Plan,
+    lines: Lines,
+    next: Mono,
+}
+
+impl StationHost {
+    #[expect(clippy::too_many_arguments, reason = "made once, from everything that a station is")]
+    pub(super) fn new(
+        args: &Iec104,
+        plan: Plan,
+        (link, spec): (LinkId, &LinkSpec),
+        names: Names,
+        misbehaviours: Vec<Misbehaviour>,
+        ledger: Box<dyn Ledger>,
+        lines: Lines,
+        now: Now,
+    ) -> Result<Self, Fault> {
+        let lag = duration(&args.plant_lag, "--plant-lag")?;
+        let moving = moving(args, &plan, spec)?;
+        let session = misbehaving(station_session(spec, true), Side::Station, &misbehaviours);
+        let options = StationOptions { conversions: conversions(&plan), misbehaviours, ..StationOptions::default() };
+        let limits = UnitLimits { ramp_mw_per_min: args.plant_ramp, lag_s: lag.as_secs_f64(), ..UnitLimits::default() };
+        let mut station = Station::new(session, spec, names, options, ledger);
+        let binding = is_thermal(&plan, spec, &limits, args.start_mw).then(PlantBinding::default);
+        if let Some(binding) = &binding {
+            station = station.with_plant(Plant::new(args.seed, [limits; 2], [args.start_mw; 2]), binding);
+        }
+        let every = duration(&args.walk_every, "--walk-every")?;
+        station = station.with_process(process(&plan, (link, spec), binding.as_ref(), &moving, (every, lag), args.seed));
+        let every = duration(&args.event_every, "--event-every")?;
+        if !moving.is_empty() {
+            let generator = Generator::new(GeneratorKind::Single, moving, now.mono + every, every, args.event_count, args.seed);
+            station = station.with_generator(generator);
+        }
+        Ok(Self { station, plan, lines, next: Mono(0) })
+    }
+}
+
+/// The points of `--events`.
+fn moving(args: &Iec104, plan: &Plan, spec: &LinkSpec) -> Result<Vec<PointId>, Fault> {
+    let on_link = |point: &PointId| spec.points.iter().any(|p| p.usage == AddressUse::Monitor && p.point == *point);
+    let one = |name: &String| {
+        plan.point(name)
+            .filter(on_link)
+            .ok_or_else(|| Fault::new(format!("the link has no point `{name}`")).fix("name points of the profile, separated by commas"))
+    };
+    args.events.iter().map(one).collect()
+}
+
+fn conversions(plan: &Plan) -> BTreeMap<String, (f64, f64)> {
+    let points = plan.points.iter().map(|point| (&point.id, point.conversion));
+    let controls = plan.controls.iter().map(|control| (&control.id, control.conversion));
+    let scaled = points.chain(controls).filter(|(_, conversion)| !conversion.is_identity());
+    scaled.map(|(id, Conversion { factor, offset })| (id.clone(), (factor, offset))).collect()
+}
+
+impl StationHost {
+    fn obey(&mut self, line: &str, now: Now) {
+        let mut words = line.split_whitespace();
+        let (verb, unit) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if verb == "change" {
+            let value = words.next().and_then(|value| value.parse::<f64>().ok()).filter(|value| value.is_finite());
+            match value.filter(|value| self.station.handle_change(unit, *value, now)) {
+                Some(value) => tell(format!("{unit} is {value}")),
+                None => tell(format!("not understood: {line}")),
+            }
+            return;
+        }
+        let Some(index) = PlantBinding::default().units.iter().position(|known| known == unit) else {
+            tell(format!("not understood: {line}"));
+            return;
+        };
+        match verb {
+            "local" | "remote" => self.station.handle_plant(now, |plant, now| plant.handle_remote_switch(index, verb == "remote", now)),
+            "enable" | "disable" => self.station.handle_plant(now, |plant, now| plant.handle_remote_enable(index, verb == "enable", now)),
+            "open" | "close" => self.station.handle_plant(now, |plant, now| plant.handle_breaker(index, verb == "close", now)),
+            _ => {
+                tell(format!("not understood: {line}"));
+                return;
+            }
+        }
+        tell(format!("{unit} {verb}"));
+    }
+}
+
+impl Hosted for StationHost {
+    fn session(&mut self) -> &mut dyn Session {
+        &mut self.station
+    }
+
+    fn handle_event(&mut self, event: Event, _now: Now) {
+        if let Event::CommandReceived(command) = &event {
+            let id = self.plan.controls.get(command.point.index()).map_or("?", |control| control.id.as_str());
+            tell(format!("command {id} {} {}", command.action, mode(command.mode)));
+        } else if let Some(text) = link_text(&event) {
+            tell(text);
+        }
+        if let Some(error) = self.station.ledger_error() {
+            tell(format!("the ledger failed: {error}"));
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.next = now.mono + LOOK;
+        let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        for line in waiting {
+            self.obey(&line, now);
+        }
+    }
+
+    fn next_tick(&self) -> Option<Mono> {
+        Some(self.next)
+    }
+}
