@@ -66,6 +66,8 @@ enum Command {
     Sim(cmd::sim::Args),
     /// Show the whole path at work: four processes on this machine, faults and refusals included.
     Demo(cmd::demo::Args),
+    /// Print what this build, or one configured link, can interoperate with.
+    Interop(cmd::interop::Args),
     /// Say what a code means and what to do about it.
     Explain(cmd::explain::Args),
 }
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         Command::Trust(args) => cmd::trust::run(&args),
         Command::Sim(args) => cmd::sim::run(&args),
         Command::Demo(args) => cmd::demo::run(&args),
+        Command::Interop(args) => cmd::interop::run(&args),
         Command::Explain(args) => cmd::explain::run(&args),
     };
     result.unwrap_or_else(|error| failed(&error))

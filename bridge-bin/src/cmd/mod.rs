@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod fsck;
 pub(crate) mod inbox;
+pub(crate) mod interop;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod profile;
