@@ -43,6 +43,8 @@ enum Command {
     /// Show the instructions that wait for this plant's operators, and answer them.
     #[command(subcommand)]
     Inbox(cmd::inbox::Args),
+    /// Ask something of a link's station: read, counters, clock, test, parameters.
+    Link(cmd::link::Args),
     /// Show operations and what became of them.
     #[command(subcommand)]
     Operations(cmd::operations::Args),
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Status(args) => cmd::send::status(&args),
         Command::Send(args) => cmd::send::run(&args),
         Command::Inbox(args) => cmd::inbox::run(&args),
+        Command::Link(args) => cmd::link::run(&args),
         Command::Operations(args) => cmd::operations::run(&args),
         Command::Tail(args) => cmd::tail::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),

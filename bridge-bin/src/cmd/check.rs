@@ -75,7 +75,10 @@ fn summary(checked: &Checked) -> std::io::Result<()> {
         let addresses: Vec<String> = endpoint.addresses.iter().map(ToString::to_string).collect();
         let with = if endpoint.tls.is_some() { " with mutual TLS" } else { "" };
         say::line(format!("link {}: {} {way} {}{with}, {control}", endpoint.name, endpoint.protocol, addresses.join(" and ")))?;
-        say::line(format!("  housekeeping (R22): {}", housekeeping(&endpoint.protocol)))?;
+        if let Some(link) = plan.links.iter().find(|link| link.spec.name == endpoint.name) {
+            let spec = &link.spec;
+            say::line(format!("  housekeeping (R22): {}", housekeeping(&spec.params, spec.role, spec.monitor_only)))?;
+        }
     }
     for peer in &settings.peers {
         let what = match (peer.subscribe, peer.commands_us) {

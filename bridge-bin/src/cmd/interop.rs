@@ -72,7 +72,7 @@ fn of_link(config: &std::path::Path, name: &str) -> Result<Statement, Fault> {
             Role::Server if endpoint.allow.is_empty() => ("We listen on", "anybody".to_owned()),
             Role::Server => ("We listen on", endpoint.allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         };
-        rows.push((way, endpoint.address.to_string()));
+        rows.push((way, endpoint.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")));
         if !who.is_empty() {
             rows.push(("Who may connect", who));
         }

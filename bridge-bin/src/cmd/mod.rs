@@ -7,6 +7,7 @@ pub(crate) mod fsck;
 pub(crate) mod inbox;
 pub(crate) mod interop;
 pub(crate) mod keys;
+pub(crate) mod link;
 pub(crate) mod operations;
 pub(crate) mod profile;
 pub(crate) mod run;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bridge_diag::{Entry, Report, Shape, View, nearest};
 use bridge_model::Zone;
-use bridge_session::{Fields, LinkSpec, Role};
+use bridge_session::{CounterFreeze, Fields, Housekeeping, LinkSpec, Role};
 
 use super::scope::{LinkDraft, Scope, declare, field_of, push_field_problem, settle, take_duration, word};
 use crate::codes::DIALECT;
@@ -67,6 +67,7 @@ impl Scope<'_> {
         let capture = word(&mut view, "capture", &[("bytes", Capture::Bytes), ("hash", Capture::Hash)], report).unwrap_or(Capture::Bytes);
         let failure = word(&mut view, "on_journal_failure", &[("hold", JournalFailure::Hold), ("pass", JournalFailure::Pass)], report);
         let integrity_every = take_duration(&mut view, "integrity_every", report);
+        let housekeeping = housekeeping(&mut view, report);
         let clock_tolerance = take_duration(&mut view, "clock_tolerance", report).unwrap_or(CLOCK_TOLERANCE);
         let max_unacked = max_unacked(&mut view, report);
         let fresh_link = take_duration(&mut view, "fresh_link", report).unwrap_or(FRESH_LINK);
@@ -125,10 +126,37 @@ impl Scope<'_> {
             capture,
             on_journal_failure,
             integrity_every,
+            housekeeping,
             clock_tolerance,
         };
         self.links.push(LinkDraft::new(plan, *protocol, entry.key_span));
     }
+}
+
+/// Requests by the clock, each off unless its time is given. What a request needs besides stands in the protocol's own parameters.
+fn housekeeping(view: &mut View<'_>, report: &mut Report) -> Vec<(Housekeeping, Duration)> {
+    let freezes = [
+        ("read", CounterFreeze::Read),
+        ("freeze", CounterFreeze::Freeze),
+        ("freeze_reset", CounterFreeze::FreezeReset),
+        ("reset", CounterFreeze::Reset),
+    ];
+    let freeze = word(view, "counters_do", &freezes, report).unwrap_or_default();
+    let mut all = Vec::new();
+    if let Some(every) = take_duration(view, "counters_every", report) {
+        if freeze != CounterFreeze::Read {
+            all.push((Housekeeping::Counters { group: None, freeze }, every));
+        }
+        // A freeze tells nothing by itself: what was frozen is read behind it.
+        all.push((Housekeeping::Counters { group: None, freeze: CounterFreeze::Read }, every));
+    }
+    if let Some(every) = take_duration(view, "clock_every", report) {
+        all.push((Housekeeping::SynchroniseClock, every));
+    }
+    if let Some(every) = take_duration(view, "test_every", report) {
+        all.push((Housekeeping::Test, every));
+    }
+    all
 }
 
 fn zone(view: &mut View<'_>, report: &mut Report) -> Option<Zone> {
