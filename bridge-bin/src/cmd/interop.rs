@@ -69,13 +69,14 @@ fn of_link(config: &std::path::Path, name: &str) -> Result<Statement, Fault> {
     if let Some(endpoint) = checked.endpoints.iter().find(|endpoint| endpoint.name == name) {
         let (way, who) = match endpoint.role {
             Role::Client => ("We connect to", String::new()),
-            Role::Server if endpoint.allow.is_empty() => ("We listen on", "anybody".to_owned()),
+            Role::Server if endpoint.allow.is_empty() => ("We listen on", "nobody".to_owned()),
             Role::Server => ("We listen on", endpoint.allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         };
         rows.push((way, endpoint.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")));
         if !who.is_empty() {
             rows.push(("Who may connect", who));
         }
+        rows.push(("Transport security", (if endpoint.tls.is_some() { "mutual TLS" } else { "none" }).to_owned()));
         rows.push(("Controls flow", (if endpoint.control { "yes" } else { "no: monitor only" }).to_owned()));
     }
     Ok(Statement::of_link(&link.spec).with_transport(&rows))

@@ -315,7 +315,7 @@ impl Bridge {
             }
             Event::Standby { ready } => self.standby(link, ready, now),
             Event::Housekept { id, outcome } => self.requests.handle_ended(&mut self.core, id, &outcome, now),
-            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number),
+            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number, now),
             Event::Refused { what } => {
                 let name = self.link_name(link);
                 self.core.note(now, "refused", &what, &[("link", name)]);

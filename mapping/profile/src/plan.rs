@@ -96,6 +96,8 @@ pub struct PlannedLink {
     pub on_journal_failure: JournalFailure,
     /// How often to interrogate.
     pub integrity_every: Option<Duration>,
+    /// Events that wait for the peer of a serving link before the oldest is dropped, visibly; `None`: the configuration's own limit.
+    pub event_queue: Option<u64>,
     /// What is asked of the station by the clock (R22): `counters_every`, `clock_every`, `test_every`.
     pub housekeeping: Vec<(Housekeeping, Duration)>,
     /// How far a device's stamp may lie before an interrogated, untagged value of the same point and still count as newer (R20). An
@@ -610,6 +612,8 @@ pub enum ServedSource {
     },
     /// Whether the named peer or link is up: 1 up, 0 down.
     LinkState(String),
+    /// Whether events towards the peer of this serving link were lost to its queue's depth: 1 until the queue has drained.
+    QueueOverflow(String),
 }
 
 /// One number of a control's progress.
