@@ -32,6 +32,7 @@ use crate::controlled::image::Image;
 use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
 use crate::error::Error;
+use crate::findings::Findings;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
 
@@ -64,6 +65,7 @@ pub struct Controlled {
     counters: Counters,
     cycles: Cycles,
     commands: Commands,
+    findings: Findings,
     announced: bool,
     /// Whose turn it is when both an interrogation and changes want to send.
     changes_next: bool,
@@ -94,6 +96,7 @@ impl Controlled {
             replies: Replies::default(),
             interrogation: Interrogation::default(),
             commands: Commands::new(&params, controls),
+            findings: Findings::default(),
             params,
             announced: false,
             changes_next: false,
