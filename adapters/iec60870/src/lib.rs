@@ -26,6 +26,7 @@ mod cp56;
 mod elements;
 mod error;
 mod family;
+mod findings;
 mod interoperability;
 mod link104;
 mod monitor;

@@ -34,6 +34,7 @@ use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
 use crate::controlled::watch::Watch;
 use crate::error::Error;
+use crate::findings::Findings;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
 
@@ -67,6 +68,7 @@ pub struct Controlled {
     cycles: Cycles,
     commands: Commands,
     watch: Watch,
+    findings: Findings,
     announced: bool,
     /// Whose turn it is when both an interrogation and changes want to send.
     changes_next: bool,
@@ -98,6 +100,7 @@ impl Controlled {
             interrogation: Interrogation::default(),
             commands: Commands::new(&params, controls),
             watch: Watch::default(),
+            findings: Findings::default(),
             params,
             announced: false,
             changes_next: false,
