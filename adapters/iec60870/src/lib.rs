@@ -35,6 +35,7 @@ mod params;
 mod permit;
 mod protocol;
 mod repertoire;
+mod reverse;
 mod system;
 #[cfg(test)]
 mod test_kit;

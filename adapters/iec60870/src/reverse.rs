@@ -102,6 +102,16 @@ impl Reverse {
         }
     }
 
+    /// As [`Reverse::takes`], of octets whose header may be cut: those are the link's own to refuse.
+    pub(crate) fn takes_octets(&self, asdu: &[u8]) -> bool {
+        AsduView::parse(asdu).is_ok_and(|view| self.takes(&view))
+    }
+
+    /// Whether an execute of it may still wait in the kernel: the connection then ends with RST (R5).
+    pub(crate) fn aborts(&self, now: Now) -> bool {
+        self.user_timeout(now).is_some()
+    }
+
     /// Gives it an ASDU that came in frame `frame` of connection `connection`; its updates go to the frame's.
     ///
     /// # Errors
@@ -255,3 +265,6 @@ impl Reverse {
         Err(if close.abort { Error::ExecuteOverdue } else { Error::misbehaved(close.cause) })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -456,7 +456,7 @@ pub(crate) fn state_number(status: &str) -> f64 {
         "INDETERMINATE" => 9.0,
         "SUPERSEDED" => 10.0,
         "NOT_OPERATED" => 11.0,
-        "SELECTED" => 12.0,
+        "SELECTED" => 13.0,
         "OVERDUE" => 12.0,
         _ => 0.0,
     }

@@ -70,7 +70,7 @@ impl Controlled {
         };
         if let Asdu::Control(control) = &asdu {
             let party = self.started().and_then(|at| self.group.get(at)).map_or("", |link| link.party.as_str());
-            self.events.extend(self.watch.look(control, party, now.mono).into_iter().map(Event::Suspicious));
+            self.events.extend(self.watch.look(control, party, now.mono).into_iter().map(bridge_session::Event::Suspicious));
         }
         let is_ours = self.image.knows_ca(view.ca) || (view.ca == CA_BROADCAST && takes_broadcast(view.type_id));
         if !is_ours {
