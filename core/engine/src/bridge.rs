@@ -14,7 +14,7 @@ use bridge_journal::{Disk, Options, Position, SyncDone};
 use bridge_model::{LinkId, Mono, Now};
 use bridge_profile::{JournalFailure, Plan};
 use bridge_provenance::{ClockState, SealMeta, Signer};
-use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, Role, SinkId, StreamEvent};
+use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, SinkId, StreamEvent};
 use bridge_trust::TrustBundle;
 use serde_json::{Value, json};
 
