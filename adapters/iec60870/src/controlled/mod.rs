@@ -302,6 +302,12 @@ impl Controlled {
             } else if self.outbox.has_event() {
                 let (outbox, image, zone) = (&mut self.outbox, &self.image, self.zone);
                 connection.put_information(out, now.mono, |out| outbox.put_events(image, zone, out));
+            } else if self.cycles.is_asked() {
+                let (cycles, image, zone) = (&mut self.cycles, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    cycles.put(image, zone, out);
+                    Contents::default()
+                });
             } else if self.interrogation.is_running() && !self.image.has_returns() && !(self.changes_next && self.image.has_changes()) {
                 let (interrogation, image, counters, zone) = (&mut self.interrogation, &self.image, &self.counters, self.zone);
                 connection.put_information(out, now.mono, |out| {

@@ -144,7 +144,10 @@ impl Controlled {
                     return Ok(());
                 }
                 if let Subject::Image(Some(group)) = subject
-                    && !self.image.objects().any(|(_, served)| served.transmission.is_in(group) && served.family.is_interrogated())
+                    && !self
+                        .image
+                        .objects()
+                        .any(|(_, served)| cas.contains(&served.ca) && served.transmission.is_in(group) && served.family.is_interrogated())
                 {
                     return Err(No { cause: Cause::ACTIVATION_CON, why: "no point is in the group" });
                 }

@@ -263,3 +263,38 @@ fn a_flood_of_refusals_is_answered_and_told_in_bounds() {
     assert_eq!(sent(&mut bench).len(), 1000, "each is answered");
     assert_eq!(bench.events().len(), 101, "and not each is told");
 }
+
+#[test]
+fn a1_r48_a_read_is_answered_before_changes_are_told() {
+    let mut bench = started(&[]);
+    for round in 0..3_u8 {
+        // More changes than k has room for, in types that share no ASDU.
+        for value in 0..20_i64 {
+            bench.request(publish(3, Value::Int(i64::from(round) * 100 + value), false));
+            bench.request(publish(1, Value::Int(value), false));
+        }
+        if round == 0 {
+            bench.rx_i(&asdu(102, 1, 5, 21, &object(3, &[])));
+        }
+        let lines = bench.tx();
+        if let Some(at) = lines.iter().position(|line| line.contains("M_ME_NC_1 req")) {
+            assert!(at <= 1, "before the changes: {lines:?}");
+            return;
+        }
+    }
+    panic!("the read was never answered");
+}
+
+#[test]
+fn a1_r46_a_group_of_another_station_is_none_of_this_one() {
+    let mut link = two_stations(&[]);
+    link.points[0].address.insert("groups".to_owned(), Field::Int(1));
+    let mut bench = Bench::new(Controlled::new(&link));
+    bench.open();
+    bench.rx_u(Function::StartAct);
+    sent(&mut bench);
+    bench.rx_i(&asdu(100, 1, 6, 22, &object(0, &[21])));
+    assert!(sent(&mut bench)[0].starts_with("C_IC_NA_1 actcon negative ca=22"));
+    bench.rx_i(&asdu(100, 1, 6, 21, &object(0, &[21])));
+    assert!(sent(&mut bench)[1].starts_with("M_SP_NA_1 inro1 ca=21"));
+}
