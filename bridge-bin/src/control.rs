@@ -38,6 +38,50 @@ pub(crate) enum Ask {
         /// By which instruction.
         instruction_code: String,
     },
+    /// Send a start or a stop through a control that asks a peer's people.
+    Order {
+        /// The control's id in the profile.
+        control: String,
+        /// `start` or `stop`.
+        verb: String,
+        /// Optional fields of its payload.
+        payload: Value,
+        /// Seconds in which it may be accepted.
+        valid_for_s: u32,
+        /// Who orders it.
+        operator_ref: String,
+        /// By which instruction.
+        instruction_code: String,
+    },
+    /// Instructions that wait for people here.
+    Inbox,
+    /// An operator accepts one.
+    Accept {
+        /// Its id, or the start of it.
+        id: String,
+        /// Who.
+        operator: String,
+    },
+    /// An operator rejects one.
+    Reject {
+        /// Its id, or the start of it.
+        id: String,
+        /// Who.
+        operator: String,
+        /// Why, as a code.
+        reason: String,
+        /// Why, in words.
+        text: Option<String>,
+    },
+    /// An operator reports one done.
+    Done {
+        /// Its id, or the start of it.
+        id: String,
+        /// Who.
+        operator: String,
+        /// In words.
+        text: Option<String>,
+    },
 }
 
 /// Asks the running bridge; gives its answer.

@@ -40,6 +40,9 @@ enum Command {
     /// Send an operator's instruction through the running bridge.
     #[command(subcommand)]
     Send(cmd::send::Args),
+    /// Show the instructions that wait for this plant's operators, and answer them.
+    #[command(subcommand)]
+    Inbox(cmd::inbox::Args),
     /// Show operations and what became of them.
     #[command(subcommand)]
     Operations(cmd::operations::Args),
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Check(args) => cmd::check::run(&args),
         Command::Status(args) => cmd::send::status(&args),
         Command::Send(args) => cmd::send::run(&args),
+        Command::Inbox(args) => cmd::inbox::run(&args),
         Command::Operations(args) => cmd::operations::run(&args),
         Command::Tail(args) => cmd::tail::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),

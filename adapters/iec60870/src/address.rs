@@ -1,10 +1,14 @@
 //! Addresses: fields of a profile, and the per-link tables that find a point in a few nanoseconds.
 
+use std::collections::BTreeMap;
+
 use bridge_model::PointId;
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec};
 
 use crate::asdu::IOA_MAX;
+use crate::control::ControlKind;
 use crate::params::{Params, problem};
+use crate::transmission::Transmission;
 use crate::{Family, TypeId};
 
 /// One checked address: `{ ca = 21, ioa = 1001, ti = "M_ME_TF_1" }`; `ca` defaults to the link's.
@@ -16,36 +20,27 @@ pub struct Address {
     pub ioa: u32,
     /// The type that the point is sent or commanded with.
     pub type_id: TypeId,
+    /// What of the object the point is.
+    pub part: Part,
 }
 
-/// What kind of command an address takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ControlKind {
-    /// Types 45 and 58.
-    Single,
-    /// Type 46.
-    Double,
-    /// Types 50 and 63.
-    SetFloat,
+/// What of a monitored object a point is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// `bit = 3`: one bit of a packed value, 0 the lowest (types 7, 18 to 20, 33, 39, 40).
+    Bit(u8),
+    /// `part = "elapsed"`: the elapsed time of an event of protection equipment, in ms (types 17 to 19, 38 to 40).
+    Elapsed,
 }
 
-impl ControlKind {
-    /// The kind of a control type and whether it carries a time tag, for the types served now.
-    #[must_use]
-    pub const fn of(type_id: TypeId) -> Option<(Self, bool)> {
-        match type_id {
-            TypeId::C_SC_NA_1 => Some((Self::Single, false)),
-            TypeId::C_SC_TA_1 => Some((Self::Single, true)),
-            TypeId::C_DC_NA_1 => Some((Self::Double, false)),
-            TypeId::C_SE_NC_1 => Some((Self::SetFloat, false)),
-            TypeId::C_SE_TC_1 => Some((Self::SetFloat, true)),
-            _ => None,
-        }
-    }
-}
-
-const MONITOR_TYPES: &str = "M_SP_NA_1, M_DP_NA_1, M_ME_NC_1, M_SP_TB_1, M_DP_TB_1, M_ME_TF_1";
-const CONTROL_TYPES: &str = "C_SC_NA_1, C_DC_NA_1, C_SE_NC_1, C_SC_TA_1, C_SE_TC_1";
+const MONITOR_TYPES: &str = "M_SP_NA_1, M_DP_NA_1, M_ST_NA_1, M_BO_NA_1, M_ME_NA_1, M_ME_NB_1, M_ME_NC_1, M_IT_NA_1, M_PS_NA_1, M_ME_ND_1, \
+    M_SP_TB_1, M_DP_TB_1, M_ST_TB_1, M_BO_TB_1, M_ME_TD_1, M_ME_TE_1, M_ME_TF_1, M_IT_TB_1, M_EP_TD_1, M_EP_TE_1, M_EP_TF_1";
+const CONTROL_TYPES: &str = "C_SC_NA_1, C_DC_NA_1, C_RC_NA_1, C_SE_NA_1, C_SE_NB_1, C_SE_NC_1, C_BO_NA_1, C_SC_TA_1, C_DC_TA_1, C_RC_TA_1, \
+    C_SE_TA_1, C_SE_TB_1, C_SE_TC_1, C_BO_TA_1";
+const FIELDS: &str = "ca, ioa, ti, bit, part, groups, cyclic, min_interval, integrate";
 
 impl Address {
     /// Reads an address in its use.
@@ -54,8 +49,13 @@ impl Address {
     /// Every problem of it.
     pub fn from_fields(usage: AddressUse, params: &Fields, fields: &Fields) -> Result<Self, Vec<FieldProblem>> {
         let mut problems = Vec::new();
-        for name in fields.keys().filter(|name| !matches!(name.as_str(), "ca" | "ioa" | "ti")) {
-            problems.push(problem(name, "unknown-field", format!("`{name}` is no field of a 104 address"), "use ca, ioa, ti"));
+        let known = |name: &str| match usage {
+            AddressUse::Monitor => FIELDS.split(", ").any(|field| field == name),
+            AddressUse::Control => matches!(name, "ca" | "ioa" | "ti"),
+        };
+        for name in fields.keys().filter(|name| !known(name)) {
+            let list = if usage == AddressUse::Monitor { FIELDS } else { "ca, ioa, ti" };
+            problems.push(problem(name, "unknown-field", format!("`{name}` is no field of a 104 address"), &format!("use {list}")));
         }
         let ca = match fields.get("ca") {
             None => Params::from_fields(params).ca,
@@ -98,15 +98,22 @@ impl Address {
                 None
             }
         };
+        let part = type_id.map_or(Part::Whole, |type_id| {
+            problems.extend(Transmission::from_fields(type_id, fields).err().into_iter().flatten());
+            part(type_id, fields).unwrap_or_else(|found| {
+                problems.push(found);
+                Part::Whole
+            })
+        });
         match (ca, ioa, type_id) {
-            (Some(ca), Some(ioa), Some(type_id)) if problems.is_empty() => Ok(Self { ca, ioa, type_id }),
+            (Some(ca), Some(ioa), Some(type_id)) if problems.is_empty() => Ok(Self { ca, ioa, type_id, part }),
             _ => Err(problems),
         }
     }
 
     fn type_for(usage: AddressUse, name: &str, problems: &mut Vec<FieldProblem>) -> Option<TypeId> {
         let (fits, list) = match usage {
-            AddressUse::Monitor => (TypeId::from_name(name).filter(|id| id.family().is_some()), MONITOR_TYPES),
+            AddressUse::Monitor => (TypeId::from_name(name).filter(|id| id.family().is_some() && !id.is_101_only()), MONITOR_TYPES),
             AddressUse::Control => (TypeId::from_name(name).filter(|id| ControlKind::of(*id).is_some()), CONTROL_TYPES),
         };
         if fits.is_none() {
@@ -127,7 +134,21 @@ impl Address {
             AddressUse::Monitor => 0,
             AddressUse::Control => 1,
         };
-        usage << 40 | u64::from(self.ca) << 24 | u64::from(self.ioa)
+        let part = match self.part {
+            Part::Whole => 0,
+            Part::Elapsed => 1,
+            Part::Bit(bit) => 2 + u64::from(bit),
+        };
+        part << 41 | usage << 40 | u64::from(self.ca) << 24 | u64::from(self.ioa)
+    }
+
+    /// The served points of a link, with how they are transmitted.
+    pub(crate) fn served(spec: &LinkSpec) -> impl Iterator<Item = (PointId, Self, Transmission)> {
+        let monitored = spec.points.iter().filter(|point| point.usage == AddressUse::Monitor);
+        monitored.filter_map(|point| {
+            let address = Self::from_fields(AddressUse::Monitor, &spec.params, &point.address).ok()?;
+            Some((point.point, address, Transmission::from_fields(address.type_id, &point.address).ok()?))
+        })
     }
 
     /// The valid addresses of a link in one use, in the order of its points.
@@ -136,6 +157,35 @@ impl Address {
             .iter()
             .filter(move |point| point.usage == usage)
             .filter_map(move |point| Self::from_fields(usage, &spec.params, &point.address).ok().map(|address| (point.point, address)))
+    }
+}
+
+/// What of the object the fields name.
+fn part(type_id: TypeId, fields: &Fields) -> Result<Part, FieldProblem> {
+    let (bits, elapsed) = type_id.family().map_or((0, false), |(family, _)| (family.bits(), family.has_elapsed()));
+    match (fields.get("bit"), fields.get("part")) {
+        (None, None) => Ok(Part::Whole),
+        (Some(Field::Int(bit)), None) => match u8::try_from(*bit) {
+            Ok(bit) if bit < bits => Ok(Part::Bit(bit)),
+            Ok(_) | Err(_) if bits == 0 => Err(problem(
+                "bit",
+                "bit-of-no-bits",
+                format!("{type_id} has no bits"),
+                "leave `bit` out, or use M_BO_NA_1 or another packed type",
+            )),
+            Ok(_) | Err(_) => {
+                Err(problem("bit", "bit-out-of-range", format!("{type_id} has no bit {bit}"), &format!("use 0 to {}", bits - 1)))
+            }
+        },
+        (None, Some(Field::Text(word))) if word == "elapsed" && elapsed => Ok(Part::Elapsed),
+        (Some(_), Some(_)) => Err(problem("part", "bit-and-part", "`bit` and `part` name two things".to_owned(), "leave one out")),
+        (Some(_), None) => Err(problem("bit", "bit-out-of-range", "`bit` is no whole number".to_owned(), "use 0 for the lowest bit")),
+        (None, Some(_)) => Err(problem(
+            "part",
+            "part-unknown",
+            format!("{type_id} has no such part"),
+            "use \"elapsed\" with M_EP_TD_1, M_EP_TE_1 or M_EP_TF_1",
+        )),
     }
 }
 
@@ -187,7 +237,9 @@ impl IndexMap {
 #[derive(Clone, Debug)]
 pub(crate) struct CaTable {
     pub(crate) ca: u16,
-    families: [IndexMap; 3],
+    families: [IndexMap; Family::COUNT],
+    /// Points that are parts of an object.
+    parts: BTreeMap<(Family, u32), Vec<(Part, PointId)>>,
     any: IndexMap,
 }
 
@@ -199,21 +251,29 @@ pub(crate) struct PointTable {
 
 impl PointTable {
     pub(crate) fn new(points: impl Iterator<Item = (PointId, Address)>) -> Self {
-        let mut by_ca = std::collections::BTreeMap::<u16, [Vec<(u32, u32)>; 3]>::new();
+        let mut by_ca = BTreeMap::<u16, Vec<(Family, PointId, Address)>>::new();
         for (point, address) in points {
             if let Some((family, _)) = address.type_id.family() {
-                by_ca.entry(address.ca).or_default()[family as usize].push((address.ioa, point.0));
+                by_ca.entry(address.ca).or_default().push((family, point, address));
             }
         }
-        let tables = by_ca
-            .into_iter()
-            .map(|(ca, families)| CaTable {
+        let tables = by_ca.into_iter().map(|(ca, points)| {
+            let pairs = |fits: &dyn Fn(Family, Part) -> bool| {
+                let fitting = points.iter().filter(|(family, _, address)| fits(*family, address.part));
+                IndexMap::new(fitting.map(|(_, point, address)| (address.ioa, point.0)).collect())
+            };
+            let mut parts = BTreeMap::<_, Vec<_>>::new();
+            for (family, point, address) in points.iter().filter(|(_, _, address)| address.part != Part::Whole) {
+                parts.entry((*family, address.ioa)).or_default().push((address.part, *point));
+            }
+            CaTable {
                 ca,
-                any: IndexMap::new(families.iter().flatten().copied().collect()),
-                families: families.map(IndexMap::new),
-            })
-            .collect();
-        Self { tables }
+                families: Family::ALL.map(|wanted| pairs(&|family, part| family == wanted && part == Part::Whole)),
+                parts,
+                any: pairs(&|_, _| true),
+            }
+        });
+        Self { tables: tables.collect() }
     }
 
     #[inline]
@@ -232,12 +292,13 @@ impl CaTable {
     /// The point's map for one family: values of another family are not its.
     #[inline]
     pub(crate) fn family(&self, family: Family) -> &IndexMap {
-        let [single, double, float] = &self.families;
-        match family {
-            Family::Single => single,
-            Family::Double => double,
-            Family::Float => float,
-        }
+        // One map per family: the index is always in range.
+        &self.families[family as usize]
+    }
+
+    /// The points that are parts of this object.
+    pub(crate) fn parts(&self, family: Family, ioa: u32) -> &[(Part, PointId)] {
+        self.parts.get(&(family, ioa)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the address is known in any family.
@@ -288,5 +349,22 @@ mod tests {
         let address = Address::from_fields(AddressUse::Control, &params, &control).unwrap();
         assert_eq!((address.ca, address.ioa, address.type_id), (21, 1, TypeId::C_SE_TC_1));
         assert_ne!(address.key(AddressUse::Control), address.key(AddressUse::Monitor));
+    }
+
+    #[test]
+    fn a_part_must_fit_its_type() {
+        let of = |ti: &str, extra: &[(&str, Field)]| {
+            let mut all = fields(&[("ca", Field::Int(21)), ("ioa", Field::Int(1)), ("ti", Field::Text(ti.into()))]);
+            all.extend(fields(extra));
+            Address::from_fields(AddressUse::Monitor, &Fields::new(), &all).map(|a| a.part).map_err(|p| p[0].code)
+        };
+        assert_eq!(of("M_BO_NA_1", &[("bit", Field::Int(31))]), Ok(Part::Bit(31)));
+        assert_eq!(of("M_BO_NA_1", &[]), Ok(Part::Whole));
+        assert_eq!(of("M_EP_TE_1", &[("bit", Field::Int(6))]), Err("bit-out-of-range"));
+        assert_eq!(of("M_ME_NC_1", &[("bit", Field::Int(0))]), Err("bit-of-no-bits"));
+        assert_eq!(of("M_EP_TD_1", &[("part", Field::Text("elapsed".into()))]), Ok(Part::Elapsed));
+        assert_eq!(of("M_SP_TB_1", &[("part", Field::Text("elapsed".into()))]), Err("part-unknown"));
+        assert_eq!(of("M_ME_TA_1", &[]), Err("ti-unsupported"), "short tags belong to -101");
+        assert_eq!(of("M_ME_NC_1", &[("groups", Field::Int(17))]), Err("groups-unknown"));
     }
 }

@@ -33,6 +33,8 @@ impl Cause {
     pub const RETURN_LOCAL: Self = Self(12);
     /// Interrogated by station interrogation.
     pub const INTERROGATED: Self = Self(20);
+    /// Requested by general counter request.
+    pub const COUNTERS_REQUESTED: Self = Self(37);
     /// Unknown type identification.
     pub const UNKNOWN_TYPE: Self = Self(44);
     /// Unknown cause of transmission.
@@ -53,7 +55,26 @@ impl Cause {
             11 => Some(UpdateCause::ReturnRemote),
             12 => Some(UpdateCause::ReturnLocal),
             20..=36 => Some(UpdateCause::Interrogated),
+            37..=41 => Some(UpdateCause::Requested),
             _ => None,
+        }
+    }
+
+    /// The answer to a station interrogation (`None`) or to one of group 1 to 16 (causes 20 and 21 to 36).
+    #[must_use]
+    pub const fn of_interrogation(group: Option<u8>) -> Self {
+        match group {
+            None => Self::INTERROGATED,
+            Some(group) => Self(20 + group),
+        }
+    }
+
+    /// The answer to a counter request for all (`None`) or for group 1 to 4 (causes 37 and 38 to 41).
+    #[must_use]
+    pub const fn of_counters(group: Option<u8>) -> Self {
+        match group {
+            None => Self::COUNTERS_REQUESTED,
+            Some(group) => Self(37 + group),
         }
     }
 
@@ -90,6 +111,13 @@ impl Cot {
         Self { cause: Cause(low & 0x3F), negative: low & 0x40 != 0, test: low & 0x80 != 0, originator }
     }
 
+    /// Whether an answer with this cause field can be for the station of originator address `oa`, which never asks as part of a test:
+    /// stations that do not keep originators answer with zero (rows 30 and 49).
+    #[must_use]
+    pub(crate) const fn answers(self, oa: u8) -> bool {
+        !self.test && (oa == 0 || self.originator == 0 || self.originator == oa)
+    }
+
     /// To the wire.
     #[must_use]
     pub const fn octets(self) -> [u8; 2] {
@@ -111,7 +139,7 @@ mod tests {
     #[test]
     fn a1_r29_monitor_causes_have_neutral_words() {
         let known: Vec<u8> = (0..64).filter(|c| Cause(*c).of_update().is_some()).collect();
-        let expected: Vec<u8> = [1, 2, 3, 5, 11, 12].into_iter().chain(20..=36).collect();
+        let expected: Vec<u8> = [1, 2, 3, 5, 11, 12].into_iter().chain(20..=41).collect();
         assert_eq!(known, expected);
     }
 }

@@ -79,9 +79,12 @@ pub enum Error {
     /// An execute outlived its command on the wire (R5): the connection is aborted so that it cannot arrive later.
     #[error("execute not acknowledged within its life: connection aborted")]
     ExecuteOverdue,
-    /// The link already has its one connection.
-    #[error("another connection of this link is open")]
-    SecondConnection,
+    /// The redundancy group already has all its connections.
+    #[error("the link already has its {limit} connection(s)")]
+    TooManyConnections {
+        /// How many it may have (`connections`).
+        limit: usize,
+    },
 }
 
 impl Error {

@@ -9,44 +9,58 @@
 //! What this crate deliberately does not know: sockets, clocks, tasks, profiles, scaling, alarms, the journal (it only keeps N(R) behind
 //! what the journal has made durable), who may command, and what an answer to a command means.
 //!
-//! Clauses: IEC 60870-5-104 clauses 5 (APCI, k, w, t1 to t3, start and stop), 6 (ASDU selection) and 9 (parameters); IEC 60870-5-101
-//! clauses 7.1 to 7.3 (data unit identifier, information objects, elements) for the types 1, 3, 13, 30, 31, 36, 45, 46, 50, 58, 63, 70,
-//! 100, 103 and 107; IEC 60870-5-5 clauses 6.1 to 6.11 for station initialisation, interrogation and command transmission.
+//! Clauses: IEC 60870-5-104 clauses 5 (APCI, k, w, t1 to t3, start and stop), 6 (ASDU repertoire) and 9 (parameters); IEC 60870-5-101
+//! clauses 7.1 to 7.3 (data unit identifier, information objects, elements) for all types but file transfer (120 to 127) and application
+//! security (41, 81 to 95); IEC 60870-5-5 clauses 6.1 to 6.11 for station initialisation, interrogation, counters, commands and parameters.
 //! `docs/conformance/iec104.md` lists what is met, row by row.
 
 mod address;
 pub mod apci;
 mod asdu;
+mod control;
 mod controlled;
 mod controlling;
 mod cot;
+mod cp24;
 mod cp56;
 mod elements;
 mod error;
+mod family;
 mod link104;
+mod monitor;
+mod parameter;
 mod params;
 mod permit;
 mod protocol;
+mod repertoire;
+mod system;
 #[cfg(test)]
 mod test_kit;
 mod text;
+mod transmission;
 mod type_id;
 
-pub use address::{Address, ControlKind};
-pub use asdu::{
-    Asdu, AsduView, ControlAsdu, ControlElement, MonitorAsdu, MonitorElement, MonitorObject, Objects, SystemAsdu, SystemElement,
-};
+pub use address::{Address, Part};
+pub use asdu::{Asdu, AsduView, Objects};
+pub use control::{ControlAsdu, ControlElement, ControlKind};
 pub use controlled::Controlled;
 pub use controlling::Controlling;
 pub use cot::{Cause, Cot};
+pub use cp24::{Cp16Time2a, Cp24Time2a};
 pub use cp56::{Cp56Time2a, DayCache};
-pub use elements::{Qoc, Qos, QualityBits};
+pub use elements::{Bcr, Freeze, Qcc, Qoc, Qos, Qpm, QualityBits};
 pub use error::{Error, Malformed};
-pub use params::{ClockPolicy, Params, SelectPolicy, TermPolicy};
+pub use family::{Family, Tag};
+pub use monitor::{MonitorAsdu, MonitorElement, MonitorObject, TimeTag};
+pub use parameter::{ParameterAsdu, ParameterElement};
+pub use params::{Allowed, ClockPolicy, CounterMode, Params, Preferred, SelectPolicy, TermPolicy};
 pub use permit::ControlPermit;
 pub use protocol::Iec104;
+pub use repertoire::{Causes, Repertoire, Ways};
+pub use system::{SystemAsdu, SystemElement};
 pub use text::describe;
-pub use type_id::{Family, TypeId};
+pub use transmission::Transmission;
+pub use type_id::TypeId;
 
 /// The TCP port of IEC 60870-5-104 in clear (clause 7.1 of its TCP profile).
 pub const PORT: u16 = 2404;

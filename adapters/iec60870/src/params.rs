@@ -1,5 +1,6 @@
 //! Link parameters (IEC 60870-5-104 clause 9.6 and our own), read from a profile's fields.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bridge_session::{Field, FieldProblem, Fields, Role};
@@ -17,13 +18,44 @@ pub enum ClockPolicy {
 /// What a controlled station does with a SELECT (R4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SelectPolicy {
-    /// Negative confirmation; commands are direct. The only one a profile can choose now.
-    #[default]
+    /// Negative confirmation; commands are direct.
     Refuse,
     /// The select is handed on, and an execute needs one.
     Relay,
-    /// The select is handed on, and a direct execute is taken too: what many stations do.
+    /// The select is handed on, and so is a direct execute: which of them a control takes is decided above.
+    #[default]
     Either,
+}
+
+/// How counters are frozen and told (IEC 60870-5-5 clause 6.9, modes A to D).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CounterMode {
+    /// Never frozen: a request reads the present totals.
+    #[default]
+    Live,
+    /// Frozen here every `freeze_every`, told spontaneously.
+    A,
+    /// Frozen here every `freeze_every`, told on request.
+    B,
+    /// Frozen by command, told on request.
+    C,
+    /// Frozen by command, told spontaneously.
+    D,
+}
+
+/// What a link may do besides reading and commanding (R22): off unless named in `allow`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Allowed {
+    /// `clock_sync`: send our time (controlling station).
+    pub clock_sync: bool,
+    /// `counter_freeze`: freeze counters (controlling station; a controlled one takes it in modes C and D).
+    pub counter_freeze: bool,
+    /// `counter_reset`: reset counters.
+    pub counter_reset: bool,
+    /// `reset`: send or take reset process.
+    pub reset: bool,
+    /// `parameters`: load and activate parameters.
+    pub parameters: bool,
 }
 
 /// When a controlling station holds a command to be completed.
@@ -34,6 +66,30 @@ pub enum TermPolicy {
     Optional,
     /// Only at the termination.
     Required,
+}
+
+/// Which connection of a redundancy group is to be preferred, by the address of its peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Preferred {
+    /// Any port of this address.
+    Ip(IpAddr),
+    /// This address and port.
+    Socket(SocketAddr),
+}
+
+impl Preferred {
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().map(Self::Ip).or_else(|_| text.parse().map(Self::Socket)).ok()
+    }
+
+    /// Whether a peer is the preferred one.
+    #[must_use]
+    pub fn matches(self, peer: SocketAddr) -> bool {
+        match self {
+            Self::Ip(ip) => ip == peer.ip().to_canonical(),
+            Self::Socket(socket) => socket == peer,
+        }
+    }
 }
 
 /// The parameters of one link.
@@ -55,6 +111,12 @@ pub struct Params {
     pub t2: Duration,
     /// `t3`: silence before a test frame.
     pub t3: Duration,
+    /// `connections`: how many the redundancy group may have at a time, 1 to 16; one more is refused.
+    pub connections: usize,
+    /// `preferred`: the peer whose connection is started when there is a choice (controlling station).
+    pub preferred: Option<Preferred>,
+    /// `switch_back`: whether data transfer returns to the preferred connection when that has proven itself again.
+    pub switch_back: bool,
     /// `ei_wait`: how long to await the end of initialisation before interrogating; zero interrogates at once.
     pub ei_wait: Duration,
     /// `gi_timeout`: silence that ends a running interrogation as failed.
@@ -65,10 +127,22 @@ pub struct Params {
     pub term: TermPolicy,
     /// `clock`: `refuse` or `answer`.
     pub clock: ClockPolicy,
-    /// `select`: `refuse`.
+    /// `select`: `refuse`, `relay` or `either`.
     pub select: SelectPolicy,
-    /// How long a relayed select lives.
+    /// `select_timeout`: how long a selection lives at the station.
     pub select_timeout: Duration,
+    /// `allow`: what of R22 is on.
+    pub allow: Allowed,
+    /// `originators`: whose commands a controlled station takes, by originator address; empty for everybody's.
+    pub originators: Vec<u8>,
+    /// `max_commands`: commands in progress at a time, on different points.
+    pub max_commands: usize,
+    /// `background`: how often measurands are sent with cause 2; none by default.
+    pub background: Option<Duration>,
+    /// `counters`: `live`, `A`, `B`, `C` or `D`.
+    pub counters: CounterMode,
+    /// `freeze_every`: in modes A and B.
+    pub freeze_every: Duration,
     /// `end_of_init`: send `M_EI_NA_1` at the session's first start.
     pub end_of_init: bool,
     /// `command_age`: the greatest difference between a command's own time tag and our clock.
@@ -86,13 +160,22 @@ impl Default for Params {
             t1: Duration::from_secs(15),
             t2: Duration::from_secs(10),
             t3: Duration::from_secs(20),
+            connections: 4,
+            preferred: None,
+            switch_back: false,
             ei_wait: Duration::ZERO,
             gi_timeout: Duration::from_secs(60),
             command_timeout: Duration::from_secs(10),
             term: TermPolicy::Optional,
             clock: ClockPolicy::Refuse,
-            select: SelectPolicy::Refuse,
+            select: SelectPolicy::Either,
             select_timeout: Duration::from_secs(30),
+            allow: Allowed::default(),
+            originators: Vec::new(),
+            max_commands: 16,
+            background: None,
+            counters: CounterMode::Live,
+            freeze_every: Duration::from_secs(900),
             end_of_init: true,
             command_age: Duration::from_secs(10),
         }
@@ -100,9 +183,9 @@ impl Default for Params {
 }
 
 const T3_MAX: Duration = Duration::from_secs(48 * 3600);
-const BOTH: &str = "ca, k, w, t0, t1, t2, t3";
-const CLIENT: &str = "oa, ei_wait, gi_timeout, command_timeout, term";
-const SERVER: &str = "clock, select, end_of_init, command_age";
+const BOTH: &str = "ca, k, w, t0, t1, t2, t3, connections, allow, select_timeout";
+const CLIENT: &str = "preferred, switch_back, oa, ei_wait, gi_timeout, command_timeout, term";
+const SERVER: &str = "clock, select, end_of_init, command_age, originators, max_commands, background, counters, freeze_every";
 
 impl Params {
     /// Reads checked fields; what is absent or wrong keeps its default.
@@ -158,22 +241,67 @@ impl Params {
             "t1" => self.t1 = seconds(1, Duration::from_secs(255))?,
             "t2" => self.t2 = seconds(1, Duration::from_secs(255))?,
             "t3" => self.t3 = seconds(1, T3_MAX)?,
+            "connections" => self.connections = whole(name, field, 1, 16)?,
+            "preferred" => self.preferred = Some(preferred(name, field)?),
+            "switch_back" => self.switch_back = truth(name, field)?,
             "ei_wait" => self.ei_wait = seconds(0, Duration::from_secs(600))?,
             "gi_timeout" => self.gi_timeout = seconds(1, Duration::from_secs(3600))?,
             "command_timeout" => self.command_timeout = seconds(1, Duration::from_secs(600))?,
             "command_age" => self.command_age = seconds(0, Duration::from_secs(600))?,
             "term" => self.term = word(name, field, &[("optional", TermPolicy::Optional), ("required", TermPolicy::Required)])?,
             "clock" => self.clock = word(name, field, &[("refuse", ClockPolicy::Refuse), ("answer", ClockPolicy::Answer)])?,
-            "select" => self.select = word(name, field, &[("refuse", SelectPolicy::Refuse)])?,
-            "end_of_init" => match field {
-                Field::Bool(on) => self.end_of_init = *on,
-                Field::Int(_) | Field::Float(_) | Field::Text(_) => {
-                    return Err(problem(name, "not-a-truth", format!("`{name}` is neither true nor false"), "use true or false"));
-                }
-            },
+            "select" => {
+                let words = [("refuse", SelectPolicy::Refuse), ("relay", SelectPolicy::Relay), ("either", SelectPolicy::Either)];
+                self.select = word(name, field, &words)?;
+            }
+            "select_timeout" => self.select_timeout = seconds(1, Duration::from_secs(600))?,
+            "allow" => self.allow = Allowed::read(field)?,
+            "originators" => self.originators = originators(field)?,
+            "max_commands" => self.max_commands = whole(name, field, 1, 1000)?,
+            "background" => self.background = Some(seconds(1, Duration::from_secs(86_400))?),
+            "counters" => {
+                let words = [CounterMode::Live, CounterMode::A, CounterMode::B, CounterMode::C, CounterMode::D];
+                self.counters = word(name, field, &["live", "A", "B", "C", "D"].into_iter().zip(words).collect::<Vec<_>>())?;
+            }
+            "freeze_every" => self.freeze_every = seconds(1, Duration::from_secs(86_400))?,
+            "end_of_init" => self.end_of_init = truth(name, field)?,
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl Allowed {
+    fn read(field: &Field) -> Result<Self, FieldProblem> {
+        let mut all = Self::default();
+        let words = match field {
+            Field::Text(words) => words.as_str(),
+            Field::Int(_) | Field::Float(_) | Field::Bool(_) => "?",
+        };
+        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            *match word {
+                "clock_sync" => &mut all.clock_sync,
+                "counter_freeze" => &mut all.counter_freeze,
+                "counter_reset" => &mut all.counter_reset,
+                "reset" => &mut all.reset,
+                "parameters" => &mut all.parameters,
+                _ => {
+                    let fix = "use words of clock_sync, counter_freeze, counter_reset, reset, parameters, as \"clock_sync, reset\"";
+                    return Err(problem("allow", "unknown-word", format!("`allow` does not know `{word}`"), fix));
+                }
+            } = true;
+        }
+        Ok(all)
+    }
+}
+
+fn originators(field: &Field) -> Result<Vec<u8>, FieldProblem> {
+    let wrong =
+        || problem("originators", "originators-unknown", "`originators` is no list of addresses 0 to 255".to_owned(), "use 1 or \"1,2\"");
+    match field {
+        Field::Int(one) => Ok(vec![u8::try_from(*one).map_err(|_| wrong())?]),
+        Field::Text(list) => list.split(',').map(|one| one.trim().parse().map_err(|_| wrong())).collect(),
+        Field::Float(_) | Field::Bool(_) => Err(wrong()),
     }
 }
 
@@ -189,6 +317,24 @@ fn whole<T: TryFrom<i64>>(name: &str, field: &Field, from: i64, to: i64) -> Resu
         Field::Int(value) if (from..=to).contains(value) => T::try_from(*value).map_err(|_| refuse()),
         Field::Int(_) | Field::Float(_) | Field::Bool(_) | Field::Text(_) => Err(refuse()),
     }
+}
+
+fn truth(name: &str, field: &Field) -> Result<bool, FieldProblem> {
+    match field {
+        Field::Bool(on) => Ok(*on),
+        Field::Int(_) | Field::Float(_) | Field::Text(_) => {
+            Err(problem(name, "not-a-truth", format!("`{name}` is neither true nor false"), "use true or false"))
+        }
+    }
+}
+
+fn preferred(name: &str, field: &Field) -> Result<Preferred, FieldProblem> {
+    let found = match field {
+        Field::Text(text) => Preferred::parse(text),
+        Field::Int(_) | Field::Float(_) | Field::Bool(_) => None,
+    };
+    let what = || format!("`{name}` is no address of a peer");
+    found.ok_or_else(|| problem(name, "not-an-address", what(), "use \"10.0.0.1\" or \"10.0.0.1:2404\""))
 }
 
 fn word<T: Copy>(name: &str, field: &Field, words: &[(&str, T)]) -> Result<T, FieldProblem> {
@@ -207,7 +353,7 @@ fn word<T: Copy>(name: &str, field: &Field, words: &[(&str, T)]) -> Result<T, Fi
     })
 }
 
-fn duration_between(name: &str, field: &Field, from: Duration, to: Duration) -> Result<Duration, FieldProblem> {
+pub(crate) fn duration_between(name: &str, field: &Field, from: Duration, to: Duration) -> Result<Duration, FieldProblem> {
     let fix = format!("use {from:?} to {to:?}, as \"{}s\"", from.as_secs().max(10));
     let Some(value) = duration(field) else {
         return Err(problem(name, "not-a-duration", format!("`{name}` is no duration"), &fix));
@@ -278,11 +424,48 @@ mod tests {
     }
 
     #[test]
-    fn r04_select_can_only_be_refused_now() {
+    fn a1_r19_the_group_is_bounded_and_may_prefer_a_peer() {
+        assert_eq!(Params::from_fields(&Fields::new()).connections, 4);
+        let client = |list: &[(&str, Field)]| Params::check(Role::Client, &fields(list)).iter().map(|p| p.code).collect::<Vec<_>>();
+        assert!(client(&[("connections", Field::Int(2)), ("preferred", text("127.0.0.2")), ("switch_back", Field::Bool(true))]).is_empty());
+        assert_eq!(client(&[("connections", Field::Int(0))]), ["out-of-range"]);
+        assert_eq!(client(&[("connections", Field::Int(17))]), ["out-of-range"]);
+        assert_eq!(client(&[("preferred", text("the left one"))]), ["not-an-address"]);
+        assert_eq!(Params::check(Role::Server, &fields(&[("preferred", text("127.0.0.2"))]))[0].code, "unknown-field");
+        let peer = |text: &str| text.parse().unwrap();
+        assert!(Preferred::parse("127.0.0.2").unwrap().matches(peer("127.0.0.2:2404")));
+        assert!(Preferred::parse("127.0.0.2").unwrap().matches(peer("[::ffff:127.0.0.2]:2404")));
+        assert!(!Preferred::parse("127.0.0.2:2405").unwrap().matches(peer("127.0.0.2:2404")));
+    }
+
+    #[test]
+    fn r22_what_changes_a_station_is_allowed_by_name_only() {
+        assert_eq!(Params::from_fields(&Fields::new()).allow, Allowed::default());
+        let params = Params::from_fields(&fields(&[("allow", text("clock_sync, parameters"))]));
+        assert_eq!(params.allow, Allowed { clock_sync: true, parameters: true, ..Allowed::default() });
+        assert_eq!(Params::check(Role::Client, &fields(&[("allow", text("everything"))]))[0].code, "unknown-word");
+    }
+
+    #[test]
+    fn parameters_belong_to_a_role() {
         let server = |list: &[(&str, Field)]| Params::check(Role::Server, &fields(list));
-        assert!(server(&[("select", text("refuse")), ("clock", text("answer")), ("end_of_init", Field::Bool(false))]).is_empty());
-        assert_eq!(server(&[("select", text("relay"))])[0].code, "unknown-word");
+        let all = [
+            ("select", text("relay")),
+            ("clock", text("answer")),
+            ("end_of_init", Field::Bool(false)),
+            ("originators", text("1, 7")),
+            ("max_commands", Field::Int(4)),
+            ("background", text("10min")),
+            ("counters", text("C")),
+            ("freeze_every", text("15min")),
+        ];
+        assert!(server(&all).is_empty());
+        let params = Params::from_fields(&fields(&all));
+        assert_eq!((params.select, params.counters, params.originators), (SelectPolicy::Relay, CounterMode::C, vec![1, 7]));
         assert_eq!(server(&[("oa", Field::Int(1))])[0].code, "unknown-field");
+        assert_eq!(server(&[("counters", text("E"))])[0].code, "unknown-word");
+        assert_eq!(server(&[("originators", text("300"))])[0].code, "originators-unknown");
+        assert_eq!(Params::check(Role::Client, &fields(&all)).len(), all.len());
     }
 
     #[test]

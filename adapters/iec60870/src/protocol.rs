@@ -9,8 +9,8 @@ use crate::controlling::{control_asdu, read_objects};
 use crate::params::{Params, problem};
 use crate::text::describe_control;
 use crate::{
-    AsduView, Cause, ControlElement, ControlPermit, Controlled, Controlling, Cot, Cp56Time2a, DayCache, Family, MonitorAsdu,
-    MonitorElement, MonitorObject, QualityBits, TypeId,
+    AsduView, Bcr, Cause, ControlElement, ControlPermit, Controlled, Controlling, Cot, Cp16Time2a, Cp56Time2a, DayCache, Family,
+    MonitorAsdu, MonitorElement, MonitorObject, QualityBits, Tag, TimeTag, TypeId,
 };
 
 /// IEC 60870-5-104. Link parameters: see [`Params`]. Address fields: `ca` (default: the link's), `ioa`, `ti`.
@@ -38,16 +38,16 @@ impl Protocol for Iec104 {
     }
 
     /// Fields: `ioa`, `value`; optional `ca`, `ti` (default: the point's), `cot` (a word as `spontaneous`, or a number), `time` (RFC 3339),
-    /// `quality` (bit names as `"IV NT"`, or the octet), `test`. A field `link` is not looked at. The input is encoded and read back through
+    /// `quality` (bit names as `"IV NT"`, or the octet), `test`, `bit` (of a packed value), `elapsed` (ms), `transient`. A field `link` is not looked at. The input is encoded and read back through
     /// the receive path, so it gives what the wire would give.
     fn decode_test(&self, spec: &LinkSpec, input: &Fields, received: Utc) -> Result<Vec<PointUpdate>, FieldProblem> {
         let asdu = test_asdu(spec, input, received)?;
         let mut octets = Vec::new();
         asdu.encode(&mut octets);
         let mut updates = Vec::new();
-        let (Ok(view), Some((family, tagged))) = (AsduView::parse(&octets), asdu.type_id.family()) else { return Ok(updates) };
+        let (Ok(view), Some((family, tag))) = (AsduView::parse(&octets), asdu.type_id.family()) else { return Ok(updates) };
         let table = PointTable::new(Address::all(spec, AddressUse::Monitor));
-        let finding = read_objects(&view, family, tagged, &table, spec.zone, received, &mut DayCache::default(), &mut updates);
+        let finding = read_objects(&view, family, tag, &table, spec.zone, received, &mut DayCache::default(), &mut updates);
         match finding {
             Ok(None) => Ok(updates),
             Ok(Some(what)) => Err(problem("ti", "ti-does-not-fit", what, "use the point's own type, with or without time tag")),
@@ -87,7 +87,10 @@ impl Protocol for Iec104 {
         }
         let value = match asdu.element {
             ControlElement::Single(on, _) => Field::Bool(on),
-            ControlElement::Double(bits, _) => Field::Bool(bits == 2),
+            ControlElement::Double(bits, _) | ControlElement::Step(bits, _) => Field::Bool(bits == 2),
+            ControlElement::SetNormalised(value, _) => Field::Float(f64::from(value) / 32768.0),
+            ControlElement::SetScaled(value, _) => Field::Int(i64::from(value)),
+            ControlElement::SetBits(bits) => Field::Int(i64::from(bits)),
             // Through its shortest decimal form: 243.6 stays 243.6.
             ControlElement::SetFloat(value, _) => Field::Float(value.to_string().parse().unwrap_or(f64::from(value))),
         };
@@ -105,7 +108,7 @@ impl Protocol for Iec104 {
 
 /// The ASDU that a test input describes.
 fn test_asdu(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<MonitorAsdu, FieldProblem> {
-    const KNOWN: [&str; 9] = ["link", "ca", "ioa", "ti", "value", "cot", "time", "quality", "test"];
+    const KNOWN: [&str; 12] = ["link", "ca", "ioa", "ti", "value", "cot", "time", "quality", "test", "bit", "elapsed", "transient"];
     if let Some(name) = input.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(problem(
             name,
@@ -132,7 +135,7 @@ fn test_asdu(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<MonitorAs
         Some(Field::Text(name)) => TypeId::from_name(name),
         Some(Field::Int(_) | Field::Float(_) | Field::Bool(_)) => None,
     };
-    let Some((type_id, (family, tagged))) = type_id.and_then(|id| id.family().map(|family| (id, family))) else {
+    let Some((type_id, (family, tag))) = type_id.and_then(|id| id.family().filter(|_| !id.is_101_only()).map(|family| (id, family))) else {
         return Err(problem("ti", "ti-unsupported", "the type cannot be monitored".to_owned(), "use a type as M_ME_TF_1"));
     };
     let time = match input.get("time") {
@@ -147,40 +150,90 @@ fn test_asdu(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<MonitorAs
     };
     let object = MonitorObject {
         ioa: address.ioa,
-        element: test_element(family, input.get("value"))?,
+        element: test_element(family, input)?,
         quality: test_quality(input.get("quality"))?,
-        time: tagged.then(|| Cp56Time2a::from_timestamp(time, spec.zone)),
+        time: (tag == Tag::Cp56).then(|| TimeTag::Cp56(Cp56Time2a::from_timestamp(time, spec.zone))),
     };
     let cot = Cot { test: input.get("test") == Some(&Field::Bool(true)), ..Cot::new(test_cause(input.get("cot"))?) };
     Ok(MonitorAsdu { type_id, sequence: false, cot, ca: address.ca, objects: vec![object] })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the wire carries a short float")]
-fn test_element(family: Family, value: Option<&Field>) -> Result<MonitorElement, FieldProblem> {
+fn test_element(family: Family, input: &Fields) -> Result<MonitorElement, FieldProblem> {
+    let value = input.get("value");
     let wrong = |fix: &str| problem("value", "value-does-not-fit", "the value does not fit the type".to_owned(), fix);
-    match (family, value) {
-        (Family::Single, Some(Field::Bool(on))) => Ok(MonitorElement::Single(*on)),
-        (Family::Single, Some(Field::Int(bit @ 0..=1))) => Ok(MonitorElement::Single(*bit == 1)),
-        (Family::Single, Some(Field::Text(word))) if word == "on" || word == "off" => Ok(MonitorElement::Single(word == "on")),
-        (Family::Single, _) => Err(wrong("use true, false, 0, 1, \"on\" or \"off\"")),
-        (Family::Double, Some(Field::Int(bits @ 0..=3))) => Ok(MonitorElement::Double(u8::try_from(*bits).unwrap_or(3))),
-        (Family::Double, Some(Field::Bool(on))) => Ok(MonitorElement::Double(1 + u8::from(*on))),
-        (Family::Double, Some(Field::Text(word))) => {
-            match ["intermediate", "off", "on", "bad"].iter().zip(0_u8..).find(|(w, _)| *w == word) {
-                Some((_, bits)) => Ok(MonitorElement::Double(bits)),
-                None => Err(wrong("use 0 to 3, \"intermediate\", \"off\", \"on\" or \"bad\"")),
-            }
+    let elapsed = match input.get("elapsed") {
+        None => Cp16Time2a(0),
+        Some(Field::Int(ms)) => Cp16Time2a(u16::try_from(*ms).map_err(|_| wrong("use 0 to 59999 ms"))?),
+        Some(Field::Float(_) | Field::Bool(_) | Field::Text(_)) => return Err(wrong("use whole milliseconds")),
+    };
+    let whole = |from: i64, to: i64| match (input.get("bit"), value) {
+        (Some(Field::Int(bit @ 0..=31)), Some(Field::Bool(on))) => Ok(i64::from(*on) << bit),
+        (None, Some(Field::Int(value))) if (from..=to).contains(value) => Ok(*value),
+        _ => Err(wrong(&format!("use a whole number from {from} to {to}"))),
+    };
+    let sixteen = |value: i64| i16::try_from(value).map_err(|_| wrong("use a whole number of 16 bits"));
+    let octet = |value: i64| u8::try_from(value).map_err(|_| wrong("use a whole number of 8 bits"));
+    let packed = |value: i64| u32::try_from(value).map_err(|_| wrong("use a whole number of 32 bits"));
+    Ok(match family {
+        Family::Single => MonitorElement::Single(single(value).ok_or_else(|| wrong("use true, false, 0, 1, \"on\" or \"off\""))?),
+        Family::Double => MonitorElement::Double(double(value).ok_or_else(|| wrong(DOUBLE))?),
+        Family::Float => MonitorElement::Float(short(value).ok_or_else(|| wrong("use a number"))?),
+        Family::Step => {
+            let step = i8::try_from(whole(-64, 63)?).map_err(|_| wrong("use -64 to 63"))?;
+            MonitorElement::Step(step, input.get("transient") == Some(&Field::Bool(true)))
         }
-        (Family::Double, _) => Err(wrong("use 0 to 3, \"intermediate\", \"off\", \"on\" or \"bad\"")),
-        (Family::Float, Some(Field::Float(value))) => Ok(MonitorElement::Float(*value as f32)),
-        (Family::Float, Some(Field::Int(value))) => Ok(MonitorElement::Float(*value as f32)),
-        (Family::Float, _) => Err(wrong("use a number")),
+        Family::Bits => MonitorElement::Bits(packed(whole(0, i64::from(u32::MAX))?)?),
+        Family::Packed => MonitorElement::Packed(packed(whole(0, i64::from(u32::MAX))?)?),
+        Family::Normalised | Family::Bare => {
+            let fraction = short(value).filter(|value| (-1.0..=32767.0 / 32768.0).contains(value));
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be within")]
+            let value = fraction.map(|value| (value * 32768.0).round() as i16).ok_or_else(|| wrong("use -1 to 0.99996"))?;
+            if family == Family::Bare { MonitorElement::Bare(value) } else { MonitorElement::Normalised(value) }
+        }
+        Family::Scaled => MonitorElement::Scaled(sixteen(whole(-32768, 32767)?)?),
+        Family::Counter => {
+            let count = i32::try_from(whole(i64::from(i32::MIN), i64::from(i32::MAX))?).map_err(|_| wrong("use 32 bits"))?;
+            MonitorElement::Counter(Bcr { count, ..Bcr::default() })
+        }
+        Family::Protection => MonitorElement::Protection(double(value).ok_or_else(|| wrong(DOUBLE))?, elapsed),
+        Family::Start => MonitorElement::Start(octet(whole(0, 0x3F)?)?, elapsed),
+        Family::Circuit => MonitorElement::Circuit(octet(whole(0, 0x0F)?)?, elapsed),
+    })
+}
+
+const DOUBLE: &str = "use 0 to 3, \"intermediate\", \"off\", \"on\" or \"bad\"";
+
+fn single(value: Option<&Field>) -> Option<bool> {
+    match value? {
+        Field::Bool(on) => Some(*on),
+        Field::Int(bit @ 0..=1) => Some(*bit == 1),
+        Field::Text(word) if word == "on" || word == "off" => Some(word == "on"),
+        Field::Int(_) | Field::Text(_) | Field::Float(_) => None,
+    }
+}
+
+fn double(value: Option<&Field>) -> Option<u8> {
+    match value? {
+        Field::Int(bits) => u8::try_from(*bits).ok().filter(|bits| *bits <= 3),
+        Field::Bool(on) => Some(1 + u8::from(*on)),
+        Field::Text(word) => ["intermediate", "off", "on", "bad"].iter().zip(0_u8..).find(|(w, _)| *w == word).map(|(_, bits)| bits),
+        Field::Float(_) => None,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the wire carries a short float")]
+fn short(value: Option<&Field>) -> Option<f32> {
+    match value? {
+        Field::Float(value) => Some(*value as f32),
+        Field::Int(value) => Some(*value as f32),
+        Field::Bool(_) | Field::Text(_) => None,
     }
 }
 
 fn test_quality(field: Option<&Field>) -> Result<QualityBits, FieldProblem> {
-    let wrong =
-        || problem("quality", "quality-unknown", "the quality is unknown".to_owned(), "use IV, NT, SB, BL, OV, as \"IV NT\", or the octet");
+    let wrong = || {
+        problem("quality", "quality-unknown", "the quality is unknown".to_owned(), "use IV, NT, SB, BL, EI, OV, as \"IV NT\", or the octet")
+    };
     match field {
         None => Ok(QualityBits(0)),
         Some(Field::Int(octet)) => u8::try_from(*octet).map(QualityBits).map_err(|_| wrong()),
@@ -196,7 +249,8 @@ fn test_quality(field: Option<&Field>) -> Result<QualityBits, FieldProblem> {
 }
 
 fn test_cause(field: Option<&Field>) -> Result<Cause, FieldProblem> {
-    const WORDS: [(&str, Cause); 8] = [
+    const WORDS: [(&str, Cause); 9] = [
+        ("counters", Cause::COUNTERS_REQUESTED),
         ("spontaneous", Cause::SPONTANEOUS),
         ("cyclic", Cause::CYCLIC),
         ("background", Cause::BACKGROUND),

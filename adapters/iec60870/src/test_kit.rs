@@ -1,5 +1,6 @@
 //! A session under test, in virtual time, against a peer that we write frame by frame.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, PointId, PointUpdate, Utc, Zone};
@@ -45,14 +46,17 @@ pub(crate) fn spec(role: Role, params: &[(&str, Field)]) -> LinkSpec {
     }
 }
 
-pub(crate) fn peer_info() -> PeerInfo {
-    PeerInfo { addr: "127.0.0.1:2404".parse().unwrap(), tls_identity: None }
+/// A peer of our own for each channel.
+pub(crate) fn peer_info(channel: Channel) -> PeerInfo {
+    PeerInfo { addr: format!("127.0.0.{}:2404", channel.0).parse().unwrap(), tls_identity: None }
 }
 
-/// The session and its peer's sequence numbers.
+/// The session and its peers' sequence numbers. Everything is about the channel chosen last by [`Bench::on`].
 pub(crate) struct Bench<S> {
     pub(crate) session: S,
     pub(crate) now: Now,
+    channel: Channel,
+    others: BTreeMap<Channel, (u16, u16)>,
     /// The peer's V(S).
     pub(crate) ns: u16,
     /// What the peer acknowledges in its I frames.
@@ -66,21 +70,39 @@ pub(crate) struct Bench<S> {
 impl<S: Session> Bench<S> {
     pub(crate) fn new(session: S) -> Self {
         let now = Now { mono: Mono(0), utc: Utc(UTC_START_NS) };
-        Self { session, now, ns: 0, nr: 0, updates: Vec::new(), frames: Vec::new(), durable: true }
+        Self {
+            session,
+            now,
+            channel: CHANNEL,
+            others: BTreeMap::new(),
+            ns: 0,
+            nr: 0,
+            updates: Vec::new(),
+            frames: Vec::new(),
+            durable: true,
+        }
+    }
+
+    /// From here on everything is about another channel.
+    pub(crate) fn on(&mut self, channel: u32) -> &mut Self {
+        self.others.insert(self.channel, (self.ns, self.nr));
+        self.channel = Channel(channel);
+        (self.ns, self.nr) = self.others.remove(&self.channel).unwrap_or_default();
+        self
     }
 
     pub(crate) fn open(&mut self) {
-        self.session.handle_open(CHANNEL, &peer_info(), self.now);
+        self.session.handle_open(self.channel, &peer_info(self.channel), self.now);
         (self.ns, self.nr) = (0, 0);
     }
 
     pub(crate) fn close(&mut self) {
-        self.session.handle_close(CHANNEL, self.now);
+        self.session.handle_close(self.channel, self.now);
     }
 
     /// Bytes from the peer.
     pub(crate) fn rx(&mut self, bytes: &[u8]) {
-        self.session.handle_input(CHANNEL, Chunk::Stream(bytes), self.now);
+        self.session.handle_input(self.channel, Chunk::Stream(bytes), self.now);
         let mut batch = FrameBatch::default();
         while self.session.poll_frames(&mut batch) {
             self.updates.extend(&batch.updates);
@@ -118,7 +140,7 @@ impl<S: Session> Bench<S> {
 
     pub(crate) fn tx_bytes(&mut self) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
-        while self.session.poll_output(CHANNEL, &mut out, 4096, self.now) {}
+        while self.session.poll_output(self.channel, &mut out, 4096, self.now) {}
         let mut apdus = Vec::new();
         let mut rest = out.as_slice();
         while let [START, length, ..] = rest {
@@ -138,7 +160,7 @@ impl<S: Session> Bench<S> {
     }
 
     pub(crate) fn closed(&mut self) -> Option<(bool, String)> {
-        self.session.poll_close(CHANNEL).map(|close| (close.abort, close.cause))
+        self.session.poll_close(self.channel).map(|close| (close.abort, close.cause))
     }
 
     /// Time passes, every deadline on the way is served.

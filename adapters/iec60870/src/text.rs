@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::apci::{Apci, split};
-use crate::asdu::{Asdu, AsduView, ControlAsdu, ControlElement, MonitorElement, SystemElement};
-use crate::{Cause, Cot, Cp56Time2a, DayCache, QualityBits};
+use crate::{
+    Asdu, AsduView, Cause, ControlAsdu, ControlElement, Cot, Cp24Time2a, Cp56Time2a, DayCache, Freeze, MonitorElement, ParameterElement,
+    Qcc, QualityBits, SystemElement, TimeTag,
+};
 
 /// One line per APDU and one per object, without zone: time tags are shown as the wall clock they carry.
 ///
@@ -40,18 +42,16 @@ fn describe_asdu(octets: &[u8]) -> String {
             }
             for object in &asdu.objects {
                 _ = write!(text, "\n  ioa={} ", object.ioa);
-                _ = match object.element {
-                    MonitorElement::Single(on) => write!(text, "{}", if on { "on" } else { "off" }),
-                    MonitorElement::Double(bits) => write!(text, "{}", double(bits)),
-                    MonitorElement::Float(value) => write!(text, "{value:?}"),
-                };
+                text.push_str(&monitored(object.element));
                 for (bit, name) in QualityBits::NAMES {
                     if object.quality.0 & bit != 0 {
                         _ = write!(text, " {name}");
                     }
                 }
-                if let Some(time) = object.time {
-                    _ = write!(text, " {}", wall_clock(time));
+                match object.time {
+                    None => {}
+                    Some(TimeTag::Cp24(time)) => _ = write!(text, " {}", minute_clock(time)),
+                    Some(TimeTag::Cp56(time)) => _ = write!(text, " {}", wall_clock(time)),
                 }
             }
         }
@@ -60,9 +60,37 @@ fn describe_asdu(octets: &[u8]) -> String {
             _ = match asdu.element {
                 SystemElement::EndOfInit(coi) => write!(text, " coi={coi}"),
                 SystemElement::Interrogation(qoi) => write!(text, " qoi={qoi}"),
+                SystemElement::CounterInterrogation(Qcc { request, freeze }) => {
+                    let freeze = match freeze {
+                        Freeze::Read => "",
+                        Freeze::Freeze => " freeze",
+                        Freeze::FreezeReset => " freeze reset",
+                        Freeze::Reset => " reset",
+                    };
+                    write!(text, " rqt={request}{freeze}")
+                }
+                SystemElement::Read => Ok(()),
                 SystemElement::ClockSync(time) => write!(text, " {}", wall_clock(time)),
+                SystemElement::TestPattern(pattern) => write!(text, " fbp={pattern:#06x}"),
+                SystemElement::Delay(ms) => write!(text, " delay={}ms", ms.0),
                 SystemElement::Test(counter, time) => write!(text, " tsc={counter:#06x} {}", wall_clock(time)),
             };
+        }
+        Ok(Some(Asdu::Parameter(asdu))) => {
+            _ = write!(text, " ioa={}", asdu.ioa);
+            let (value, qpm) = match asdu.element {
+                ParameterElement::Reset(qrp) => (format!("qrp={qrp}"), None),
+                ParameterElement::Activation(qpa) => (format!("qpa={qpa}"), None),
+                ParameterElement::Normalised(value, qpm) => (normalised(value), Some(qpm)),
+                ParameterElement::Scaled(value, qpm) => (value.to_string(), Some(qpm)),
+                ParameterElement::Float(value, qpm) => (format!("{value:?}"), Some(qpm)),
+            };
+            _ = write!(text, " {value}");
+            if let Some(qpm) = qpm {
+                _ = write!(text, " kpa={}", qpm.kind);
+                text.push_str(if qpm.local_change { " LPC" } else { "" });
+                text.push_str(if qpm.not_in_operation { " POP" } else { "" });
+            }
         }
         Ok(Some(Asdu::Control(asdu))) => text.push_str(&control(&asdu)),
     }
@@ -79,7 +107,14 @@ fn control(asdu: &ControlAsdu) -> String {
     let (what, qualifier) = match asdu.element {
         ControlElement::Single(on, qoc) => ((if on { "on" } else { "off" }).to_owned(), (qoc.qu > 0).then(|| format!(" qu={}", qoc.qu))),
         ControlElement::Double(bits, qoc) => (double(bits).to_owned(), (qoc.qu > 0).then(|| format!(" qu={}", qoc.qu))),
+        ControlElement::Step(bits, qoc) => (
+            ["not permitted 0", "lower", "higher", "not permitted 3"][usize::from(bits & 3)].to_owned(),
+            (qoc.qu > 0).then(|| format!(" qu={}", qoc.qu)),
+        ),
+        ControlElement::SetNormalised(value, qos) => (normalised(value), (qos.ql > 0).then(|| format!(" ql={}", qos.ql))),
+        ControlElement::SetScaled(value, qos) => (value.to_string(), (qos.ql > 0).then(|| format!(" ql={}", qos.ql))),
         ControlElement::SetFloat(value, qos) => (format!("{value:?}"), (qos.ql > 0).then(|| format!(" ql={}", qos.ql))),
+        ControlElement::SetBits(bits) => (format!("{bits:#010x}"), None),
     };
     text.push_str(&what);
     text.push_str(&qualifier.unwrap_or_default());
@@ -90,6 +125,32 @@ fn control(asdu: &ControlAsdu) -> String {
         _ = write!(text, " {}", wall_clock(time));
     }
     text
+}
+
+fn monitored(element: MonitorElement) -> String {
+    match element {
+        MonitorElement::Single(on) => (if on { "on" } else { "off" }).to_owned(),
+        MonitorElement::Double(bits) => double(bits).to_owned(),
+        MonitorElement::Step(value, transient) => format!("{value}{}", if transient { " transient" } else { "" }),
+        MonitorElement::Bits(bits) => format!("{bits:#010x}"),
+        MonitorElement::Normalised(value) | MonitorElement::Bare(value) => normalised(value),
+        MonitorElement::Scaled(value) => value.to_string(),
+        MonitorElement::Float(value) => format!("{value:?}"),
+        MonitorElement::Counter(bcr) => {
+            let flags = [(bcr.carry, " CY"), (bcr.adjusted, " CA")];
+            let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+            format!("{} sq={}{flags}", bcr.count, bcr.sequence)
+        }
+        MonitorElement::Protection(state, ms) => format!("{} {}ms", double(state), ms.0),
+        MonitorElement::Start(bits, ms) => format!("spe={bits:#04x} {}ms", ms.0),
+        MonitorElement::Circuit(bits, ms) => format!("oci={bits:#04x} {}ms", ms.0),
+        MonitorElement::Packed(scd) => format!("st={:#06x} cd={:#06x}", scd & 0xFFFF, scd >> 16),
+    }
+}
+
+/// A fraction of full scale in its shortest form.
+fn normalised(value: i16) -> String {
+    (f32::from(value) / 32768.0).to_string()
 }
 
 const fn double(bits: u8) -> &'static str {
@@ -116,6 +177,10 @@ fn cause(cot: Cot) -> String {
         Cause::RETURN_REMOTE => "retrem",
         Cause::RETURN_LOCAL => "retloc",
         Cause::INTERROGATED => "inrogen",
+        Cause(group @ 21..=36) => return format!("inro{}{}", group - 20, suffix(cot)),
+        Cause::COUNTERS_REQUESTED => "reqcogen",
+        Cause(group @ 38..=41) => return format!("reqco{}{}", group - 37, suffix(cot)),
+        Cause(13) => "file",
         Cause::UNKNOWN_TYPE => "unknown-type",
         Cause::UNKNOWN_CAUSE => "unknown-cause",
         Cause::UNKNOWN_CA => "unknown-ca",
@@ -135,6 +200,17 @@ fn suffix(cot: Cot) -> String {
     }
     if cot.originator != 0 {
         _ = write!(text, " oa={}", cot.originator);
+    }
+    text
+}
+
+fn minute_clock(time: Cp24Time2a) -> String {
+    let Some(ms) = time.in_hour_ms() else { return format!("time={:02x?}", time.0) };
+    let mut text = format!("xx:{:02}:{:02}.{:03}", ms / 60_000, ms / 1000 % 60, ms % 1000);
+    for (set, name) in [(time.0[2] & 0x80, " time-IV"), (time.0[2] & 0x40, " GEN")] {
+        if set != 0 {
+            text.push_str(name);
+        }
     }
     text
 }

@@ -64,6 +64,7 @@ fn a1_r24_goldens_decode_to_their_text_and_encode_to_their_octets() {
             match asdu_meaning {
                 Asdu::Monitor(asdu) => assert_eq!(asdu.encode(&mut encoded), asdu.objects.len()),
                 Asdu::System(asdu) => asdu.encode(&mut encoded),
+                Asdu::Parameter(asdu) => asdu.encode(&permit(), &mut encoded),
                 Asdu::Control(asdu) => asdu.encode(&permit(), &mut encoded),
             }
             assert_eq!(encoded, apdu, "{}: {meaning}", path.display());

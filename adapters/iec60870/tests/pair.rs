@@ -266,12 +266,15 @@ fn a_command_is_executed_once_and_completed() {
     }
     assert_eq!(commands(&pair).len(), 20);
     assert!(outcomes(&pair).iter().all(|outcome| *outcome == Outcome::Completed));
-    // A select is refused by our controlled station for now: nothing is executed.
+    // A select that is refused above: nothing is executed.
     let command = set(&pair, 99, CommandMode::SelectExecute, 2000);
     pair.ends[CLIENT].handle_request(Request::Command(command), pair.now);
+    pair.run(200);
+    let (token, ..) = *commands(&pair).last().unwrap();
+    pair.ends[SERVER].handle_request(Request::Answer { token, answer: Answer::Refuse }, pair.now);
     pair.run(500);
     assert_eq!(outcomes(&pair).last(), Some(&Outcome::Refused(bridge_model::Refusal::SelectRefused)));
-    assert_eq!(commands(&pair).len(), 20);
+    assert_eq!(commands(&pair).len(), 21, "the select, and no execute");
 }
 
 /// The path swallows everything towards the station from some moment on and heals later: what was written then never arrives late, because

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use bridge_session::SinkId;
+use bridge_session::{HookId, SinkId};
 
 /// Longest answer of a peer to a delivery or a confirmation, in octets.
 pub const RESPONSE_LIMIT: usize = 64 * 1024;
@@ -50,6 +50,44 @@ pub struct Peer {
     pub identity: Option<String>,
 }
 
+/// Something that must not be printed: a token in a header.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Whom a webhook believes, and who it says it is: PEM files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HookTls {
+    /// The roots that the receiver's certificate must lead to.
+    pub roots: PathBuf,
+    /// Our certificate and its key, if the receiver asks for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// A receiver of CloudEvents batches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hook {
+    /// Its number; unique.
+    pub hook: HookId,
+    /// Its name, for logs.
+    pub name: String,
+    /// `https://host:port/path`; `http://` only to a loopback address. Redirects are not followed.
+    pub url: String,
+    /// The name that its certificate must carry; the host of `url` if `None`.
+    pub server_name: Option<String>,
+    /// Headers of every request.
+    pub headers: Vec<(String, Secret)>,
+    /// Mandatory for `https://`, refused for `http://`.
+    pub tls: Option<HookTls>,
+    /// From the first octet of a request to the last of its answer.
+    pub timeout: Duration,
+}
+
 /// The adapter's configuration. [`Config::default`] listens on a free loopback port without TLS and has no peers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -59,6 +97,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// The peers.
     pub peers: Vec<Peer>,
+    /// The webhooks.
+    pub hooks: Vec<Hook>,
     /// Our subscriber id, named in `WWW-Authenticate` of a 401.
     pub realm: Option<String>,
 
@@ -106,6 +146,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tls: None,
             peers: Vec::new(),
+            hooks: Vec::new(),
             realm: None,
             body_limit: 1024 * 1024,
             header_limit: 16 * 1024,

@@ -68,6 +68,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A webhook's entry is wrong.
+    #[error("webhook {name}: {problem}")]
+    Hook {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A limit is out of its range.
     #[error("{name} is {value}, at least {least} is needed")]
     Limit {

@@ -12,6 +12,7 @@ mod config;
 mod deliver;
 mod door;
 mod error;
+mod hook;
 mod identity;
 mod link;
 mod pace;
@@ -24,9 +25,11 @@ mod subscriber;
 mod tls;
 
 pub use config::{
-    Config, END_GRACE, MAX_DISCARD, MAX_HEADERS, MAX_REPORTS, Peer, RESPONSE_LIMIT, SHUTDOWN_GRACE, SUBSCRIBE_WAIT, TlsFiles,
+    Config, END_GRACE, Hook, HookTls, MAX_DISCARD, MAX_HEADERS, MAX_REPORTS, Peer, RESPONSE_LIMIT, SHUTDOWN_GRACE, SUBSCRIBE_WAIT, Secret,
+    TlsFiles,
 };
 pub use error::{Error, TlsCheck};
+pub use hook::RESERVED_HEADERS;
 pub use identity::{CertificateIdentity, Unreadable};
 pub use running::{Clock, Running, start};
 pub use sse::{SseError, SseEvent, SseParser, encode as encode_sse};

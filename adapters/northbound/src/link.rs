@@ -16,7 +16,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 use tokio_rustls::TlsConnector;
 
 use crate::{
-    Config, Error, MAX_HEADERS, Peer, RESPONSE_LIMIT,
+    Config, Error, Hook, MAX_HEADERS, Peer, RESPONSE_LIMIT,
     error::chain,
     identity::CertificateIdentity,
     socket::{Io, tune},
@@ -75,6 +75,25 @@ impl Target {
             request_timeout: config.request_timeout,
             user_timeout: config.user_timeout,
         })
+    }
+
+    /// The same for a webhook: its whole path is kept, and its query.
+    pub(crate) fn of_hook(hook: &Hook, config: &Config, connector: Option<&TlsConnector>) -> Result<Self, Error> {
+        let fail = |problem: String| Error::Hook { name: hook.name.clone(), problem };
+        let peer = Peer {
+            sink: SinkId(hook.hook.0),
+            name: hook.name.clone(),
+            base_url: hook.url.clone(),
+            server_name: hook.server_name.clone(),
+            identity: None,
+        };
+        let target = Self::new(&peer, config, connector).map_err(|error| match error {
+            Error::Peer { problem, .. } => fail(problem.replace("base_url", "url")),
+            other => other,
+        })?;
+        let uri: Uri = hook.url.parse().map_err(|e| fail(format!("url {}: {e}", hook.url)))?;
+        let prefix = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Ok(Self { prefix, request_timeout: hook.timeout, ..target })
     }
 
     /// A request with our usual headers.
@@ -136,11 +155,20 @@ impl Target {
 
     /// Posts on the kept connection, or on a new one if there is none or it proves dead before it answers.
     pub(crate) async fn post(&self, kept: &mut Option<Link>, path: &str, authorization: &str, body: Bytes) -> Result<Answer, String> {
-        let make = || -> Result<Request<Full<Bytes>>, String> {
+        self.send_made(kept, || {
             let mut request = self.request(Method::POST, path, authorization, body.clone())?;
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Ok(request)
-        };
+        })
+        .await
+    }
+
+    /// Sends what `make` makes, on the kept connection or on a new one.
+    pub(crate) async fn send_made(
+        &self,
+        kept: &mut Option<Link>,
+        make: impl Fn() -> Result<Request<Full<Bytes>>, String>,
+    ) -> Result<Answer, String> {
         if let Some(mut link) = kept.take().filter(|link| !link.sender.is_closed()) {
             match tokio::time::timeout(self.request_timeout, link.exchange(make()?)).await {
                 Ok(Ok(answer)) => {
@@ -171,6 +199,7 @@ impl Target {
 /// A status and a bounded body.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -189,7 +218,8 @@ impl Link {
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
         let response = self.send(request).await?;
         let status = response.status();
-        Ok(Answer { status, body: bounded(response.into_body()).await? })
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Answer { status, retry_after, body: bounded(response.into_body()).await? })
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bridge_model::Now;
-use bridge_session::{Ack, Delivery, DeliveryResult, Inbound, Outbound, SinkId};
+use bridge_session::{Ack, Delivery, DeliveryResult, HookId, Inbound, Outbound, Post, PostAnswer, Posted, SinkId};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -18,6 +18,7 @@ use crate::{
     Config, Error, MAX_REPORTS, SHUTDOWN_GRACE,
     deliver::{self, Confirmation},
     door::Door,
+    hook::HookTarget,
     link::Target,
     server, sse,
     subscribe::{self, Subscription},
@@ -86,6 +87,12 @@ pub async fn start(
         }
         targets.push(Target::new(peer, &config, tls.as_ref().map(|tls| &tls.connector))?);
     }
+    let mut hooks: Vec<HookTarget> = Vec::new();
+    for hook in &config.hooks {
+        let connector = hook.tls.as_ref().map(|files| tls::hook_connector(files, &clock)).transpose()?;
+        let target = Target::of_hook(hook, &config, connector.as_ref())?;
+        hooks.push(HookTarget::new(hook, target, Arc::clone(&clock))?);
+    }
     let address = config.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let local_addr = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
@@ -106,7 +113,13 @@ pub async fn start(
         others.spawn(subscribe::run(target.clone(), orders, inbound.clone()));
         peers.insert(target.sink, Orders { deliveries, confirmations, subscriptions });
     }
-    others.spawn(route(outbound, inbound, peers, door, stop.clone()));
+    let mut posts = BTreeMap::new();
+    for hook in hooks {
+        let (batches, orders) = mpsc::channel(1);
+        posts.insert(hook.id(), batches);
+        others.spawn(hook.run(orders, inbound.clone()));
+    }
+    others.spawn(route(outbound, inbound, (peers, posts), door, stop.clone()));
     Ok(Running { local_addr, stop, server, others })
 }
 
@@ -143,7 +156,7 @@ struct Orders {
 async fn route(
     mut outbound: mpsc::Receiver<Outbound>,
     inbound: mpsc::Sender<Inbound>,
-    peers: BTreeMap<SinkId, Orders>,
+    tasks: (BTreeMap<SinkId, Orders>, BTreeMap<HookId, mpsc::Sender<Post>>),
     door: Arc<Door>,
     stop: watch::Sender<bool>,
 ) {
@@ -151,7 +164,7 @@ async fn route(
     loop {
         tokio::select! {
             order = outbound.recv(), if reports.len() < MAX_REPORTS => match order {
-                Some(order) => carry(order, &peers, &door, &mut reports),
+                Some(order) => carry(order, &tasks.0, &tasks.1, &door, &mut reports),
                 None => break,
             },
             permit = inbound.reserve(), if !reports.is_empty() => match (permit, reports.pop_front()) {
@@ -163,7 +176,13 @@ async fn route(
     stop.send_replace(true);
 }
 
-fn carry(order: Outbound, peers: &BTreeMap<SinkId, Orders>, door: &Door, reports: &mut VecDeque<Inbound>) {
+fn carry(
+    order: Outbound,
+    peers: &BTreeMap<SinkId, Orders>,
+    posts: &BTreeMap<HookId, mpsc::Sender<Post>>,
+    door: &Door,
+    reports: &mut VecDeque<Inbound>,
+) {
     match order {
         Outbound::Reply(reply) => door.handle_reply(reply),
         Outbound::Deliver(delivery) => {
@@ -176,6 +195,18 @@ fn carry(order: Outbound, peers: &BTreeMap<SinkId, Orders>, door: &Door, reports
             };
             tracing::error!(sink = sink.0, delivery = id, refused, "delivery not carried");
             reports.push_back(Inbound::Delivered(DeliveryResult { sink, id, ack: Ack::Unreachable(refused.to_owned()) }));
+        }
+        Outbound::Post(post) => {
+            let (hook, id) = (post.hook, post.id);
+            let refused = match posts.get(&hook).map(|batches| batches.try_send(post)) {
+                Some(Ok(())) => return,
+                Some(Err(mpsc::error::TrySendError::Full(_))) => "more than one batch in flight",
+                Some(Err(mpsc::error::TrySendError::Closed(_))) => "the webhook's task has ended",
+                None => "no such webhook",
+            };
+            tracing::error!(hook = hook.0, batch = id, refused, "batch not carried");
+            let answer = PostAnswer::Later { cause: refused.to_owned(), after: None };
+            reports.push_back(Inbound::Posted(Posted { hook, id, answer }));
         }
         Outbound::Push { subscriber, message } => {
             // A subscription that has just ended: its `Unsubscribed` is on its way.

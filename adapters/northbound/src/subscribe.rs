@@ -72,7 +72,7 @@ async fn try_follow(target: &Target, subscription: &Subscription, inbound: &mpsc
     if status != StatusCode::OK {
         let body = tokio::time::timeout(target.stream_idle, bounded(response.into_body())).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
-        return Err(refusal_text(&Answer { status, body }));
+        return Err(refusal_text(&Answer { status, retry_after: None, body }));
     }
     let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     if !media_type.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("text/event-stream") {

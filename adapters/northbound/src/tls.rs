@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::{
-    Clock, Error, TlsCheck, TlsFiles,
+    Clock, Error, HookTls, TlsCheck, TlsFiles,
     identity::{CertificateIdentity, check_validity},
 };
 
@@ -88,6 +88,32 @@ pub(crate) fn load(files: &TlsFiles, clock: &Clock) -> Result<Tls, Error> {
     client.alpn_protocols = vec![b"http/1.1".to_vec()];
 
     Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(server)), connector: TlsConnector::from(Arc::new(client)) })
+}
+
+/// The client's end of TLS for a webhook: roots of its own, a certificate only if one is configured.
+pub(crate) fn hook_connector(files: &HookTls, clock: &Clock) -> Result<TlsConnector, Error> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(&files.roots)? {
+        roots.add(root).map_err(|e| fail(TlsCheck::Roots, &files.roots, e))?;
+    }
+    let provider: Arc<CryptoProvider> = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(|e| fail(TlsCheck::Roots, &files.roots, e))?;
+    let builder = ClientConfig::builder_with_details(provider, Arc::new(BridgeTime(Arc::clone(clock))))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| fail(TlsCheck::Roots, &files.roots, e))?
+        .with_webpki_verifier(verifier);
+    let mut client = match &files.identity {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = certificates(certificate)?;
+            let read = PrivateKeyDer::from_pem_file(key).map_err(|e| fail(TlsCheck::Readable, key, e))?;
+            builder.with_client_auth_cert(chain, read).map_err(|e| fail(TlsCheck::KeyMatches, key, e))?
+        }
+    };
+    client.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(client)))
 }
 
 /// The certificates of a PEM file: at least one.

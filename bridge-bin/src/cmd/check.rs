@@ -72,7 +72,9 @@ fn summary(checked: &Checked) -> std::io::Result<()> {
             Role::Server => "listens on",
         };
         let control = if endpoint.control { "controls flow (simulated peer, R14)" } else { "monitor only" };
-        say::line(format!("link {}: {} {way} {}, {control}", endpoint.name, endpoint.protocol, endpoint.address))?;
+        let addresses: Vec<String> = endpoint.addresses.iter().map(ToString::to_string).collect();
+        let with = if endpoint.tls.is_some() { " with mutual TLS" } else { "" };
+        say::line(format!("link {}: {} {way} {}{with}, {control}", endpoint.name, endpoint.protocol, addresses.join(" and ")))?;
         say::line(format!("  housekeeping (R22): {}", housekeeping(&endpoint.protocol)))?;
     }
     for peer in &settings.peers {

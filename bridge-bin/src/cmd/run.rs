@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bridge_diag::Report;
 use bridge_engine::shell::{self, LinkTask, Local, SystemClock, random};
-use bridge_engine::{Bridge, Identity, LocalWish, Parts};
+use bridge_engine::{Bridge, Identity, LocalWish, OperatorAnswer, Parts};
 use bridge_journal::{Disk, FileDisk};
 use bridge_provenance::Signer;
 use bridge_session::{LinkSpec, Protocol, Role};
@@ -184,24 +184,33 @@ fn link_task(endpoint: &Endpoint, spec: &LinkSpec) -> Result<LinkTask, Fault> {
         session: made.session(&spec),
         restart: Box::new(move || made.session(&spec)),
         endpoint: match endpoint.role {
-            Role::Client => shell::Endpoint::Connect { addr: endpoint.address, bind: None },
-            Role::Server => shell::Endpoint::Listen { addr: endpoint.address, allow: endpoint.allow.clone() },
+            Role::Client => {
+                shell::Endpoint::Connect { to: endpoint.addresses.clone(), bind: None, tls: endpoint.tls.clone().map(Box::new) }
+            }
+            Role::Server => {
+                shell::Endpoint::Listen { addr: endpoint.address(), allow: endpoint.allow.clone(), tls: endpoint.tls.clone().map(Box::new) }
+            }
         },
     })
 }
 
 /// R14: a control link on a private address opens only inside a network namespace of our own, which is proven here.
 fn namespaces(endpoints: &[Endpoint]) -> Result<(), Fault> {
-    let claimed = endpoints.iter().find(|endpoint| endpoint.control && endpoint.namespace && !endpoint.address.ip().is_loopback());
+    let claimed = endpoints.iter().find(|endpoint| {
+        let outside = endpoint.addresses.iter().any(|address| !address.ip().is_loopback());
+        endpoint.control && endpoint.namespace && outside
+    });
     let Some(endpoint) = claimed else { return Ok(()) };
     let (own, first) = (std::fs::read_link("/proc/self/ns/net"), std::fs::read_link("/proc/1/ns/net"));
     match (own, first) {
         (Ok(own), Ok(first)) if own != first => Ok(()),
-        (Ok(_) | Err(_), _) => {
-            Err(Fault::new(format!("link {} carries controls and nothing proves that {} is private", endpoint.name, endpoint.address.ip()))
-                .because_of("this process is not seen to run in a network namespace of its own (R14)")
-                .fix("start it with `ip netns exec NAME`, or use a loopback address"))
-        }
+        (Ok(_) | Err(_), _) => Err(Fault::new(format!(
+            "link {} carries controls and nothing proves that {} is private",
+            endpoint.name,
+            endpoint.address().ip()
+        ))
+        .because_of("this process is not seen to run in a network namespace of its own (R14)")
+        .fix("start it with `ip netns exec NAME`, or use a loopback address")),
     }
 }
 
@@ -313,6 +322,13 @@ async fn local_connection(stream: UnixStream, local: mpsc::Sender<Local>) {
 async fn answer(ask: Ask, local: &mpsc::Sender<Local>) -> String {
     let wish = match ask {
         Ask::Status => LocalWish::Status,
+        Ask::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code } => {
+            LocalWish::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code }
+        }
+        Ask::Inbox => LocalWish::Inbox,
+        Ask::Accept { id, operator } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Accept },
+        Ask::Reject { id, operator, reason, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Reject { reason, text } },
+        Ask::Done { id, operator, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Done { text } },
         Ask::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
             LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code }
         }

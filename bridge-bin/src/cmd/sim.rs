@@ -22,6 +22,7 @@ use bridge_sim::{FileLedger, Ledger, Misbehaviour, NAMED, Names, Side, named};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use tokio::sync::watch;
 
+use super::sim_tls::TlsArgs;
 use crate::config::compile_profile;
 use crate::fault::Fault;
 use crate::say;
@@ -122,6 +123,8 @@ pub(crate) struct Iec104 {
     /// Do not read standard input; end on a signal only.
     #[arg(long)]
     no_stdin: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
@@ -145,10 +148,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = file.map_err(|e| Fault::new(format!("the ledger {} cannot be written", args.ledger.display())).because(&e))?;
     let ledger: Box<dyn Ledger> = Box::new(FileLedger::new(file));
     let endpoint = match (args.listen, args.connect) {
-        (Some(addr), _) => Endpoint::Listen { addr, allow: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()] },
-        (None, Some(addr)) => Endpoint::Connect { addr, bind: None },
+        (Some(addr), _) => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()]),
+        (None, Some(addr)) => Endpoint::connect(addr),
         (None, None) => return Err(Fault::new("neither --listen nor --connect").into()),
     };
+    let endpoint = args.tls.over(endpoint)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = SystemClock::new();
     let names =
@@ -286,11 +290,15 @@ fn link_text(event: &Event) -> Option<String> {
         ),
         Event::Closed { cause, .. } => Some(format!("closed: {cause}")),
         Event::Refused { what } => Some(format!("refused: {what}")),
+        Event::SwitchedOver { channel, moves } => Some(format!("switched over to connection {} ({moves})", channel.0)),
+        Event::Standby { ready } => Some(format!("{ready} connection(s) standing by")),
         Event::InterrogationBegan => Some("interrogation began".to_owned()),
         Event::InterrogationEnded => Some("interrogation ended".to_owned()),
         Event::InterrogationFailed => Some("interrogation failed".to_owned()),
         Event::PeerRestarted => Some("peer restarted".to_owned()),
+        Event::Housekept { outcome, .. } => Some(outcome.to_string()),
         Event::CommandReceived(_) | Event::Progress { .. } | Event::Settled { .. } | Event::Delivered(_) | Event::SelectLapsed(_) => None,
+        Event::Suspicious(what) => Some(format!("suspicious: {what:?}")),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `tail`: what is in the journal, each batch verified before it is printed.
 
+mod filter;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +15,8 @@ use bridge_provenance::{
 };
 use serde_json::{Value, json};
 
+use filter::{Filter, FilterArgs, Item, Known, of_operation};
+
 use crate::config::hex;
 use crate::fault::Fault;
 use crate::journal::{KeySource, Place};
@@ -24,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Arguments of `tail`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Example:\n  ies-bridge tail plant/ --follow\n\nEvery line of a sealed batch is printed only after the batch was verified. Lines marked `unsealed` are not signed yet.\nExit code: 0 all printed was verified, 1 a batch did not verify, 5 the input cannot be used"
+    after_help = "Example:\n  ies-bridge tail plant/ --follow\n  ies-bridge tail plant/ --verb alarm --verb clear --severity critical --since 1h\n  ies-bridge tail plant/ --point 'U1.*' --quality invalid --json\n\nFilters narrow; a filter given again widens itself. Every line of a sealed batch is printed only after the batch was verified. Lines marked `unsealed` are not signed yet.\nExit code: 0 all printed was verified, 1 a batch did not verify, 5 the input cannot be used"
 )]
 pub(crate) struct Args {
     /// The configuration's folder, its data folder, or the journal's own folder.
@@ -38,14 +42,23 @@ pub(crate) struct Args {
     /// Only the last batches, this many; all are verified.
     #[arg(long, short = 'n', value_name = "BATCHES")]
     last: Option<u64>,
+    /// End after so many lines (objects with --json).
+    #[arg(long, value_name = "LINES")]
+    count: Option<u64>,
+    #[command(flatten)]
+    filter: FilterArgs,
     #[command(flatten)]
     keys: KeySource,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let filter = args.filter.read()?;
     let place = Place::find(&args.dir)?;
     let mut journal = place.open()?;
+    if filter.names_things() {
+        filter.check(&known(&journal)?)?;
+    }
     let keys = place.keys(&args.keys, journal.origin())?;
     if let Some(remark) = &keys.remark {
         say::error(format!("note: {remark}"));
@@ -55,6 +68,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => 0,
     };
     let mut tail = Tail::new(&journal, keys.keys, args.json, skip);
+    tail.filter = filter;
+    tail.left = args.count;
     let mut reader = journal.reader(journal.start());
     loop {
         tail.read(&journal, &mut reader)?;
@@ -62,10 +77,40 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             tail.unsealed()?;
             return Ok(ExitCode::SUCCESS);
         }
+        if tail.is_done() {
+            return Ok(ExitCode::SUCCESS);
+        }
         std::thread::sleep(LOOK);
         journal.refresh().map_err(|e| Fault::new("the journal can no longer be read").because(&e))?;
         reader = journal.reader(reader.position());
     }
+}
+
+/// The names that the journal's own descriptors know, and its peers.
+fn known(journal: &ReadOnly) -> Result<Known, Fault> {
+    let mut reader = journal.reader(journal.start());
+    let (mut record, mut known) = (Record::default(), Known::default());
+    while reader.next_into(&mut record).map_err(|e| Fault::new("the journal is damaged").because(&e))? {
+        if record.kind != kind::LEAF {
+            continue;
+        }
+        match Leaf::decode(&record.body) {
+            Ok(Leaf::Note(note)) if note.kind == "descriptors" => {
+                let set: Value = serde_json::from_str(&note.text).unwrap_or_default();
+                for point in set["points"].as_array().into_iter().flatten() {
+                    let text = |key: &str| point[key].as_str().map(str::to_owned);
+                    known.points.extend(text("id"));
+                    known.resources.extend(text("era"));
+                    known.links.extend(text("source"));
+                }
+            }
+            Ok(Leaf::Operation(operation)) => {
+                known.links.insert(operation.peer);
+            }
+            Ok(Leaf::Note(_) | Leaf::Points(_) | Leaf::Unknown(_)) | Err(_) => {}
+        }
+    }
+    Ok(known)
 }
 
 fn count_batches(journal: &ReadOnly) -> Result<u64, Fault> {
@@ -87,6 +132,11 @@ struct Tail {
     /// Leaves that no batch covered yet: their position and octets.
     waiting: BTreeMap<Position, Vec<u8>>,
     names: Names,
+    filter: Filter,
+    /// Lines that may still be printed.
+    left: Option<u64>,
+    /// The newest seal lies behind what is wanted.
+    over: bool,
 }
 
 impl Tail {
@@ -100,6 +150,26 @@ impl Tail {
             collector: Collector::new(),
             waiting: BTreeMap::new(),
             names: Names::default(),
+            filter: Filter::default(),
+            left: None,
+            over: false,
+        }
+    }
+
+    /// Nothing more will be printed.
+    fn is_done(&self) -> bool {
+        self.over || self.left == Some(0)
+    }
+
+    /// Counts one line; `false` if it is one too many.
+    fn spend(&mut self) -> bool {
+        match &mut self.left {
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+            None => true,
         }
     }
 
@@ -142,6 +212,7 @@ impl Tail {
         for leaf in &batch.leaves {
             self.print(leaf, Some(batch.header.batch))?;
         }
+        self.over = self.filter.over(batch.header.meta.t_seal_ns);
         Ok(())
     }
 
@@ -160,23 +231,55 @@ impl Tail {
         if batch.is_some_and(|batch| batch < self.skip) {
             return Ok(());
         }
+        let Some(leaf) = self.wanted(leaf) else { return Ok(()) };
         if self.json {
-            say::line(self.names.json(&leaf, batch).to_string())?;
+            if self.spend() {
+                say::line(self.names.json(&leaf, batch).to_string())?;
+            }
         } else {
             let seal = batch.map_or_else(|| "unsealed".to_owned(), |batch| format!("#{batch}"));
             for line in self.names.text(&leaf) {
-                say::line(format!("{seal:<9} {line}"))?;
+                if self.spend() {
+                    say::line(format!("{seal:<9} {line}"))?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// The leaf with what passes the filters; nothing if nothing does.
+    fn wanted(&self, leaf: Leaf) -> Option<Leaf> {
+        match leaf {
+            Leaf::Points(mut leaf) => {
+                let points = std::mem::take(&mut leaf.points);
+                leaf.points = points.into_iter().filter(|point| self.filter.takes(&self.names.item(&leaf, point))).collect();
+                (!leaf.points.is_empty()).then_some(Leaf::Points(leaf))
+            }
+            Leaf::Operation(leaf) => self.filter.takes(&of_operation(&leaf)).then_some(Leaf::Operation(leaf)),
+            Leaf::Note(note) => {
+                let field = |name: &str| note.fields.get(name).cloned();
+                let item = Item { link: field("link").or_else(|| field("peer")), at_ns: note.at_ns, ..Item::default() };
+                self.filter.takes(&item).then_some(Leaf::Note(note))
+            }
+            Leaf::Unknown(leaf) => self.filter.takes(&Item::default()).then_some(Leaf::Unknown(leaf)),
+        }
     }
 }
 
 /// What the numbers in leaves mean, from the descriptors that stand in the journal itself.
 #[derive(Default)]
 struct Names {
-    /// Descriptor hash → point number → (id, unit).
-    sets: BTreeMap<String, BTreeMap<u32, (String, String)>>,
+    /// Descriptor hash → point number → what it is.
+    sets: BTreeMap<String, BTreeMap<u32, Described>>,
+}
+
+/// A point, as the journal describes it.
+#[derive(Clone, Default)]
+struct Described {
+    id: String,
+    unit: String,
+    era: String,
+    source: String,
 }
 
 impl Names {
@@ -187,14 +290,29 @@ impl Names {
         let (Some(hash), Ok(set)) = (note.fields.get("hash"), serde_json::from_str::<Value>(&note.text)) else { return };
         let points = set["points"].as_array().into_iter().flatten().filter_map(|point| {
             let number = u32::try_from(point["pt"].as_u64()?).ok()?;
-            Some((number, (point["id"].as_str()?.to_owned(), point["unit"].as_str().unwrap_or_default().to_owned())))
+            let text = |key: &str| point[key].as_str().unwrap_or_default().to_owned();
+            Some((number, Described { id: point["id"].as_str()?.to_owned(), unit: text("unit"), era: text("era"), source: text("source") }))
         });
         self.sets.insert(hash.clone(), points.collect());
     }
 
-    fn point(&self, leaf: &PointsLeaf, point: u32) -> (String, String) {
+    fn point(&self, leaf: &PointsLeaf, point: u32) -> Described {
         let known = self.sets.get(&hex(&leaf.descriptors)).and_then(|set| set.get(&point));
-        known.cloned().unwrap_or_else(|| (format!("point {point}"), String::new()))
+        known.cloned().unwrap_or_else(|| Described { id: format!("point {point}"), ..Described::default() })
+    }
+
+    /// What a filter may ask of one value.
+    fn item(&self, leaf: &PointsLeaf, point: &LeafPoint) -> Item {
+        let Described { id, era, source, .. } = self.point(leaf, point.point);
+        Item {
+            verb: Some("stream".to_owned()),
+            resources: vec![era],
+            points: vec![id],
+            link: Some(source),
+            quality: Some(Quality::from_bits(point.quality, point.raw).validity),
+            severity: None,
+            at_ns: point.time_ns,
+        }
     }
 
     fn text(&self, leaf: &Leaf) -> Vec<String> {
@@ -213,7 +331,7 @@ impl Names {
     }
 
     fn point_text(&self, leaf: &PointsLeaf, point: &LeafPoint) -> String {
-        let (id, unit) = self.point(leaf, point.point);
+        let Described { id, unit, .. } = self.point(leaf, point.point);
         let quality = quality(point);
         let mut line = format!("{} {id} {} {unit}", say::time(point.time_ns), value_text(point.value));
         line.truncate(line.trim_end().len());
@@ -234,7 +352,7 @@ impl Names {
                 "frame": leaf.frame.map(|(link, connection, number)| json!({ "link": link, "connection": connection, "number": number })),
                 "withheld": leaf.withheld,
                 "points": leaf.points.iter().map(|point| {
-                    let (id, unit) = self.point(leaf, point.point);
+                    let Described { id, unit, .. } = self.point(leaf, point.point);
                     json!({ "id": id, "value": value_json(point.value), "unit": unit, "quality": quality(point), "t": format_time(point.time_ns), "marks": marks(point) })
                 }).collect::<Vec<_>>(),
             }),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bridge_diag::{Diagnostic, Dialect, Report, Span, Table, View};
 use bridge_ies::Role;
 
+use super::sink::{Sink, sink};
 use super::value::{address, did, path, public_key, secret, take_count, take_duration};
 
 /// The schema that this version reads.
@@ -56,6 +57,12 @@ pub(crate) struct Peer {
     pub(crate) origin: String,
     pub(crate) server_name: Option<String>,
     pub(crate) tls_identity: Option<String>,
+}
+
+/// One `[[operator]]`: a person who may answer at this bridge (R8).
+pub(crate) struct Operator {
+    pub(crate) name: Placed<String>,
+    pub(crate) roles: Vec<Role>,
 }
 
 /// `[trust]`.
@@ -130,6 +137,8 @@ pub(crate) struct BridgeFile {
     pub(crate) listen: Option<Placed<SocketAddr>>,
     pub(crate) network: Option<String>,
     pub(crate) peers: Vec<Peer>,
+    pub(crate) operators: Vec<Operator>,
+    pub(crate) sinks: Vec<Sink>,
     pub(crate) trust: Option<Trust>,
     pub(crate) tls: Option<Tls>,
     pub(crate) pace: Pace,
@@ -167,6 +176,10 @@ pub(crate) fn read_bridge(table: &Table, dir: &Path, report: &mut Report) -> Bri
     });
     let tables = if view.take("peer").is_some() { view.take_tables("peer", report) } else { Vec::new() };
     let peers = tables.into_iter().filter_map(|inner| peer(view.inner(inner, "[[peer]]"), report)).collect();
+    let tables = if view.take("operator").is_some() { view.take_tables("operator", report) } else { Vec::new() };
+    let operators = tables.into_iter().filter_map(|inner| operator(view.inner(inner, "[[operator]]"), report)).collect();
+    let tables = if view.take("sink").is_some() { view.take_tables("sink", report) } else { Vec::new() };
+    let sinks = tables.into_iter().filter_map(|inner| sink(view.inner(inner, "[[sink]]"), dir, report)).collect();
     let trust = view.need_table("trust", report).and_then(|inner| trust(view.inner(inner, "[trust]"), dir, report));
     let tls = view.take_table("tls", report).and_then(|inner| tls(view.inner(inner, "[tls]"), dir, report));
     let pace = view.take_table("pace", report).map(|inner| pace(view.inner(inner, "[pace]"), report)).unwrap_or_default();
@@ -189,6 +202,8 @@ pub(crate) fn read_bridge(table: &Table, dir: &Path, report: &mut Report) -> Bri
         listen,
         network,
         peers,
+        operators,
+        sinks,
         trust,
         tls,
         pace,
@@ -273,6 +288,37 @@ fn peer(mut view: View<'_>, report: &mut Report) -> Option<Peer> {
         server_name,
         tls_identity,
     })
+}
+
+/// Longest name of an operator: it stands in signed acknowledgements.
+const MAX_OPERATOR_NAME: usize = 64;
+
+fn operator(mut view: View<'_>, report: &mut Report) -> Option<Operator> {
+    let name = view.need_str("name", report).map(|(text, span)| Placed { value: text.to_owned(), span });
+    if let Some(name) = &name {
+        view.rename(format!("operator `{}`", name.value));
+        let good = !name.value.trim().is_empty() && name.value.len() <= MAX_OPERATOR_NAME && !name.value.contains(char::is_control);
+        if !good {
+            report.push(
+                view.error("config::operator-name", name.span, format!("`{}` names nobody", name.value))
+                    .fix(format!("write the name as the person signs: 1 to {MAX_OPERATOR_NAME} characters")),
+            );
+        }
+    }
+    let mut roles = Vec::new();
+    for (text, span) in view.take_strs("roles", report).unwrap_or_else(|| vec![("OPERATOR", view.span())]) {
+        match Role::parse(text) {
+            Some(role) => roles.push(role),
+            None => {
+                let known: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+                report.push(
+                    view.error("config::bad-role", span, format!("`{text}` is no role")).fix(format!("use one of {}", known.join(", "))),
+                );
+            }
+        }
+    }
+    view.finish(report);
+    Some(Operator { name: name?, roles })
 }
 
 fn trust(mut view: View<'_>, dir: &Path, report: &mut Report) -> Option<Trust> {

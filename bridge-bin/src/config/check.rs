@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_diag::{Diagnostic, Report, SourceId, Span, read};
+use bridge_engine::shell::Tls;
 use bridge_engine::{Pace, Peer, Settings};
 use bridge_journal::Options;
 use bridge_model::{LinkId, Now};
-use bridge_northbound::TlsFiles;
-use bridge_profile::{ControlKind, Plan, PointSource, ServedSource};
-use bridge_session::{AddressUse, Role, SinkId};
+use bridge_northbound::{HookTls, TlsFiles};
+use bridge_profile::{ControlKind, Execution, Plan, PointSource, ServedSource};
+use bridge_session::{AddressUse, HookId, Role, SinkId};
 use bridge_trust::{AgeLimits, BundleAge, DEAD_AFTER, KeyStore, KeyUse, STALE_AFTER, TrustBundle, base64_encode, sha256};
 
-use super::bridge::{BridgeFile, DEFAULT_SEGMENT_BYTES, DIALECT, PinnedProfile, Trust, read_bridge};
+use super::bridge::{BridgeFile, DEFAULT_SEGMENT_BYTES, DIALECT, PinnedProfile, Placed, Trust, read_bridge};
 use super::folder::compile_profile;
+use super::link_tls::{check_shared, check_tls};
+use super::sink::Sink;
 use super::site::{PeerKind, SiteLink, read_site};
 use super::value::hex;
 
@@ -31,14 +34,24 @@ pub(crate) struct Endpoint {
     pub(crate) protocol: String,
     /// Our role: a client connects to the address, a server listens on it.
     pub(crate) role: Role,
-    /// The address.
-    pub(crate) address: SocketAddr,
+    /// The addresses; several only where we connect.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// Who may connect; empty for everyone.
     pub(crate) allow: Vec<IpAddr>,
     /// Whether controls flow on it.
     pub(crate) control: bool,
     /// It lies in a network namespace of our own: to be proven before a control link opens.
     pub(crate) namespace: bool,
+    /// With TLS.
+    pub(crate) tls: Option<Tls>,
+}
+
+impl Endpoint {
+    /// The first address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        // A link without one is not read.
+        self.addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
 }
 
 /// A configuration without a single error.
@@ -92,13 +105,16 @@ pub(crate) fn check(path: &Path, now: Now, report: &mut Report) -> Option<Checke
     let site = open(&bridge.site, Some((site_span, &bridge.site_text)), report).and_then(|text| {
         let site_source = report.add_source(shown(&bridge.site), text.clone());
         hashed.push(text);
-        Some((site_source, read_site(&read(site_source, &DIALECT, report)?, report)))
+        let folder = bridge.site.parent().map(Path::to_owned).unwrap_or_default();
+        Some((site_source, read_site(&read(site_source, &DIALECT, report)?, &folder, report)))
     });
     let plan = profile(&bridge, &dir, report);
     let (keys, trust) = (keys(&bridge, report), trust(&bridge, now, report));
     peers(&bridge, plan.as_ref(), trust.as_ref().map(|(bundle, _)| bundle), report);
+    operators(&bridge, plan.as_ref(), report);
+    let hooks = sinks(&bridge, plan.as_ref(), report);
     let endpoints = match (&plan, &site) {
-        (Some(plan), Some((site_source, links))) => links_of(plan, links, *site_source, report),
+        (Some(plan), Some((site_source, links))) => links_of(plan, links, *site_source, now, report),
         (Some(_) | None, Some(_) | None) => Vec::new(),
     };
     let own = match (&bridge.identity, &keys, &trust) {
@@ -120,9 +136,10 @@ pub(crate) fn check(path: &Path, now: Now, report: &mut Report) -> Option<Checke
         octets.extend_from_slice(text.as_bytes());
     }
     octets.extend_from_slice(&plan.hash);
-    let settings = settings(&bridge, &endpoints, sha256(&octets), policy_hash)?;
+    let (hooks, receivers) = hooks.into_iter().unzip();
+    let settings = Settings { hooks, ..settings(&bridge, &endpoints, sha256(&octets), policy_hash)? };
     Some(Checked {
-        northbound: northbound(&bridge)?,
+        northbound: bridge_northbound::Config { hooks: receivers, ..northbound(&bridge)? },
         data_dir: bridge.data_dir?,
         segment_bytes: bridge.retention.as_ref().map_or(DEFAULT_SEGMENT_BYTES, |retention| retention.segment_bytes),
         plan: Arc::new(plan),
@@ -349,9 +366,12 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
         }
     }
     for control in &plan.controls {
-        if let ControlKind::Relay(relay) = &control.kind {
-            wanted.entry(&relay.peer).or_insert_with(|| format!("control `{}`", control.id));
-        }
+        let peer = match &control.kind {
+            ControlKind::Relay(relay) => &relay.peer,
+            ControlKind::Ask(ask) => &ask.peer,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) => continue,
+        };
+        wanted.entry(peer).or_insert_with(|| format!("control `{}`", control.id));
     }
     for served in &plan.served {
         if let ServedSource::LinkState(name) = &served.source
@@ -371,8 +391,137 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
     }
 }
 
+/// Who answers instructions (R8): each person once, and somebody where the profile waits for a person.
+fn operators(bridge: &BridgeFile, plan: Option<&Plan>, report: &mut Report) {
+    let mut names = BTreeSet::new();
+    for operator in &bridge.operators {
+        if !names.insert(operator.name.value.as_str()) {
+            report.push(
+                Diagnostic::error("config::operator-twice", format!("operator `{}` stands twice", operator.name.value))
+                    .at(operator.name.span)
+                    .fix("one entry for each person, with all roles"),
+            );
+        }
+    }
+    let waits = plan.into_iter().flat_map(|plan| &plan.controls).find(|control| match &control.kind {
+        ControlKind::Drive(drive) => drive.execution != Execution::Automatic,
+        ControlKind::Instruct(_) => true,
+        ControlKind::Relay(_) | ControlKind::Ask(_) => false,
+    });
+    if let Some(control) = waits
+        && !bridge.operators.iter().any(|operator| operator.roles.contains(&bridge_ies::Role::Operator))
+    {
+        report.push(
+            Diagnostic::warning(
+                "config::operator-missing",
+                format!("control `{}` waits for a person and nobody here may answer", control.id),
+            )
+            .at(bridge.profiles_span)
+            .fix("add a [[operator]] with name = \"…\"; until then every such instruction expires"),
+        );
+    }
+}
+
+/// Where events of ours leave: what the engine holds for each, and how the adapter reaches it.
+fn sinks(bridge: &BridgeFile, plan: Option<&Plan>, report: &mut Report) -> Vec<(bridge_engine::Hook, bridge_northbound::Hook)> {
+    let mut names = BTreeSet::new();
+    let mut hooks = Vec::new();
+    for (sink, number) in bridge.sinks.iter().zip(0_u16..) {
+        if !names.insert(sink.name.value.as_str()) || bridge.peers.iter().any(|peer| peer.name.value == sink.name.value) {
+            report.push(
+                Diagnostic::error("config::sink-twice", format!("the name `{}` stands twice", sink.name.value))
+                    .at(sink.name.span)
+                    .fix("give each sink its own name, different from every peer's: its cursor in the journal has that name"),
+            );
+        }
+        let mut resources = BTreeSet::new();
+        for wanted in &sink.resources {
+            let Some(plan) = plan else { break };
+            let found = plan.resources.iter().find(|resource| resource.key == wanted.value || resource.era == wanted.value);
+            if let Some(resource) = found {
+                resources.insert(resource.era.clone());
+            } else {
+                let near = bridge_diag::nearest(&wanted.value, plan.resources.iter().map(|resource| resource.key.as_str()));
+                let known: Vec<&str> = plan.resources.iter().map(|resource| resource.key.as_str()).collect();
+                report.push(
+                    Diagnostic::error("config::sink-resource", format!("the profile has no resource `{}`", wanted.value))
+                        .at(wanted.span)
+                        .fix(near.map_or_else(|| format!("it has: {}", known.join(", ")), |near| format!("did you mean `{near}`?"))),
+                );
+            }
+        }
+        hooks.push((engine_hook(sink, resources), northbound_hook(bridge, sink, number, report)));
+    }
+    hooks
+}
+
+fn engine_hook(sink: &Sink, resources: BTreeSet<String>) -> bridge_engine::Hook {
+    bridge_engine::Hook {
+        name: sink.name.value.clone(),
+        verbs: sink.verbs.iter().copied().collect(),
+        resources,
+        max_events: usize::try_from(sink.max_events).unwrap_or(1),
+        max_bytes: usize::try_from(sink.max_bytes).unwrap_or(usize::MAX),
+        max_age: sink.max_age,
+        contracted: sink.contracted,
+        max_lag: sink.max_lag,
+        max_lag_bytes: sink.max_lag_bytes,
+        on_poison: sink.on_poison,
+    }
+}
+
+fn northbound_hook(bridge: &BridgeFile, sink: &Sink, number: u16, report: &mut Report) -> bridge_northbound::Hook {
+    let mut headers = Vec::new();
+    for (name, file) in &sink.headers {
+        match std::fs::read_to_string(&file.value) {
+            Ok(text) if !text.trim().is_empty() && !text.trim().contains(char::is_control) => {
+                headers.push((name.clone(), bridge_northbound::Secret(text.trim().to_owned())));
+            }
+            Ok(_) => report.push(
+                Diagnostic::error("config::sink-secret", format!("the file of header `{name}` does not hold one line of text"))
+                    .at(file.span)
+                    .fix("write the header's value into the file, nothing else"),
+            ),
+            Err(cause) => report.push(
+                Diagnostic::error("config::sink-secret", format!("the file of header `{name}` cannot be read: {cause}"))
+                    .at(file.span)
+                    .fix("give a file of mode 0600; the path is relative to bridge.toml"),
+            ),
+        }
+    }
+    for (what, file) in [("roots", &sink.roots), ("certificate", &sink.certificate)] {
+        if let Some(file) = file
+            && let Err(cause) = std::fs::File::open(&file.value)
+        {
+            report.push(
+                Diagnostic::error("config::sink-tls", format!("the file of `{what}` cannot be read: {cause}"))
+                    .at(file.span)
+                    .fix("give a PEM file; the path is relative to bridge.toml"),
+            );
+        }
+    }
+    let roots = sink.roots.as_ref().map(|file| file.value.clone()).or_else(|| bridge.tls.as_ref().map(|tls| tls.roots.clone()));
+    if sink.secure && roots.is_none() {
+        report.push(
+            Diagnostic::error("config::sink-tls", format!("sink `{}` is https and nothing says whom it believes", sink.name.value))
+                .at(sink.name.span)
+                .fix("add roots = \"file:…\" with the receiver's root certificate, or [tls] with roots"),
+        );
+    }
+    let identity = sink.certificate.as_ref().map(|file| file.value.clone()).zip(sink.key.clone());
+    bridge_northbound::Hook {
+        hook: HookId(number),
+        name: sink.name.value.clone(),
+        url: sink.url.clone(),
+        server_name: sink.server_name.clone(),
+        headers,
+        tls: roots.filter(|_| sink.secure).map(|roots| HookTls { roots, identity }),
+        timeout: sink.timeout,
+    }
+}
+
 /// Every link of the plan has its place, and no control goes where it must not (R14).
-fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, report: &mut Report) -> Vec<Endpoint> {
+fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, now: Now, report: &mut Report) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     let mut seen = BTreeSet::new();
     for link in links {
@@ -399,17 +548,31 @@ fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, report: &mut Report
         if control {
             control_link(link, report);
         }
-        endpoints.push(Endpoint {
+        let role = planned.spec.role;
+        if let Some(tls) = &link.tls {
+            check_tls(&link.name, tls, role, now, report);
+        }
+        if let (Role::Server, Some(second)) = (role, link.endpoints.get(1)) {
+            report.push(
+                Diagnostic::error("config::link-lines", format!("link `{}` listens: it has one address", link.name.value))
+                    .at(second.span)
+                    .fix("name one address; several peers may connect to it"),
+            );
+        }
+        let endpoint = Endpoint {
             link: id,
             name: link.name.value.clone(),
             protocol: planned.protocol.clone(),
-            role: planned.spec.role,
-            address: link.endpoint.value,
-            allow: allowed(link, planned.spec.role, report),
+            role,
+            addresses: link.endpoints.iter().map(|endpoint| endpoint.value).collect(),
+            allow: allowed(link, role, report),
             control,
             namespace: link.namespace,
-        });
+            tls: link.tls.as_ref().map(|link| link.tls.clone()),
+        };
+        endpoints.push((endpoint, link.endpoint().map_or(link.name.span, |endpoint| endpoint.span)));
     }
+    check_shared(&endpoints, report);
     for planned in &plan.links {
         if !seen.contains(planned.spec.name.as_str()) {
             report.push(
@@ -419,12 +582,13 @@ fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, report: &mut Report
             );
         }
     }
-    endpoints
+    endpoints.into_iter().map(|(endpoint, _)| endpoint).collect()
 }
 
 /// Who may connect to a listening link: whom the site names; on loopback, this machine.
 fn allowed(link: &SiteLink, role: Role, report: &mut Report) -> Vec<IpAddr> {
-    let ip = link.endpoint.value.ip();
+    let Some(Placed { value, span }) = link.endpoint() else { return Vec::new() };
+    let ip = value.ip();
     if role == Role::Server && link.allow.is_empty() {
         if ip.is_loopback() {
             return vec![ip];
@@ -434,7 +598,7 @@ fn allowed(link: &SiteLink, role: Role, report: &mut Report) -> Vec<IpAddr> {
                 "config::allow-missing",
                 format!("link `{}` listens on {ip} and names nobody who may connect", link.name.value),
             )
-            .at(link.endpoint.span)
+            .at(*span)
             .fix("add allow = [\"…\"] with the addresses of the EMS"),
         );
     }
@@ -451,7 +615,14 @@ fn control_link(link: &SiteLink, report: &mut Report) {
                 .fix("this version commands simulators only (R14): use peer = \"sim\", or set monitor_only = true on the link in the profile"),
         );
     }
-    let ip = link.endpoint.value.ip();
+    for endpoint in &link.endpoints {
+        control_address(link, endpoint, report);
+    }
+}
+
+fn control_address(link: &SiteLink, endpoint: &Placed<SocketAddr>, report: &mut Report) {
+    let name = &link.name.value;
+    let ip = endpoint.value.ip();
     let private = match ip {
         IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
@@ -460,7 +631,7 @@ fn control_link(link: &SiteLink, report: &mut Report) {
     if !ours {
         report.push(
             Diagnostic::error("config::control-link", format!("link `{name}` carries controls and {ip} is no loopback address"))
-                .at(link.endpoint.span)
+                .at(endpoint.span)
                 .fix("use 127.0.0.1 (R14); in a network namespace of your own: a private address and namespace = true"),
         );
     }
@@ -530,6 +701,12 @@ fn settings(bridge: &BridgeFile, endpoints: &[Endpoint], config_hash: [u8; 32], 
                 commands_us: peer.commands_us,
                 contract: peer.contract.clone(),
             })
+            .collect(),
+        hooks: Vec::new(),
+        operators: bridge
+            .operators
+            .iter()
+            .map(|operator| bridge_engine::Operator { name: operator.name.value.clone(), roles: operator.roles.clone() })
             .collect(),
         control_links: endpoints.iter().filter(|endpoint| endpoint.control).map(|endpoint| endpoint.name.clone()).collect(),
         pace: Pace {

@@ -32,6 +32,9 @@ pub(crate) const EXPLANATIONS: &[Explanation] = explanations! {
     "config::officer-twice": "The same public key stands twice among the officers: one person would count as two.",
     "config::not-a-party": "The trust bundle does not list this bridge's own identity, or not in this role. Its peers use the same bundle, so nothing this bridge signs would be believed.",
     "config::own-key-unknown": "The bundle lists this bridge, but not with the key in its folder: another key, another use, or a bundle from before a rotation. What it signs would be refused by every peer.",
+    "config::operator-name": "An operator's name is what the person signs with. It stands in the journal and in signed acknowledgements, so it is short, has no control characters, and is never empty.",
+    "config::operator-twice": "The same name stands twice among the operators. One entry per person, so that one line says all that this person may do.",
+    "config::operator-missing": "The profile has controls that a person executes or releases (execution = operator or released, start, stop), and bridge.toml lists nobody with the role OPERATOR. Such instructions are shown, cannot be answered, and expire; the issuer is told so (R8).",
     "config::peer-twice": "Two peers have the same name or the same identity. Messages are routed by both.",
     "config::peer-missing": "The profile takes values from, relays commands to, or shows the state of a party that bridge.toml does not list. Add a [[peer]] with that name.",
     "config::peer-not-trusted": "A peer in bridge.toml is not in the trust bundle in that role. Nothing it signs would be accepted, so the exchange could never work.",
@@ -42,7 +45,23 @@ pub(crate) const EXPLANATIONS: &[Explanation] = explanations! {
     "config::link-twice": "Two entries of site.toml are about the same link. One endpoint per link.",
     "config::control-link": "R14: until the command machine is complete, links that carry controls open only to simulators and declared test peers (peer = \"sim\" or \"test\"), on loopback addresses or, with namespace = true, on private addresses in a network namespace of your own, which `run` proves before it opens the link. A link to a real station can be monitor-only.",
     "config::allow-missing": "A link that listens on an address others can reach says who may connect: the addresses of the EMS and of its stand-by. On loopback this machine may.",
+    "config::link-lines": "A link that connects may name several addresses: two interfaces of one station, or two lines to it. A connection to each is kept open all the time; which one carries data is the protocol's decision. A link that listens has one address, to which several peers may connect.",
+    "config::link-shared": "Links may listen on the same address, one for each master (redundancy groups and separate masters behind the one port of IEC 60870-5-104). Whoever connects must belong to exactly one of them: their `allow` lists of addresses, or of certificates, have nothing in common. With TLS all of them show the same certificate and believe the same issuers, because that is decided before it is known who calls.",
+    "config::link-tls": "A value of a link's `tls` is not what its key needs: a fingerprint is the SHA-256 of a certificate in hexadecimal, a subject is written whole (CN=rtu-7,O=Genco) or as one alternative name (dns:…, uri:…, ip:…), min_version is 1.2 or 1.3.",
+    "config::link-tls-file": "A file of a link's `tls` cannot be used: not there, not in PEM, a key that does not belong to the certificate or that others can read, a certificate that has expired, is signed with SHA-1 or has an RSA key of less than 2,048 bits. Peers would refuse it, or we could not judge theirs. While a link runs the same checks hold for every new file: a broken one is told and the one before stays in force.",
+    "config::link-tls-no-crl": "Without a revocation list a stolen key is believed until its certificate expires. List the CRL file of each issuer in `crl` and replace it when the authority publishes a new one: the link reads it again by itself, cuts revoked peers off, and warns when a list is overdue.",
+    "config::link-tls-soon": "The TLS of this link works now and will not for long: our certificate comes to its end, or a revocation list is past its next update. From the time shown on peers refuse us, or nobody new is accepted. New files are taken without a restart, and open sessions go on.",
+    "config::link-tls-whom": "A certificate of a known issuer says that somebody is known, not that he is meant. A listening link names in `tls.allow` who may connect, by fingerprint, subject or alternative name; a connecting link names the server (`server_name`) or lists it in `allow`.",
     "config::tls": "Between bridges everything is mutual TLS with private roots. Plain HTTP is for loopback tests only. The certificate, key or roots are missing, unreadable, or the schemes do not agree.",
+    "config::sink-kind": "A [[sink]] says by `kind` how events leave. This version knows one kind: `webhook`, batches of CloudEvents by HTTPS. The stream to peers needs no sink: peers subscribe to it.",
+    "config::sink-twice": "Each sink has a cursor in the journal under its name, and its alarms carry the name. Two sinks of one name, or a sink with a peer's name, could not be told apart.",
+    "config::sink-url": "Where a webhook goes: https with host and path, or plain HTTP to this machine. Redirects are not followed, names and passwords do not stand in addresses, and plain HTTP never leaves the machine.",
+    "config::sink-verb": "A sink lists the verbs that leave through it. The word is none of the IES verbs; the list in the fix has them all. Without `verbs` everything leaves that is ours.",
+    "config::sink-resource": "A sink lists the resources whose events leave through it, by the profile's key or by address. The profile has no such resource, so nothing would ever leave, in silence.",
+    "config::sink-header": "The headers of a webhook are for the receiver's own tokens. Host, content type, lengths and the signature belong to the bridge; a header's name has letters, digits and hyphens.",
+    "config::sink-secret": "The value of a webhook's header is the one line of a file that only the bridge's user can read. A secret never stands in the configuration itself, which is hashed, copied and shown.",
+    "config::sink-tls": "An https webhook believes the roots given with it, or those of [tls]; the platform's list of roots is never used. A client certificate needs its key, and both are PEM files that can be read.",
+    "config::sink-poison": "When a receiver refuses one event for good, the sink either parks (stops with an alarm and tries that event again every few minutes: nothing is lost) or skips it (goes on, with a signed gap that names it).",
     "config::retention": "The journal would outgrow its share of the disk before its days are over. The figure holds a tenth back for commands and acknowledgements. It is a calculation: this version removes no segment by itself.",
 };
 
@@ -52,10 +71,17 @@ mod tests {
 
     #[test]
     fn every_code_used_in_this_folder_is_explained() {
-        let used: Vec<&str> = [include_str!("bridge.rs"), include_str!("site.rs"), include_str!("check.rs"), include_str!("value.rs")]
-            .into_iter()
-            .flat_map(|text| text.split('"').filter(|word| word.starts_with("config::") && !word.contains(' ')))
-            .collect();
+        let used: Vec<&str> = [
+            include_str!("bridge.rs"),
+            include_str!("site.rs"),
+            include_str!("sink.rs"),
+            include_str!("check.rs"),
+            include_str!("value.rs"),
+            include_str!("link_tls.rs"),
+        ]
+        .into_iter()
+        .flat_map(|text| text.split('"').filter(|word| word.starts_with("config::") && !word.contains(' ')))
+        .collect();
         assert!(used.len() > 30);
         for code in used {
             assert!(EXPLANATIONS.iter().any(|e| e.code == code), "{code} has no paragraph");

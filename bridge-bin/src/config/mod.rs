@@ -5,6 +5,8 @@ mod bridge;
 mod check;
 mod codes;
 mod folder;
+mod link_tls;
+mod sink;
 mod site;
 mod value;
 

@@ -1,39 +1,43 @@
 //! The whole bridge as one value: frames, events, requests, commits and time in; requests, receipts, messages and the next deadline out.
 
+mod announce;
+mod commit;
+mod inbox;
+mod orders;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bridge_ies::{GridOperation, Party, Payload, PowerBasis, Quantity, Unit, Verb, format_time};
+use bridge_ies::format_time;
 use bridge_journal::{Disk, Options, Position, SyncDone};
-use bridge_model::{LinkId, Mono, Now, Utc};
-use bridge_policy::{ClockFacts, Condition, ControlFacts, Decision, Facts, decide};
-use bridge_profile::{AlarmChange, ControlKind, Execution, JournalFailure, Plan, Side, Verbs};
+use bridge_model::{LinkId, Mono, Now};
+use bridge_profile::{JournalFailure, Plan};
 use bridge_provenance::{ClockState, SealMeta, Signer};
 use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, Role, SinkId, StreamEvent};
-use bridge_trust::{BundleAge, TrustBundle};
+use bridge_trust::TrustBundle;
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::broker;
+use crate::ask::Order;
 use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
 use crate::counters::Counters;
-use crate::door::{Admitted, Door, confirmed_id, reply, who};
+use crate::door::{Door, confirmed_id, reply, who};
 use crate::exchange::Exchange;
-use crate::operations::{self, Operation, Stage, Tally, acknowledge};
-use crate::programme::{Desk, Place, Programme, Programmes, driven, good};
+use crate::instructions::{Bench, Instructions, OperatorAnswer};
+use crate::operations::{self, Operation, Tally};
+use crate::programme::{Desk, Programme, Programmes};
 use crate::recorder::{Recorder, Unwritable};
-use crate::relay::{Relays, Wish};
+use crate::relay::{Leg, Relays, Wish};
 use crate::reports::Reports;
-use crate::router::{Change, Router, is_event};
+use crate::router::Router;
+use crate::selections::Selections;
 use crate::served::ServedPoints;
 use crate::settings::Settings;
 use crate::store::{Store, Table};
 use crate::stream_in::{Received, StreamIn};
 use crate::stream_out::StreamOut;
 use crate::timers::Timer;
-
-/// Longest cause in a line of a sequence of events, in characters (`grid-operation.schema.json`).
-const MAX_CAUSE: usize = 64;
+use crate::webhook::Webhooks;
 
 /// A request of a local operator, answered by one [`LocalReply`] when it is durable.
 #[derive(Clone, PartialEq, Debug)]
@@ -62,12 +66,40 @@ pub enum LocalWish {
         /// By which instruction (R8).
         instruction_code: String,
     },
+    /// Send a start or a stop through a control that asks a peer's people (R8).
+    Order {
+        /// The control's id.
+        control: String,
+        /// `start` or `stop`; it must be the control's verb.
+        verb: String,
+        /// When the unit should be there, HOT, WARM or COLD, why: optional fields of the payload.
+        payload: Value,
+        /// Seconds from now in which it may be accepted.
+        valid_for_s: u32,
+        /// Who orders it (R8).
+        operator_ref: String,
+        /// By which instruction (R8).
+        instruction_code: String,
+    },
+    /// Show the instructions that wait for people here.
+    Inbox,
+    /// Answer an instruction.
+    Answer {
+        /// Its id, or the start of it.
+        id: String,
+        /// Who answers.
+        operator: String,
+        /// What.
+        answer: OperatorAnswer,
+    },
     /// Show links, counters and operations.
     Status,
 }
 
 /// A peer whose stream stayed away so long: its values are INVALID (R19).
 const PEER_INVALID_AFTER: std::time::Duration = std::time::Duration::from_secs(600);
+/// How long a ramp's step waits while its control is selected.
+const SELECTED_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Everything the engine is made from.
 pub struct Parts {
@@ -97,13 +129,18 @@ pub struct Bridge {
     exchange: Exchange,
     door: Door,
     programmes: Programmes,
+    instructions: Instructions,
+    selections: Selections,
     relays: Relays,
     stream_out: StreamOut,
+    webhooks: Webhooks,
     stream_in: StreamIn,
     reports: Reports,
     /// Peers that prove they hear us: by confirming our stream, or by being heard.
     issuer_live: Vec<bool>,
     link_started: Vec<bool>,
+    /// Connections of each link that stand by.
+    standby: Vec<u32>,
     /// An orderly stop closes our own links: that is no fault of theirs.
     stopping: bool,
 }
@@ -140,11 +177,14 @@ impl Bridge {
         let mut served = ServedPoints::new(&core);
         let mut exchange = Exchange::new(&mut core, end);
         let door = Door::new(&core);
+        let mut selections = Selections::default();
         let mut programmes = Programmes::default();
+        let mut instructions = Instructions::default();
         let relays = Relays::recover(&core);
         let mut wanted = router.streams();
         wanted.insert(core.links_stream());
         let stream_out = StreamOut::new(wanted);
+        let webhooks = Webhooks::new(&mut core, now);
         let stream_in = StreamIn::new(&mut core, now);
         let reports = Reports::new(&core.plan);
         if !recovered.new {
@@ -155,7 +195,9 @@ impl Bridge {
                 &text,
                 &[("unsealed", recovered.unsealed.to_string()), ("cutBytes", recovered.cut_bytes.to_string())],
             );
+            selections = Selections::recover(&mut core, &mut exchange, now);
             programmes.recover(&mut core, &mut exchange, &router.image, now);
+            instructions.recover(&mut Bench { core: &mut core, exchange: &mut exchange, image: &router.image, now });
         }
         let descriptors = router.descriptor_set.clone();
         core.note(now, "descriptors", &descriptors, &[("hash", router.descriptor_name())]);
@@ -186,12 +228,16 @@ impl Bridge {
             exchange,
             door,
             programmes,
+            instructions,
+            selections,
             relays,
             stream_out,
+            webhooks,
             stream_in,
             reports,
             issuer_live: vec![false; peers],
             link_started: vec![false; links],
+            standby: vec![0; links],
             stopping: false,
         };
         bridge.finish(now);
@@ -237,20 +283,52 @@ impl Bridge {
                 self.programmes.handle_progress(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), id, phase)
             }
             Event::Settled { command, outcome, .. } => {
-                self.programmes.handle_settled(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), &command, outcome);
+                let mut desk = desk(&mut self.core, &mut self.exchange, &self.router, now);
+                if self.selections.handle_settled(&mut desk, &command, outcome) {
+                    self.programmes.start(&mut desk, command.point.index());
+                } else {
+                    self.programmes.handle_settled(&mut desk, &command, outcome);
+                }
+            }
+            Event::SwitchedOver { channel, moves } => {
+                let name = self.link_name(link);
+                self.core.tell(format!("link {name}: switched over to another connection"));
+                let fields = [("link", name), ("channel", channel.0.to_string()), ("moves", moves.to_string())];
+                self.core.note(now, "switch-over", "data transfer moved to another connection", &fields);
+                // What was selected was selected on the connection before.
+                self.selections.handle_link_lost(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), link);
+            }
+            Event::Standby { ready } => self.standby(link, ready, now),
+            Event::Housekept { id, outcome } => {
+                let name = self.link_name(link);
+                self.core.note(now, "housekeeping", &outcome.to_string(), &[("link", name), ("request", id.to_string())]);
             }
             Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number),
             Event::Refused { what } => {
                 let name = self.link_name(link);
                 self.core.note(now, "refused", &what, &[("link", name)]);
             }
-            Event::SelectLapsed(_) => {}
+            Event::SelectLapsed(point) if self.core.plan.links[link.index()].spec.role == Role::Server => {
+                self.relays.handle_lapsed(&mut self.core, &mut self.exchange, &mut self.served, point.index(), now);
+            }
+            Event::SelectLapsed(point) => {
+                self.selections.handle_lapsed(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), point.index());
+            }
+            Event::Suspicious(suspicion) => self.suspicious(link, &suspicion, now),
             Event::Closed { cause, .. } => {
                 let name = self.link_name(link);
                 self.core.note(now, "closed", &cause, &[("link", name)]);
             }
         }
         self.spread(now);
+        self.finish(now);
+    }
+
+    /// A security event of a link's transport (IEC 62351-3): who was refused or cut off, or which files were taken. It becomes a sealed note.
+    pub fn handle_security(&mut self, link: LinkId, what: &str, now: Now) {
+        let name = self.link_name(link);
+        self.core.tell(format!("security on {name}: {what}"));
+        self.core.note(now, "security", what, &[("link", name)]);
         self.finish(now);
     }
 
@@ -282,6 +360,7 @@ impl Bridge {
                     self.admitted(&admitted, now);
                 }
             }
+            Inbound::Posted(posted) => self.webhooks.handle_posted(&mut self.core, &mut self.exchange, posted, now),
             Inbound::Delivered(result) => {
                 if let Some(refused) = self.exchange.handle_delivered(&mut self.core, result, now) {
                     self.relays.handle_refused(&mut self.core, &mut self.served, &refused.operation, &refused.code, &refused.message, now);
@@ -339,6 +418,22 @@ impl Bridge {
                 self.finish(now);
                 return;
             }
+            LocalWish::Inbox => {
+                let line = self.inbox(now).to_string();
+                self.core.out.push_back(Output::Local(LocalReply { id: request.id, line }));
+                self.finish(now);
+                return;
+            }
+            LocalWish::Answer { id, operator, answer } => self.answer(&id, &operator, &answer, now).to_string(),
+            LocalWish::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code } => {
+                let life = std::time::Duration::from_secs(u64::from(valid_for_s));
+                let not_after = Now { mono: now.mono + life, utc: now.utc + life };
+                let order = Order { control, verb, payload, not_after, operator_ref, instruction_code };
+                match self.relays.order(&mut self.core, &mut self.exchange, &mut self.served, &order, now) {
+                    Ok(operation) => json!({ "operationId": operation }).to_string(),
+                    Err(why) => json!({ "error": why }).to_string(),
+                }
+            }
             LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
                 let life = std::time::Duration::from_secs(u64::from(valid_for_s));
                 let not_after = Now { mono: now.mono + life, utc: now.utc + life };
@@ -346,6 +441,7 @@ impl Bridge {
                     control: place.index(),
                     target,
                     ramp,
+                    leg: Leg::Direct,
                     not_after,
                     operator_ref,
                     instruction_code,
@@ -454,7 +550,7 @@ impl Bridge {
             .links
             .iter()
             .enumerate()
-            .map(|(place, link)| json!({ "name": link.spec.name, "started": self.link_started[place] }))
+            .map(|(place, link)| json!({ "name": link.spec.name, "started": self.link_started[place], "standby": self.standby[place] }))
             .collect();
         let peers: Vec<Value> = self
             .core
@@ -471,7 +567,9 @@ impl Bridge {
             "links": links,
             "peers": peers,
             "operations": tally,
+            "instructions": self.instructions.list(&self.core, now).len(),
             "counters": self.core.counters.list().into_iter().collect::<BTreeMap<_, _>>(),
+            "sinks": self.webhooks.status(&self.core),
             "batches": self.core.recorder.durable_batches(),
             "journal": self.journal_failure().unwrap_or("ok"),
         })
@@ -508,6 +606,10 @@ impl Bridge {
                 }
             }
             Timer::Invalid(source) => self.expire(usize::from(source), now),
+            // Somebody is selecting: a step of the running ramp would be another wish on the same point.
+            Timer::Step(control) if self.selections.is_selected(control) => {
+                self.core.timers.set(Timer::Step(control), now.mono + SELECTED_RETRY);
+            }
             Timer::Step(control) => self.programmes.handle_step(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control),
             Timer::Taken(control) => {
                 self.programmes.handle_no_echo(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
@@ -518,7 +620,18 @@ impl Bridge {
             Timer::StartBy(control) => {
                 self.programmes.handle_start_by(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
             }
+            Timer::Instruction(operation) => {
+                let (instructions, mut bench) = self.bench(now);
+                instructions.handle_due(&mut bench, &operation);
+            }
+            Timer::InstructionDwell(operation) => {
+                let (instructions, mut bench) = self.bench(now);
+                instructions.look(&mut bench, &operation);
+            }
             Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
+            Timer::Webhook(hook) => self.webhooks.handle_timer(hook),
+            // Looked at in `finish`, whenever anything happens.
+            Timer::WebhookRead => {}
             Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
             Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
             Timer::Silent(sink) => {
@@ -536,6 +649,8 @@ impl Bridge {
         for change in &routed.changes {
             self.served.offer(&mut self.core, &self.router.image, change, now);
             self.programmes.handle_change(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), change);
+            let (instructions, mut bench) = self.bench(now);
+            instructions.handle_change(&mut bench, change);
             self.reports.take(change);
         }
         self.log(&routed.changes, now);
@@ -551,131 +666,13 @@ impl Bridge {
         self.router.routed = routed;
     }
 
-    /// Sequence-of-events lines, one operation for all of a call (R20: only what the device stamped and sent as a change).
-    fn log(&mut self, changes: &[Change], now: Now) {
-        let plan = self.core.plan.clone();
-        let mut entries: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
-        for change in changes {
-            let point = &plan.points[change.point];
-            if !point.verbs.contains(Verbs::LOG) || change.read || change.test || change.duplicate || !is_event(change.value, change.time) {
-                continue;
-            }
-            // A switch on its way is told when it has arrived, or hangs (R18).
-            if point.transit.is_some() && change.value == bridge_model::Value::Double(bridge_model::DoublePoint::Intermediate) {
-                continue;
-            }
-            let alias = |value: bridge_model::Value| {
-                #[expect(clippy::cast_possible_truncation, reason = "a state's code is 0 to 3")]
-                let code = value.as_f64() as i64;
-                point.alias.get(&code).cloned().unwrap_or_else(|| value.to_string())
-            };
-            let list = entries.entry(point.resource).or_default();
-            let mut entry = json!({
-                "seq": list.len(),
-                "t": format_time(change.time.utc.0),
-                "timeQuality": { "sync": !change.time.flags.contains(bridge_model::TimeFlags::NOT_SYNCHRONISED) && !change.time.flags.contains(bridge_model::TimeFlags::INVALID) },
-                "element": plan.resource_of(point).map(|resource| resource.era.clone()),
-                "signal": point.id,
-                "to": alias(change.value),
-                "historic": change.historic,
-            });
-            // What is not known is left out: the schema knows no null.
-            if let Some(before) = change.before {
-                entry["from"] = alias(before).into();
-            }
-            if let Some(text) = &point.text {
-                entry["cause"] = text.chars().take(MAX_CAUSE).collect::<String>().into();
-            }
-            list.push(entry);
-        }
-        for (resource, entries) in entries {
-            let era = plan.resources[usize::from(resource)].era.clone();
-            self.publish("log", "SOE", &era, &json!({ "entries": entries }), "LOGGED", now);
-        }
-    }
-
-    fn alarm(&mut self, alarm: &AlarmChange, now: Now) {
-        let plan = self.core.plan.clone();
-        let point = &plan.points[alarm.point.index()];
-        let era = plan.resource_of(point).map(|resource| resource.era.clone()).unwrap_or_default();
-        let unit = point.unit.clone().unwrap_or_default();
-        let mut payload = json!({
-            "alarmId": format!("{}/{}", point.id, alarm.name),
-            "status": if alarm.active { "ACTIVE" } else { "CLEARED" },
-            "severity": alarm.severity.as_str(),
-            "limitType": alarm.kind.as_str(),
-            "raisedAt": format_time(alarm.time.utc.0),
-        });
-        // A state has no unit, and what is not a number cannot be written: the alarm says its name and time then.
-        if !unit.is_empty() && alarm.value.as_f64().is_finite() {
-            payload["measured"] = json!({ "value": alarm.value.as_f64(), "unit": unit });
-            if let Some(basis) = point.basis {
-                payload["measured"]["powerBasis"] = basis.as_str().into();
-            }
-        }
-        if let Some(limit) = alarm.limit {
-            payload["limit"] = json!({ "value": limit, "unit": unit, "side": if alarm.side == Some(Side::Low) { "LOW" } else { "HIGH" } });
-        }
-        if !alarm.active {
-            payload["clearedAt"] = format_time(alarm.time.utc.0).into();
-        }
-        if alarm.unknown {
-            payload["status"] = "UNKNOWN".into();
-        }
-        if alarm.from_interrogation {
-            payload["fromInterrogation"] = true.into();
-        }
-        let word = if alarm.active { "ALARM" } else { "clear" };
-        self.core.tell(format!("{word}: {} {} {} {unit}", point.id, alarm.name, alarm.value).trim_end().to_owned());
-        self.publish(
-            if alarm.active { "alarm" } else { "clear" },
-            "LIMIT_BREACH",
-            &era,
-            &payload,
-            if alarm.active { "ACTIVE" } else { "CLEARED" },
-            now,
-        );
-        let snapshot = self.router.snapshot();
-        self.core.put_bytes(Table::Misc, b"mapping", &snapshot);
-    }
-
-    /// An alarm for every control whose last outcome is not known, until it is (R3, R15).
-    fn uncertain_alarms(&mut self, now: Now) {
-        for control in 0..self.core.plan.controls.len() {
-            let locked = broker::locked(&self.core, control);
-            let id = self.core.plan.controls[control].id.clone();
-            let key = format!("uncertain {id}");
-            if locked.is_some() == self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
-                continue;
-            }
-            let era = self.core.plan.resources[usize::from(self.core.plan.controls[control].resource)].era.clone();
-            let mut payload = json!({
-                "alarmId": format!("control/{id}/uncertain"),
-                "status": if locked.is_some() { "ACTIVE" } else { "CLEARED" },
-                "severity": "CRITICAL",
-                "limitType": "DEVICE",
-                "raisedAt": format_time(now.utc.0),
-            });
-            if locked.is_some() {
-                self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
-                self.publish("alarm", "LIMIT_BREACH", &era, &payload, "ACTIVE", now);
-            } else {
-                payload["clearedAt"] = format_time(now.utc.0).into();
-                self.core.delete(Table::Misc, key.as_bytes());
-                self.publish("clear", "LIMIT_BREACH", &era, &payload, "CLEARED", now);
-            }
-        }
-    }
-
-    /// Says something to every peer that gives us orders.
-    fn publish(&mut self, verb: &'static str, noun: &'static str, era: &str, payload: &Value, status: &str, now: Now) {
-        self.exchange.publish(&mut self.core, verb, noun, era, payload, status, now);
-    }
-
     fn link_state(&mut self, link: LinkId, state: LinkState, now: Now) {
         let plan = self.core.plan.clone();
         let spec = &plan.links[link.index()];
         let up = state == LinkState::Started;
+        if state == LinkState::Down {
+            self.standby[link.index()] = 0;
+        }
         if self.link_started[link.index()] == up {
             return;
         }
@@ -684,6 +681,9 @@ impl Bridge {
         self.core.tell(format!("link {name} {}", if up { "started" } else { "lost" }));
         self.core.note(now, if up { "link-up" } else { "link-down" }, &format!("{state:?}"), &[("link", name.clone())]);
         if spec.spec.role == Role::Server {
+            if !up {
+                self.relays.handle_link_lost(&mut self.core, &mut self.exchange, &mut self.served, link, now);
+            }
             return;
         }
         if up {
@@ -704,8 +704,22 @@ impl Bridge {
                 "LINK_DOWN",
                 "the link to the station is lost",
             );
+            self.selections.handle_link_lost(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), link);
             self.comms_alarm(&name, true, now);
         }
+    }
+
+    /// Another number of connections stands by: one less is told before it is needed.
+    fn standby(&mut self, link: LinkId, ready: u32, now: Now) {
+        let before = std::mem::replace(&mut self.standby[link.index()], ready);
+        let name = self.link_name(link);
+        let (kind, what) = if ready < before {
+            ("standby-lost", "a connection that stood by is lost")
+        } else {
+            ("standby-up", "another connection stands by")
+        };
+        self.core.tell(format!("link {name}: {what}, {ready} left"));
+        self.core.note(now, kind, what, &[("link", name), ("ready", ready.to_string())]);
     }
 
     fn integrity_ended(&mut self, link: LinkId, now: Now) {
@@ -721,45 +735,6 @@ impl Bridge {
             let every = spec.integrity_every.unwrap_or(spec.stale_after / 2);
             self.core.timers.set(Timer::Integrity(link.0), now.mono + every);
         }
-    }
-
-    /// One event for the link, not one for each of its values (R16).
-    fn comms_alarm(&mut self, link: &str, active: bool, now: Now) {
-        let key = format!("comms {link}");
-        let known = self.core.store.value(Table::Misc, key.as_bytes()).is_some();
-        if known == active || (active && self.stopping) {
-            return;
-        }
-        if active {
-            self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
-        } else {
-            self.core.delete(Table::Misc, key.as_bytes());
-        }
-        let Some(era) = self.core.plan.resources.first().map(|resource| resource.era.clone()) else { return };
-        let mut payload = json!({
-            "alarmId": format!("link/{link}"),
-            "status": if active { "ACTIVE" } else { "CLEARED" },
-            "severity": "CRITICAL",
-            "limitType": "COMMS",
-            "raisedAt": format_time(now.utc.0),
-        });
-        if !active {
-            payload["clearedAt"] = format_time(now.utc.0).into();
-        }
-        self.publish(
-            if active { "alarm" } else { "clear" },
-            "LIMIT_BREACH",
-            &era,
-            &payload,
-            if active { "ACTIVE" } else { "CLEARED" },
-            now,
-        );
-    }
-
-    fn tell_subscribers(&mut self, field: &str, name: &str, kind: &str, now: Now) {
-        let stream = self.core.links_stream();
-        let fields = BTreeMap::from([(field.to_owned(), name.to_owned())]);
-        self.core.recorder.note(stream, now, kind, name, fields);
     }
 
     fn expire(&mut self, source: usize, now: Now) {
@@ -842,175 +817,6 @@ impl Bridge {
         }
     }
 
-    /// An operation passed the door.
-    fn admitted(&mut self, admitted: &Admitted, now: Now) {
-        let operation = &admitted.operation;
-        match operation["verb"].as_str().unwrap_or_default() {
-            "dispatch" => self.dispatched(admitted, now),
-            "acknowledge" => {
-                let of = operation["payload"]["ackOf"].as_str().unwrap_or_default().to_owned();
-                let peer = self.core.settings.peers[admitted.peer].name.clone();
-                self.relays.handle_foreign_acknowledge(&mut self.core, &mut self.served, &peer, &of, &operation["payload"], now);
-            }
-            verb => {
-                let era = operation["resources"][0]["era"].as_str().unwrap_or_default();
-                self.core.tell(format!("{verb} from {}: {era}", self.core.settings.peers[admitted.peer].name));
-            }
-        }
-    }
-
-    fn dispatched(&mut self, admitted: &Admitted, now: Now) {
-        let signed = &admitted.operation;
-        let plan = self.core.plan.clone();
-        let id = signed["operationId"].as_str().unwrap_or_default().to_owned();
-        let era = signed["resources"][0]["era"].as_str().unwrap_or_default().to_owned();
-        let setpoint = &signed["payload"]["setpoints"][0];
-        let control = plan.controls.iter().position(|control| {
-            control.verb == "dispatch"
-                && matches!(control.kind, ControlKind::Drive(_))
-                && plan.resources[usize::from(control.resource)].era == era
-        });
-        let valid_until = signed["validUntil"].as_str().and_then(|text| bridge_ies::parse_time(text).ok()).unwrap_or(i64::MIN);
-        let target = setpoint["value"].as_f64().unwrap_or(f64::NAN);
-        let received = Operation {
-            id: id.clone(),
-            verb: "dispatch".into(),
-            peer: self.core.settings.peers[admitted.peer].name.clone(),
-            ours: false,
-            era: era.clone(),
-            control: control.map(|control| plan.controls[control].id.clone()).unwrap_or_default(),
-            target,
-            unit: setpoint["unit"].as_str().unwrap_or_default().to_owned(),
-            transaction: admitted.transaction.clone(),
-            message: admitted.message.clone(),
-            at_ns: now.utc.0,
-            not_after_ns: valid_until,
-            digest: admitted.digest.clone(),
-            status: "RECEIVED".into(),
-            reason: None,
-            history: Vec::new(),
-        };
-        operations::save(&mut self.core, &received);
-        acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Receipt, "RECEIVED", None, None, now);
-        let decision = self.decide(admitted, control, now);
-        match decision {
-            Decision::Reject { code, text } => {
-                self.core.tell(format!("dispatch of {era} to {target} refused: {text}"));
-                self.core.note(
-                    now,
-                    "decision",
-                    &text,
-                    &[("operation", id.clone()), ("verdict", "reject".into()), ("code", code.to_owned())],
-                );
-                let status = if code == "EXPIRED" || code == "TOO_OLD" { "EXPIRED" } else { "REJECTED" };
-                acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Acceptance, status, Some((code, &text)), None, now);
-            }
-            Decision::Accept => {
-                let Some(control) = control else { return };
-                let Some((spec, drive)) = driven(&plan.controls, control) else { return };
-                self.core.tell(format!("dispatch of {era} to {target} {} accepted", spec.unit));
-                self.core.note(now, "decision", "accepted", &[("operation", id.clone()), ("verdict", "accept".into())]);
-                acknowledge(&mut self.core, &mut self.exchange, &id, Stage::Acceptance, "ACCEPTED", None, None, now);
-                let upward = good(&self.router.image, drive.taken.point).is_none_or(|from| target >= from);
-                let declared = drive.ramp.map(|ramp| if upward { ramp.up } else { ramp.down });
-                let rate = setpoint["ramp"]["value"].as_f64().or(declared);
-                let start_by = valid_until.min((now.utc + drive.max_age).0).min(admitted.expires_ns);
-                let programme = Programme {
-                    operation: id,
-                    target,
-                    rate,
-                    place: Place::Accepted,
-                    confirmed: None,
-                    pending: None,
-                    command: None,
-                    written: false,
-                    steps: 0,
-                    start_by_ns: start_by,
-                    holding: None,
-                    step_began: now.mono,
-                    in_band_since: None,
-                };
-                self.programmes.accept(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control, programme);
-            }
-        }
-    }
-
-    /// Policy and envelope (R5, R6, R11, R17): facts from what we know, never from the request.
-    fn decide(&self, admitted: &Admitted, control: Option<usize>, now: Now) -> Decision {
-        let reject = |code, text: String| Decision::Reject { code, text };
-        let Ok(operation) = GridOperation::from_value(&admitted.operation) else {
-            return reject("BAD_QUANTITY", "the operation cannot be read".to_owned());
-        };
-        let Payload::Dispatch(payload) = &operation.payload else {
-            return reject("BAD_QUANTITY", "not a dispatch".to_owned());
-        };
-        let [setpoint] = payload.setpoints.as_slice() else {
-            return reject("BAD_QUANTITY", "exactly one set-point is expected".to_owned());
-        };
-        let Some(era) = operation.resources.first().map(|resource| resource.era.as_str()) else {
-            return reject("UNKNOWN_RESOURCE", "no resource".to_owned());
-        };
-        let request = bridge_policy::Request {
-            mode: operation.mode,
-            setpoint,
-            issued_at: Utc(operation.issued_at.0),
-            valid_from: operation.valid_from.map(|time| Utc(time.0)),
-            valid_until: operation.valid_until.map(|time| Utc(time.0)),
-            message_expires: Some(Utc(admitted.expires_ns)),
-        };
-        decide(&request, &self.facts(&operation.issuer, era, control, now))
-    }
-
-    fn facts(&self, issuer: &Party, era: &str, control: Option<usize>, now: Now) -> Facts {
-        let plan = &self.core.plan;
-        let settings = &self.core.settings;
-        let image = &self.router.image;
-        let condition = |point: bridge_model::PointId, equals: f64, text: String| {
-            let current = image.current(point.index());
-            Condition {
-                text,
-                equals,
-                value: current.map(|(value, ..)| value.as_f64()),
-                quality: current.map_or(bridge_model::Quality::NEVER_READ, |(_, quality, _)| quality),
-                fresh: image.good(point.index()).is_some(),
-            }
-        };
-        let mut facts = Facts {
-            now: now.utc,
-            authorised: self.core.trust.age(now.utc.0) != BundleAge::Dead
-                && self.core.trust.authorised(&issuer.party_id, issuer.role, Verb::Dispatch, era),
-            journal_ok: self.core.recorder.unwritable().is_none(),
-            clock: ClockFacts {
-                synchronised: self.core.clock.synchronised,
-                uncertainty: std::time::Duration::from_micros(u64::from(self.core.clock.uncertainty_us)),
-                limit: settings.clock_limit,
-            },
-            ..Facts::default()
-        };
-        let Some((spec, drive)) = control.and_then(|control| driven(&plan.controls, control)) else { return facts };
-        let link = &plan.links[spec.link.index()].spec.name;
-        facts.control = Some(ControlFacts {
-            quantity: Quantity::ActivePower,
-            unit: Unit::parse(&spec.unit).unwrap_or(Unit::Mw),
-            basis: spec.basis.and_then(|basis| PowerBasis::parse(basis.as_str())),
-            min: drive.min,
-            max: drive.max,
-            ramp_up: drive.ramp.map(|ramp| ramp.up),
-            ramp_down: drive.ramp.map(|ramp| ramp.down),
-            present: good(image, drive.taken.point).or_else(|| good(image, drive.followed.point)),
-            max_age: drive.max_age,
-            max_ahead: settings.skew,
-        });
-        facts.authorised &=
-            drive.authority.is_empty() || drive.authority.iter().any(|role| role.eq_ignore_ascii_case(issuer.role.as_str()));
-        facts.authorised &= settings.control_links.contains(link) && drive.execution == Execution::Automatic;
-        facts.link_up = self.link_started[spec.link.index()] && image.source(spec.link.index()).live;
-        facts.locked = control.and_then(|control| broker::locked(&self.core, control));
-        facts.remote_enable = drive.remote_enable.map(|point| condition(point, 1.0, "remote enable".to_owned()));
-        facts.requires = drive.requires.iter().map(|require| condition(require.point, require.equals, require.text.clone())).collect();
-        facts
-    }
-
     fn snapshot(&mut self, now: Now) {
         let mapping = self.router.snapshot();
         self.core.put_bytes(Table::Misc, b"mapping", &mapping);
@@ -1026,98 +832,12 @@ impl Bridge {
     fn link_name(&self, link: LinkId) -> String {
         self.core.plan.links[link.index()].spec.name.clone()
     }
+}
 
-    /// The end of every call: append, gate, commit, seal, deliver.
-    fn finish(&mut self, now: Now) {
-        self.served.flush(&mut self.core);
-        let core = &mut self.core;
-        if core.recorder.unwritable().is_none()
-            && let Some((since, count)) = core.passed.take()
-        {
-            core.tell(format!("journal writable again; {count} items went on without it"));
-            let fields = [("from", format_time(since.utc.0)), ("to", format_time(now.utc.0)), ("count", count.to_string())];
-            core.note(now, "gap", "acknowledged, not durable", &fields);
-        }
-        let end = core.recorder.flush(now);
-        self.exchange.handle_flushed(end);
-        core.then.extend(core.pending.drain(..).map(|then| (end, then)));
-        if core.recorder.wants_snapshot() {
-            let Core { recorder, store, .. } = core;
-            recorder.snapshot(store, now);
-        }
-        self.seal(now);
-        if let Some(job) = self.core.recorder.commit(now.mono) {
-            self.core.out.push_back(Output::Sync(job));
-        }
-        self.release(now);
-        self.stream_out.push(&mut self.core);
-        self.exchange.deliver(&mut self.core, now);
-        self.arm(now);
-    }
-
-    fn seal(&mut self, now: Now) {
-        let core = &mut self.core;
-        let due = core.recorder.seal_due().is_some_and(|due| due <= now.mono);
-        let heartbeat = core.recorder.heartbeat_due() <= now.mono;
-        if due || heartbeat {
-            let (clock, dropped) = (core.clock.clone(), core.counters.dropped.clone());
-            if let Some(leaves) = core.recorder.seal(heartbeat && !due, clock, dropped, now) {
-                core.counters.events_sealed += leaves;
-            }
-        }
-    }
-
-    /// Does what has become durable.
-    fn release(&mut self, now: Now) {
-        let durable = self.core.recorder.durable();
-        let mut receipts: BTreeMap<LinkId, (u32, u64)> = BTreeMap::new();
-        while self.core.then.front().is_some_and(|(at, _)| *at <= durable) {
-            let Some((_, then)) = self.core.then.pop_front() else { break };
-            match then {
-                Then::Receipt { link, connection, frame } => {
-                    receipts.insert(link, (connection, frame));
-                }
-                Then::North(outbound) => self.core.out.push_back(Output::North(outbound)),
-                Then::Link { link, request } => self.core.ask(link, request),
-                Then::Local(reply) => self.core.out.push_back(Output::Local(reply)),
-                Then::Start { control } => {
-                    self.programmes.start(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control);
-                    self.append(now);
-                }
-            }
-        }
-        for (link, (connection, frame)) in receipts {
-            self.core.out.push_back(Output::Durable { link, connection, frame });
-        }
-    }
-
-    /// Appends what a release decided.
-    fn append(&mut self, now: Now) {
-        let core = &mut self.core;
-        let end = core.recorder.flush(now);
-        self.exchange.handle_flushed(end);
-        core.then.extend(core.pending.drain(..).map(|then| (end, then)));
-        if let Some(job) = core.recorder.commit(now.mono) {
-            core.out.push_back(Output::Sync(job));
-        }
-    }
-
-    fn arm(&mut self, now: Now) {
-        let core = &mut self.core;
-        match core.recorder.commit_due() {
-            Some(at) => core.timers.set(Timer::Commit, at.max(Mono(now.mono.0 + 1))),
-            None => core.timers.cancel(&Timer::Commit),
-        }
-        match core.recorder.seal_due() {
-            // What is not durable yet cannot be sealed: the end of its commit looks again.
-            Some(at) if at > now.mono => core.timers.set(Timer::Seal, at),
-            Some(_) | None => core.timers.cancel(&Timer::Seal),
-        }
-        if matches!(core.recorder.unwritable(), Some((Unwritable::Full, _))) {
-            core.timers.set_earlier(Timer::Rewrite, now.mono + std::time::Duration::from_millis(200));
-        }
-        let heartbeat = core.recorder.heartbeat_due();
-        core.timers.set(Timer::Heartbeat, if heartbeat > now.mono { heartbeat } else { now.mono + core.settings.pace.heartbeat });
+impl Bridge {
+    /// The selections with what their calls need.
+    fn selecting(&mut self, now: Now) -> (&mut Selections, Desk<'_>) {
+        (&mut self.selections, desk(&mut self.core, &mut self.exchange, &self.router, now))
     }
 }
 

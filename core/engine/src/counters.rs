@@ -21,6 +21,8 @@ pub struct Counters {
     pub operations_sent: u64,
     /// Operations that peers acknowledged.
     pub operations_acknowledged: u64,
+    /// Events that webhooks took.
+    pub webhook_events: u64,
     /// Points received on peers' streams.
     pub points_from_peers: u64,
     /// Events handed to serving links.
@@ -48,6 +50,7 @@ impl Counters {
             ("eventsSealed", self.events_sealed),
             ("operationsSent", self.operations_sent),
             ("operationsAcknowledged", self.operations_acknowledged),
+            ("webhookEvents", self.webhook_events),
             ("pointsFromPeers", self.points_from_peers),
             ("eventsServed", self.events_served),
             ("eventsDelivered", self.events_delivered),

@@ -15,7 +15,9 @@ use bridge_session::{Ack, Delivery, DeliveryResult, Outbound, SinkId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::cloudevents::PUBLISHED;
 use crate::core::{Core, Output};
+use crate::settings::Hook;
 use crate::store::{Table, numbered, split_numbered};
 use crate::timers::Timer;
 
@@ -259,6 +261,7 @@ impl Exchange {
         status: &str,
         now: Now,
     ) {
+        self.proclaim(core, verb, noun, era, payload, now);
         for peer in 0..core.settings.peers.len() {
             if !core.settings.peers[peer].commands_us {
                 continue;
@@ -277,6 +280,35 @@ impl Exchange {
                 extra: Vec::new(),
             };
             self.post(core, draft, now);
+        }
+    }
+
+    /// Says something to whoever listens at a webhook: signed, sealed, to nobody in particular, and only if a webhook wants it.
+    fn proclaim(&mut self, core: &mut Core, verb: &'static str, noun: &'static str, era: &str, payload: &Value, now: Now) {
+        let wants = |hook: &Hook| bridge_ies::Verb::parse(verb).is_some_and(|verb| hook.wants(verb)) && hook.wants_era(era);
+        if !core.settings.hooks.iter().any(wants) {
+            return;
+        }
+        let operation = core.uuid(now);
+        let own = json!({ "partyId": core.settings.did, "role": core.settings.role });
+        let mut value = json!({
+            "@context": bridge_ies::CONTEXT_URL,
+            "@type": "GridOperation",
+            "specVersion": SPEC_VERSION,
+            "verb": verb,
+            "noun": noun,
+            "operationId": operation,
+            "issuedAt": format_time(now.utc.0),
+            "issuer": own,
+            "recipient": own,
+            "resources": [{ "era": era, "type": "GENERATING_UNIT" }],
+            "payload": payload,
+        });
+        let signed = bridge_trust::jws::sign(&mut value, &core.identity.content, &core.identity.content_kid, None).is_ok();
+        if let (true, Ok(body)) = (signed, serde_json::to_vec(&value)) {
+            let leaf = OperationLeaf { peer: String::new(), ..leaf(core, usize::MAX, Direction::Sent, &operation, verb, "", &body) };
+            let stream = core.recorder.stream(&mut core.store, PUBLISHED);
+            core.recorder.operation(stream, now, leaf);
         }
     }
 

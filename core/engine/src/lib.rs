@@ -6,14 +6,17 @@
 //!
 //! Implements `OPERATIONS.md` R1–R5, R11, R14–R20, R23, and the delivery rules of `DESIGN.md` §6.
 
+mod ask;
 mod bridge;
 mod broker;
+mod cloudevents;
 mod core;
 mod counters;
 mod door;
 mod error;
 mod exchange;
 mod image;
+mod instructions;
 mod offline;
 mod operations;
 mod programme;
@@ -22,6 +25,7 @@ mod relay;
 mod reports;
 mod router;
 mod sealed_text;
+mod selections;
 mod served;
 mod settings;
 pub mod shell;
@@ -30,14 +34,17 @@ mod stream_in;
 mod stream_out;
 mod timers;
 mod trial;
+mod webhook;
 
 pub use bridge::{Bridge, LocalRequest, LocalWish, Parts};
 pub use core::{Identity, LocalReply, Output, Random};
 pub use counters::Counters;
 pub use error::Error;
+pub use instructions::OperatorAnswer;
 pub use offline::read_operations;
 pub use operations::{Operation, Tally};
 pub use recorder::Pace;
 pub use relay::REASONS;
-pub use settings::{Peer, Settings};
+pub use settings::{Hook, OnPoison, Operator, Peer, Settings};
 pub use trial::{TrialOutcome, run_trial};
+pub use webhook::MAX_SKIPS;

@@ -44,6 +44,9 @@ pub struct Operation {
     pub status: String,
     /// Its reason code, if it has one.
     pub reason: Option<String>,
+    /// The person of this side behind it: who issued ours, who answered theirs.
+    #[serde(default)]
+    pub operator: Option<String>,
     /// Every status so far: (ns, stage, status, reason).
     pub history: Vec<(i64, String, String, Option<String>)>,
 }
@@ -131,6 +134,14 @@ pub(crate) fn all(core: &Core) -> BTreeMap<String, Operation> {
         .collect()
 }
 
+/// Notes who answered: from now on acknowledgements name the person.
+pub(crate) fn answered_by(core: &mut Core, id: &str, operator: &str) {
+    if let Some(mut operation) = load(core, id) {
+        operation.operator = Some(operator.to_owned());
+        save(core, &operation);
+    }
+}
+
 /// Notes a status; gives the operation as it is now.
 pub(crate) fn advance(core: &mut Core, id: &str, stage: &str, status: &str, reason: Option<&str>, now: Now) -> Option<Operation> {
     let mut operation = load(core, id)?;
@@ -191,7 +202,7 @@ pub(crate) fn acknowledge(
         message: solicited.then_some(operation.message.as_str()),
         status,
         payload,
-        extra: Vec::new(),
+        extra: operation.operator.as_ref().map(|operator| ("operatorRef", operator.clone().into())).into_iter().collect(),
     };
     exchange.post(core, draft, now);
 }

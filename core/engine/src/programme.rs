@@ -51,6 +51,9 @@ pub(crate) struct Programme {
     pub(crate) command: Option<String>,
     /// Whether any execute may have left.
     pub(crate) written: bool,
+    /// What the issuer's SELECT holds at the station: the first step executes it (R4).
+    #[serde(default)]
+    pub(crate) selected: Option<f64>,
     pub(crate) steps: u32,
     pub(crate) start_by_ns: i64,
     /// Why it is to be held, code and text.
@@ -144,25 +147,16 @@ impl Programmes {
             self.hold(desk, control, code, &text);
             return;
         }
-        let measured = good(desk.image, drive.followed.point);
-        let Some(from) = programme.confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
-            self.hold(desk, control, "NO_FEEDBACK", "neither set-point echo nor measured power is good");
-            return;
-        };
-        if programme.steps == 0 && drive.bump_limit > 0.0 && measured.is_some_and(|measured| (from - measured).abs() > drive.bump_limit) {
-            self.hold(desk, control, "BUMP_LIMIT", "the set-point is too far from the measured power to start a ramp");
-            return;
-        }
-        let step = drive.ramp.map(|ramp| ramp.step);
-        let value = match (programme.rate, drive.ramp) {
-            (Some(rate), Some(ramp)) if ramp.by == RampBy::Bridge => toward(from, programme.target, rate * ramp.step.as_secs_f64() / 60.0),
-            _ => programme.target,
-        };
-        if !value.is_finite() || value < drive.min || value > drive.max {
-            self.hold(desk, control, "OUT_OF_ENVELOPE", "the step would leave the envelope");
-            return;
-        }
         let first = programme.steps == 0;
+        let confirmed = if first { None } else { programme.confirmed };
+        let value = match programme.selected.filter(|_| first) {
+            Some(selected) => selected,
+            None => match next_value(desk, control, programme.target, programme.rate, confirmed) {
+                Ok(value) => value,
+                Err((code, text)) => return self.hold(desk, control, code, &text),
+            },
+        };
+        let step = drive.ramp.map(|ramp| ramp.step);
         let life = step.unwrap_or(Duration::from_secs(10));
         let latest = desk.now.utc + life;
         let not_after = if first { Utc(programme.start_by_ns.min(latest.0)) } else { latest };
@@ -170,12 +164,16 @@ impl Programmes {
             self.finish_not_operated(desk, control, NotOperatedWhy::Expired);
             return;
         }
-        let select = matches!(spec.select, SelectMode::Bridge) && first;
+        let mode = match spec.select {
+            SelectMode::Bridge if first => CommandMode::SelectExecute,
+            SelectMode::Relay if first && programme.selected.is_some() => CommandMode::Execute,
+            SelectMode::None | SelectMode::Bridge | SelectMode::Relay | SelectMode::Scl => CommandMode::Direct,
+        };
         let command = Command {
             id: CommandId(desk.core.random()),
             point: PointId(u32::try_from(control).unwrap_or(u32::MAX)),
             action: Action::Set(plan.to_wire(spec, value)),
-            mode: if select { CommandMode::SelectExecute } else { CommandMode::Direct },
+            mode,
             qualifier: spec.qualifier,
             not_after: Now { mono: desk.core.mono(not_after, desk.now), utc: not_after },
         };
@@ -419,6 +417,15 @@ impl Programmes {
         }
     }
 
+    /// The command has settled without having moved anything: none is out, and the programme stands where its last step left it.
+    fn not_moved(&mut self, control: usize) {
+        if let Some(programme) = self.active.get_mut(&control) {
+            programme.place = Place::Resting;
+            programme.pending = None;
+            programme.command = None;
+        }
+    }
+
     fn handle_refusal(&mut self, desk: &mut Desk<'_>, control: usize, refusal: Refusal) {
         let text = match refusal {
             Refusal::SelectRefused => "the station refused the select".to_owned(),
@@ -428,6 +435,7 @@ impl Programmes {
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish(desk, control, "REJECTED", "STATION_REFUSED", &text);
         } else {
+            self.not_moved(control);
             self.hold(desk, control, "STATION_REFUSED", &text);
         }
     }
@@ -436,6 +444,7 @@ impl Programmes {
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish_not_operated(desk, control, why);
         } else {
+            self.not_moved(control);
             self.hold(desk, control, "STEP_NOT_SENT", not_operated_text(why));
         }
     }
@@ -540,12 +549,45 @@ pub(crate) fn driven(controls: &[Control], control: usize) -> Option<(&Control, 
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Drive(drive) => Some((spec, drive)),
-        ControlKind::Relay(_) => None,
+        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
     }
 }
 
 pub(crate) fn good(image: &Image, point: PointId) -> Option<f64> {
     image.good(point.index()).map(bridge_model::Value::as_f64)
+}
+
+/// The value of the next step toward `target` from the last confirmed set-point, else the echo, else the measured power (R11).
+///
+/// # Errors
+/// Why there is none, as code and text.
+pub(crate) fn next_value(
+    desk: &Desk<'_>,
+    control: usize,
+    target: f64,
+    rate: Option<f64>,
+    confirmed: Option<f64>,
+) -> Result<f64, (&'static str, String)> {
+    let plan = &desk.core.plan;
+    let Some((_, drive)) = driven(&plan.controls, control) else {
+        return Err(("UNKNOWN_RESOURCE", "the control drives nothing".to_owned()));
+    };
+    let measured = good(desk.image, drive.followed.point);
+    let Some(from) = confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
+        return Err(("NO_FEEDBACK", "neither set-point echo nor measured power is good".to_owned()));
+    };
+    let starts = confirmed.is_none();
+    if starts && drive.bump_limit > 0.0 && measured.is_some_and(|measured| (from - measured).abs() > drive.bump_limit) {
+        return Err(("BUMP_LIMIT", "the set-point is too far from the measured power to start a ramp".to_owned()));
+    }
+    let value = match (rate, drive.ramp) {
+        (Some(rate), Some(ramp)) if ramp.by == RampBy::Bridge => toward(from, target, rate * ramp.step.as_secs_f64() / 60.0),
+        _ => target,
+    };
+    if !value.is_finite() || value < drive.min || value > drive.max {
+        return Err(("OUT_OF_ENVELOPE", "the step would leave the envelope".to_owned()));
+    }
+    Ok(value)
 }
 
 /// One step from `from` toward `target`, no longer than `most`.
@@ -561,12 +603,13 @@ pub(crate) fn parse_id(text: &str) -> Option<CommandId> {
     u128::from_str_radix(&text.replace('-', ""), 16).ok().map(CommandId)
 }
 
-const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
+pub(crate) const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
     match why {
         NotOperatedWhy::Expired => "EXPIRED",
         NotOperatedWhy::LinkDown => "LINK_DOWN",
         NotOperatedWhy::NotFresh => "NOT_FRESH",
         NotOperatedWhy::SelectUnanswered => "SELECT_UNANSWERED",
+        NotOperatedWhy::NotSelected => "NOTHING_SELECTED",
         NotOperatedWhy::Busy => "BUSY",
         NotOperatedWhy::Restart => "RESTART",
         NotOperatedWhy::Cancelled => "CANCELLED",
@@ -574,12 +617,13 @@ const fn not_operated_code(why: NotOperatedWhy) -> &'static str {
     }
 }
 
-const fn not_operated_text(why: NotOperatedWhy) -> &'static str {
+pub(crate) const fn not_operated_text(why: NotOperatedWhy) -> &'static str {
     match why {
         NotOperatedWhy::Expired => "too old to start",
         NotOperatedWhy::LinkDown => "the link to the station is down",
         NotOperatedWhy::NotFresh => "the station did not prove itself alive in time",
         NotOperatedWhy::SelectUnanswered => "the station did not answer the select",
+        NotOperatedWhy::NotSelected => "nothing is selected that this would execute",
         NotOperatedWhy::Busy => "another command holds the point",
         NotOperatedWhy::Restart => "the bridge restarted before it was sent",
         NotOperatedWhy::Cancelled => "withdrawn before it was sent",

@@ -423,6 +423,12 @@ impl Recorder {
         (self.batches.len() - self.sealing.len()) as u64
     }
 
+    /// Octets of the journal from a batch on.
+    pub(crate) fn octets_since(&self, batch: u64) -> u64 {
+        let place = usize::try_from(batch).ok().and_then(|place| self.batches.get(place)).copied();
+        place.map_or(0, |place| self.journal.end().0.saturating_sub(place.0))
+    }
+
     /// Reads a sealed batch back, with the leaves of the wanted streams.
     pub(crate) fn read_batch(&self, batch: u64, wanted: &dyn Fn(u32) -> bool) -> Result<SealedBatch, Error> {
         let place = usize::try_from(batch).ok().and_then(|place| self.batches.get(place)).copied().ok_or(Error::NoSuchBatch { batch })?;

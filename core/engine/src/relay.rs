@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bridge_ies::format_time;
 use bridge_model::{Action, CommandMode, LinkId, Now};
-use bridge_profile::{Control, ControlKind, Relay};
+use bridge_profile::{Control, ControlKind, Relay, SelectMode};
 use bridge_session::{Answer, CommandReceived, CommandToken, Request};
 use serde_json::{Value, json};
 
@@ -23,14 +23,36 @@ struct Open {
     link: LinkId,
     token: CommandToken,
     confirmed: bool,
+    leg: Leg,
+}
+
+/// What of a select-before-operate an operation is (R4).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Leg {
+    /// All of it at once.
+    Direct,
+    /// The select.
+    Select,
+    /// The execute of that SELECT.
+    Operate(String),
+    /// The end of that SELECT.
+    Cancel(String),
+}
+
+/// What the far bridge holds selected for an EMS.
+#[derive(Clone, PartialEq, Debug)]
+struct Selected {
+    operation: String,
+    target: f64,
 }
 
 #[derive(Default)]
 pub(crate) struct Relays {
     open: BTreeMap<String, Open>,
+    selected: BTreeMap<usize, Selected>,
     status: BTreeMap<usize, Status>,
     /// The last operation of each control: only its acknowledgements move the status.
-    last: BTreeMap<usize, String>,
+    pub(crate) last: BTreeMap<usize, String>,
 }
 
 /// What a new relay needs beside the core.
@@ -39,6 +61,7 @@ pub(crate) struct Wish {
     /// In the control's unit.
     pub(crate) target: f64,
     pub(crate) ramp: Option<f64>,
+    pub(crate) leg: Leg,
     pub(crate) not_after: Now,
     pub(crate) operator_ref: String,
     pub(crate) instruction_code: String,
@@ -90,13 +113,16 @@ impl Relays {
             answer(core, link, command.token, Answer::Refuse);
             return;
         };
+        let relays_select = spec.select == SelectMode::Relay;
         let refusal = match (command.mode, command.action) {
             _ if command.test => Some("TEST"),
-            (CommandMode::Select | CommandMode::Execute | CommandMode::SelectExecute, _) => Some("SELECT_NOT_SUPPORTED"),
-            (CommandMode::Cancel, _) => Some("NOTHING_SELECTED"),
-            (CommandMode::Direct, Action::Switch(_)) => Some("BAD_QUANTITY"),
-            (CommandMode::Direct, Action::Set(value)) if !value.is_finite() => Some("NOT_A_NUMBER"),
-            (CommandMode::Direct, Action::Set(_)) => None,
+            (CommandMode::Select | CommandMode::Execute | CommandMode::SelectExecute, _) if !relays_select => Some("SELECT_NOT_SUPPORTED"),
+            (CommandMode::Cancel | CommandMode::Execute, _) if !self.selected.contains_key(&control) => Some("NOTHING_SELECTED"),
+            (CommandMode::Direct, _) if relays_select => Some("SELECT_REQUIRED"),
+            (_, Action::Switch(_)) => Some("BAD_QUANTITY"),
+            (_, Action::Set(value)) if !value.is_finite() => Some("NOT_A_NUMBER"),
+            (CommandMode::SelectExecute, Action::Set(_)) => Some("SELECT_NOT_SUPPORTED"),
+            (CommandMode::Direct | CommandMode::Select | CommandMode::Execute | CommandMode::Cancel, Action::Set(_)) => None,
         };
         let peer = core.settings.peers.iter().position(|peer| peer.name == relay.peer);
         let refusal = refusal
@@ -119,20 +145,41 @@ impl Relays {
         let target = spec.conversion.to_eng(wire);
         // A short float that came over the wire is what the operator typed: 210.1, not 210.10000610351562.
         let target = (target * 1e4).round() / 1e4;
-        let patience = relay.ems.execute_con.saturating_sub(core.settings.relay_margin).max(Duration::from_millis(200));
+        let (leg, waits) = match (command.mode, self.selected.get(&control)) {
+            (CommandMode::Select, _) => (Leg::Select, relay.ems.select_con),
+            (CommandMode::Cancel, Some(selected)) => (Leg::Cancel(selected.operation.clone()), relay.ems.select_con),
+            (CommandMode::Execute, Some(selected)) => (Leg::Operate(selected.operation.clone()), relay.ems.execute_con),
+            _ => (Leg::Direct, relay.ems.execute_con),
+        };
+        // What was selected is what is operated or cancelled; an EMS's value may have lost digits since.
+        let target = match (&leg, self.selected.get(&control)) {
+            (Leg::Operate(_), Some(selected)) if (selected.target - target).abs() < 1e-6 => selected.target,
+            (Leg::Cancel(_), Some(selected)) => selected.target,
+            _ => target,
+        };
+        if matches!(leg, Leg::Operate(_)) {
+            self.selected.remove(&control);
+        }
+        let patience = waits.saturating_sub(core.settings.relay_margin).max(Duration::from_millis(200));
         let not_after = Now { mono: command.received.mono + patience, utc: command.received.utc + patience };
         let wish = Wish {
             control,
             target,
             ramp: relay.ramp,
+            leg: leg.clone(),
             not_after,
             operator_ref: relay.operator_ref.clone(),
             instruction_code: relay.instruction_code.clone(),
         };
-        core.tell(format!("EMS orders {} to {target} {}", spec.id, spec.unit));
+        let word = match leg {
+            Leg::Direct | Leg::Operate(_) => "orders",
+            Leg::Select => "selects",
+            Leg::Cancel(_) => "withdraws the selection of",
+        };
+        core.tell(format!("EMS {word} {} to {target} {}", spec.id, spec.unit));
         if let Some(operation) = self.dispatch(core, exchange, served, &wish, now) {
-            self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false });
-            core.timers.set(Timer::AnswerBy(operation), command.received.mono + relay.ems.execute_con);
+            self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false, leg });
+            core.timers.set(Timer::AnswerBy(operation), command.received.mono + waits);
         } else {
             answer(core, link, command.token, Answer::Refuse);
         }
@@ -171,7 +218,15 @@ impl Relays {
             payload: json!({ "setpoints": [setpoint] }),
             extra: vec![
                 ("validUntil", format_time(wish.not_after.utc.0).into()),
-                ("mode", "DIRECT".into()),
+                (
+                    "mode",
+                    match wish.leg {
+                        Leg::Direct => "DIRECT".into(),
+                        Leg::Select => "SELECT".into(),
+                        Leg::Operate(_) => "OPERATE".into(),
+                        Leg::Cancel(_) => "CANCEL".into(),
+                    },
+                ),
                 ("priority", "NORMAL".into()),
                 ("authority", json!({ "basis": "GRID_CODE", "ref": format!("contract:{}", core.settings.peers[peer].contract) })),
                 ("ack", json!({ "required": "EXECUTION", "deadline": "PT30S" })),
@@ -179,6 +234,10 @@ impl Relays {
                 ("operatorRef", wish.operator_ref.clone().into()),
             ],
         };
+        let mut draft = draft;
+        if let Leg::Operate(of) | Leg::Cancel(of) = &wish.leg {
+            draft.extra.push(("selectOf", of.clone().into()));
+        }
         let posted = exchange.post(core, draft, now)?;
         let operation = Operation {
             id: posted.operation.clone(),
@@ -196,6 +255,7 @@ impl Relays {
             digest: posted.digest,
             status: "REQUESTED".into(),
             reason: None,
+            operator: Some(wish.operator_ref.clone()),
             history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
         };
         operations::save(core, &operation);
@@ -243,7 +303,7 @@ impl Relays {
         let text = payload["reason"]["text"].as_str().map_or_else(String::new, |text| format!(" ({text})"));
         let progress = payload["progress"]["setpoint"].as_f64().map_or_else(String::new, |value| format!(", set-point {value:.1}"));
         core.tell(format!("{} {} {stage} {status}{progress}{text}", operation.control, operation.target));
-        self.settle(core, of, status);
+        self.settle(core, of, control, operation.target, status);
         if self.last.get(&control).is_some_and(|last| last == of) {
             let before = self.status.get(&control).copied().unwrap_or_default();
             let shown = Status {
@@ -281,9 +341,27 @@ impl Relays {
         }
     }
 
-    fn settle(&mut self, core: &mut Core, of: &str, status: &str) {
+    fn settle(&mut self, core: &mut Core, of: &str, control: usize, target: f64, status: &str) {
+        if is_final(status) {
+            self.selected.retain(|_, selected| selected.operation != of);
+        }
         let Some(open) = self.open.get_mut(of) else { return };
         let (link, token) = (open.link, open.token);
+        if matches!(open.leg, Leg::Select | Leg::Cancel(_)) {
+            let last = match (&open.leg, status) {
+                (Leg::Select, "SELECTED") => {
+                    self.selected.insert(control, Selected { operation: of.to_owned(), target });
+                    Answer::Confirm
+                }
+                (Leg::Cancel(_), "COMPLETED") => Answer::Confirm,
+                (_, "INDETERMINATE" | "PARTIAL" | "FAILED" | "SUPERSEDED") => Answer::Silence,
+                (_, status) if is_final(status) || status == "BLOCKED" => Answer::Refuse,
+                _ => return,
+            };
+            core.when_durable(Then::Link { link, request: Request::Answer { token, answer: last } });
+            self.close(core, of);
+            return;
+        }
         match status {
             "ACCEPTED" if !open.confirmed => {
                 open.confirmed = true;
@@ -310,12 +388,37 @@ impl Relays {
         }
     }
 
+    /// The EMS did not operate what it selected, or is gone: the far bridge need not wait for the station's own timer.
+    pub(crate) fn handle_lapsed(&mut self, core: &mut Core, exchange: &mut Exchange, served: &mut ServedPoints, control: usize, now: Now) {
+        let Some(selected) = self.selected.remove(&control) else { return };
+        let plan = core.plan.clone();
+        let Some((_, relay)) = relayed(&plan.controls, control) else { return };
+        let wish = Wish {
+            control,
+            target: selected.target,
+            ramp: relay.ramp,
+            leg: Leg::Cancel(selected.operation),
+            not_after: Now { mono: now.mono + relay.ems.select_con, utc: now.utc + relay.ems.select_con },
+            operator_ref: relay.operator_ref.clone(),
+            instruction_code: relay.instruction_code.clone(),
+        };
+        self.dispatch(core, exchange, served, &wish, now);
+    }
+
+    /// The link to an EMS is lost: so are its selections.
+    pub(crate) fn handle_link_lost(&mut self, core: &mut Core, exchange: &mut Exchange, served: &mut ServedPoints, link: LinkId, now: Now) {
+        let of_link: Vec<usize> = self.selected.keys().copied().filter(|control| core.plan.controls[*control].link == link).collect();
+        for control in of_link {
+            self.handle_lapsed(core, exchange, served, control, now);
+        }
+    }
+
     fn close(&mut self, core: &mut Core, of: &str) {
         self.open.remove(of);
         core.timers.cancel(&Timer::AnswerBy(of.to_owned()));
     }
 
-    fn show(&mut self, core: &mut Core, served: &mut ServedPoints, control: usize, status: Status, now: Now) {
+    pub(crate) fn show(&mut self, core: &mut Core, served: &mut ServedPoints, control: usize, status: Status, now: Now) {
         self.status.insert(control, status);
         served.publish_status(core, control, status, now);
     }
@@ -335,12 +438,12 @@ pub(crate) fn relayed(controls: &[Control], control: usize) -> Option<(&Control,
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Relay(relay) => Some((spec, relay)),
-        ControlKind::Drive(_) => None,
+        ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
     }
 }
 
 /// The state point's code: part of `docs/spec/command.md`.
-fn state_number(status: &str) -> f64 {
+pub(crate) fn state_number(status: &str) -> f64 {
     match status {
         "REQUESTED" | "RECEIVED" => 1.0,
         "ACCEPTED" => 2.0,
@@ -353,12 +456,14 @@ fn state_number(status: &str) -> f64 {
         "INDETERMINATE" => 9.0,
         "SUPERSEDED" => 10.0,
         "NOT_OPERATED" => 11.0,
+        "SELECTED" => 12.0,
+        "OVERDUE" => 12.0,
         _ => 0.0,
     }
 }
 
 /// The reason codes in the order of their numbers, from 1.
-pub const REASONS: [&str; 40] = [
+pub const REASONS: [&str; 51] = [
     "ABOVE_MAX",
     "BELOW_MIN",
     "RAMP_TOO_FAST",
@@ -399,6 +504,17 @@ pub const REASONS: [&str; 40] = [
     "BUSY",
     "CANCELLED",
     "NOT_PERMITTED",
+    "NOT_NAMED",
+    "NOT_ANSWERED",
+    "NOT_REPORTED",
+    "UNIT_NOT_AVAILABLE",
+    "EQUIPMENT_FAULT",
+    "FUEL_SHORTAGE",
+    "MAINTENANCE",
+    "UNSAFE",
+    "OTHER",
+    "SELECT_REQUIRED",
+    "SELECT_MISMATCH",
 ];
 
 /// Zero for none, 99 for one that has no number.

@@ -14,7 +14,7 @@ use crate::image::Image;
 use crate::recorder::Urgency;
 use crate::timers::Timer;
 
-/// The frames of a new connection that may be a station's repetition of what is already durable.
+/// The frames of a new connection, or of one to which data transfer moved, that may be a station's repetition of what is already durable.
 const REPEATS: u64 = 64;
 /// A batch of so many frames means that the peer is at its window and waits for the receipt (104: w = 8).
 const AT_WINDOW: usize = 8;
@@ -64,6 +64,9 @@ pub(crate) struct Routed {
 struct LinkRecord {
     /// The last frames, oldest first: the memory of the oldest takes the next.
     tail: VecDeque<Vec<u8>>,
+    /// The connection of the last frame, and the number of its first frame since it is that.
+    connection: u32,
+    first: u64,
 }
 
 pub(crate) struct Router {
@@ -203,16 +206,21 @@ impl Router {
                 self.write(core, (!pass).then_some(origin), frame.received, pass, now);
             }
         }
-        if let Some(last) = batch.frames.last() {
-            let (connection, frame) = (last.connection, last.number);
+        if batch.frames.is_empty() {
+            return;
+        }
+        if pass {
+            core.pass(batch.frames.len() as u64, now);
+        } else if batch.frames.len() >= AT_WINDOW {
+            core.recorder.hurry();
+        }
+        for run in batch.frames.chunk_by(|a, b| a.connection == b.connection) {
+            let Some(Frame { connection, number: frame, .. }) = run.last() else { continue };
+            let (connection, frame) = (*connection, *frame);
             if pass {
-                core.pass(batch.frames.len() as u64, now);
                 core.out.push_back(Output::Durable { link, connection, frame });
             } else {
                 core.when_durable(Then::Receipt { link, connection, frame });
-                if batch.frames.len() >= AT_WINDOW {
-                    core.recorder.hurry();
-                }
             }
         }
     }
@@ -390,9 +398,12 @@ impl Router {
 
     /// Whether one of the link's last frames said the same, but for what differs whenever it is sent.
     fn repeats(&mut self, link: LinkId, frame: &Frame, batch: &FrameBatch) -> bool {
-        let tail = &mut self.links[link.index()].tail;
+        let LinkRecord { tail, connection, first } = &mut self.links[link.index()];
+        if *connection != frame.connection {
+            (*connection, *first) = (frame.connection, frame.number);
+        }
         let content = batch.content(frame);
-        let repeats = frame.number <= REPEATS && tail.iter().any(|old| old.get(frame.header..) == Some(content));
+        let repeats = frame.number.saturating_sub(*first) < REPEATS && tail.iter().any(|old| old.get(frame.header..) == Some(content));
         let mut kept = if tail.len() >= REPEATS as usize { tail.pop_front().unwrap_or_default() } else { Vec::new() };
         kept.clear();
         kept.extend_from_slice(batch.octets(frame));
@@ -436,7 +447,10 @@ fn concerns(plan: &Plan) -> Vec<bool> {
             points.extend(drive.requires.iter().map(|require| require.point).chain(drive.remote_enable));
             points
         }
-        ControlKind::Relay(_) => Vec::new(),
+        ControlKind::Instruct(instruct) => {
+            instruct.requires.iter().map(|require| require.point).chain([instruct.reached.state.point]).collect()
+        }
+        ControlKind::Relay(_) | ControlKind::Ask(_) => Vec::new(),
     });
     for point in served.chain(driven) {
         if let Some(concerns) = concerns.get_mut(point.index()) {

@@ -108,17 +108,17 @@ impl ServedPoints {
         let event = is_event(change.value, change.time) && !change.read;
         for place in self.of_point[change.point].clone() {
             let spec = &plan.served[place];
-            if event && spec.class == ServedClass::Event {
-                // A test must not reach the control room's list (R18).
-                if !change.duplicate && !change.test {
-                    self.queue(core, &plan, place, change, now);
-                }
+            let listed = event && spec.class == ServedClass::Event;
+            // A test must not reach the control room's list (R18).
+            if listed && !change.duplicate && !change.test {
+                self.queue(core, &plan, place, change, now);
                 continue;
             }
             if change.historic || change.test {
                 continue;
             }
-            self.latest(&plan, place, change.point, image, change.changed);
+            // A repeated event is no new line of the list, but it is a reading: the value may be good again by it.
+            self.latest(&plan, place, change.point, image, change.changed && !listed);
         }
     }
 

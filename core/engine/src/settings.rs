@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bridge_ies::Role;
+use bridge_ies::{Role, Verb};
 
 use crate::recorder::Pace;
 
@@ -28,6 +28,50 @@ pub struct Peer {
     pub contract: String,
 }
 
+/// What becomes of an event that a receiver refuses for good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnPoison {
+    /// The webhook stops, with an alarm, and tries that event again every few minutes.
+    #[default]
+    Park,
+    /// The event is passed over, with a signed gap that names it.
+    Skip,
+}
+
+/// One webhook: which of our events leave through it, and how.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Only these verbs; empty for all.
+    pub verbs: BTreeSet<Verb>,
+    /// Only about these resources, by their ERA; empty for all.
+    pub resources: BTreeSet<String>,
+    /// Events in one batch.
+    pub max_events: usize,
+    /// Octets in one batch, unless a single event is longer.
+    pub max_bytes: usize,
+    /// How long an event waits for others to travel with.
+    pub max_age: Duration,
+    /// Whether it holds what it has not delivered; if not, it goes on with the present when it lags.
+    pub contracted: bool,
+    /// How old what was not delivered may be.
+    pub max_lag: Duration,
+    /// How many octets of the journal may lie between it and the end.
+    pub max_lag_bytes: u64,
+    /// What becomes of an event that is refused.
+    pub on_poison: OnPoison,
+}
+
+/// A person who may answer at this bridge (R8).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Operator {
+    /// As the person signs.
+    pub name: String,
+    /// What the person may do: OPERATOR answers instructions.
+    pub roles: Vec<Role>,
+}
+
 /// The engine's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -43,6 +87,10 @@ pub struct Settings {
     pub network: String,
     /// The peers; a peer's [`SinkId`](bridge_session::SinkId) is its index.
     pub peers: Vec<Peer>,
+    /// The webhooks; a hook's [`HookId`](bridge_session::HookId) is its index.
+    pub hooks: Vec<Hook>,
+    /// The people who may answer instructions.
+    pub operators: Vec<Operator>,
     /// Names of links on which control is permitted (R14).
     pub control_links: BTreeSet<String>,
     /// How often commits and seals run.

@@ -32,6 +32,10 @@ pub(crate) enum Table {
     Misc = 10,
     /// Control id → why it is locked (R3).
     Locks = 11,
+    /// Operation id → `instructions::Instruction`.
+    Instructions = 12,
+    /// Webhook name → `webhook::Cursor`.
+    Hooks = 13,
 }
 
 impl Table {
@@ -48,6 +52,8 @@ impl Table {
             Self::Replay,
             Self::Misc,
             Self::Locks,
+            Self::Instructions,
+            Self::Hooks,
         ]
         .into_iter()
         .find(|table| *table as u8 == number)

@@ -128,6 +128,13 @@ fn render(core: &Core, batch: &SealedBatch) -> StreamMessage {
     if batch.streams.is_empty() {
         return StreamMessage { id, event: "heartbeat", data: json!({ "sealed": sealed }).to_string() };
     }
+    let eras: BTreeSet<&str> = core.plan.resources.iter().map(|resource| resource.era.as_str()).collect();
+    StreamMessage { id, event: "stream", data: json!({ "operation": operation(core, batch, eras) }).to_string() }
+}
+
+/// The points of a batch as a GridOperation of verb `stream`, with the sealed leaves beside them.
+pub(crate) fn operation<'a>(core: &Core, batch: &SealedBatch, eras: impl IntoIterator<Item = &'a str>) -> serde_json::Value {
+    let epoch = core.recorder.epoch();
     let mut frames = Vec::new();
     let mut descriptors = String::new();
     let mut first: Option<(u32, u64)> = None;
@@ -144,8 +151,7 @@ fn render(core: &Core, batch: &SealedBatch) -> StreamMessage {
         }
     }
     let (stream, seq) = first.unwrap_or_default();
-    let eras: BTreeSet<&str> = core.plan.resources.iter().map(|resource| resource.era.as_str()).collect();
-    let operation = json!({
+    json!({
         "@type": "GridOperation",
         "specVersion": SPEC,
         "verb": "stream",
@@ -154,10 +160,9 @@ fn render(core: &Core, batch: &SealedBatch) -> StreamMessage {
         "sequence": batch.batch.to_string(),
         "issuedAt": format_time(batch_time(batch)),
         "issuer": { "partyId": core.settings.did, "role": core.settings.role },
-        "resources": eras.iter().map(|era| json!({ "era": era, "type": "GENERATING_UNIT" })).collect::<Vec<_>>(),
-        "payload": { "streamId": format!("{}#{epoch:016x}", core.settings.origin), "descriptorSetRef": descriptors, "frames": frames, "sealed": sealed },
-    });
-    StreamMessage { id, event: "stream", data: json!({ "operation": operation }).to_string() }
+        "resources": eras.into_iter().map(|era| json!({ "era": era, "type": "GENERATING_UNIT" })).collect::<Vec<_>>(),
+        "payload": { "streamId": format!("{}#{epoch:016x}", core.settings.origin), "descriptorSetRef": descriptors, "frames": frames, "sealed": to_text(batch) },
+    })
 }
 
 fn batch_time(batch: &SealedBatch) -> i64 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bridge_model::Mono;
-use bridge_session::SinkId;
+use bridge_session::{HookId, SinkId};
 
 /// What a timer is for. Ordered, so that timers of one instant fire in a fixed order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -38,6 +38,10 @@ pub(crate) enum Timer {
     Followed(usize),
     /// The start of a programme is due no later than this.
     StartBy(usize),
+    /// An instruction's answer, report or feedback is due.
+    Instruction(String),
+    /// The feedback of an instruction should have stood long enough.
+    InstructionDwell(String),
     /// The EMS waits no longer for its confirmation.
     AnswerBy(String),
     /// Try the outbox again.
@@ -46,6 +50,10 @@ pub(crate) enum Timer {
     Subscribe(SinkId),
     /// A peer's stream has been silent too long.
     Silent(SinkId),
+    /// A webhook's batch is old enough, or its back-off is over.
+    Webhook(HookId),
+    /// A webhook's backlog is read on.
+    WebhookRead,
     /// A subscriber has confirmed nothing for too long.
     Unconfirmed(SinkId),
 }

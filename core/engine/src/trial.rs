@@ -22,8 +22,9 @@ use bridge_session::{
     LinkState, Outbound, Phase, Protocol, Publish, Request, Role, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 
-use crate::bridge::{Bridge, Parts};
+use crate::bridge::{Bridge, LocalRequest, LocalWish, Parts};
 use crate::core::Output;
+use crate::instructions::OperatorAnswer;
 use crate::router::from_leaf;
 use crate::sealed_text::from_text;
 use judge::{Seen, What, judge, quality_fields, text};
@@ -231,10 +232,11 @@ impl<'a> Stage<'a> {
                 self.frame(*link, &updates, format!("{input:?}").as_bytes());
             }
             GivenKind::Operation { verb, fields } => {
-                let request = self.cast.dispatch(&self.plan, verb, fields, self.counter, self.now)?;
+                let request = self.cast.order(&self.plan, verb, fields, self.counter, self.now)?;
                 self.counter += 1;
                 self.bridge.handle_north(Inbound::Door(request), self.now);
             }
+            GivenKind::Inbox { answer, fields } => self.answer(answer, fields)?,
             GivenKind::Remote { point, value } => self.hold(*point, *value)?,
             GivenKind::Link { name, up } => {
                 if let Some(link) = self.plan.link(name) {
@@ -252,6 +254,24 @@ impl<'a> Stage<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// An operator answers the newest instruction; a refused answer is a message to the operator.
+    fn answer(&mut self, answer: &str, fields: &Fields) -> Result<(), String> {
+        let word = |key: &str| match fields.get(key) {
+            Some(Field::Text(text)) => Some(text.clone()),
+            Some(Field::Int(_) | Field::Float(_) | Field::Bool(_)) | None => None,
+        };
+        let answer = match answer {
+            "accept" => OperatorAnswer::Accept,
+            "done" => OperatorAnswer::Done { text: word("text") },
+            _ => OperatorAnswer::Reject { reason: word("reason").unwrap_or_default(), text: word("text") },
+        };
+        // Without an instruction the answer is refused, as a person's would be.
+        let id = self.bridge.newest_instruction().unwrap_or_else(|| "none".to_owned());
+        let wish = LocalWish::Answer { id, operator: party::TEST_OPERATOR.to_owned(), answer };
+        self.bridge.handle_local(LocalRequest { id: 0, wish }, self.now);
         Ok(())
     }
 
@@ -329,7 +349,8 @@ impl<'a> Stage<'a> {
                 Output::Sync(job) => self.bridge.handle_synced(job.run(), self.now),
                 Output::Story(line) => self.told.push(format!("{:.3} s {line}", seconds(self.at()))),
                 Output::North(outbound) => self.north(outbound)?,
-                Output::Durable { .. } | Output::Local(_) => {}
+                Output::Local(reply) => self.answered(&reply.line),
+                Output::Durable { .. } => {}
             }
         }
         Ok(())
@@ -359,8 +380,8 @@ impl<'a> Stage<'a> {
                 };
                 self.see(self.at(), What::Wire(link), Fields::from([("answer".to_owned(), text(word))]));
             }
-            // The scripted station has taken what it was sent.
-            Request::Cancel(_) => {}
+            // The scripted station has taken what it was sent, and has one connection.
+            Request::Housekeep(..) | Request::Cancel(_) | Request::SwitchOver => {}
         }
         Ok(())
     }
@@ -398,7 +419,7 @@ impl<'a> Stage<'a> {
                 };
                 self.bridge.handle_north(Inbound::Door(confirmation), self.now);
             }
-            Outbound::End(_) | Outbound::Subscribe { .. } | Outbound::AckStream { .. } => {}
+            Outbound::End(_) | Outbound::Subscribe { .. } | Outbound::AckStream { .. } | Outbound::Post(_) => {}
         }
         Ok(())
     }
@@ -416,6 +437,14 @@ impl<'a> Stage<'a> {
             }
         }
         self.see(self.at(), What::Message("nack".to_owned()), fields);
+    }
+
+    /// What an operator is told of the answer.
+    fn answered(&mut self, line: &str) {
+        let reply: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        if let Some(why) = reply["error"].as_str() {
+            self.see(self.at(), What::Message("refused".to_owned()), Fields::from([("text".to_owned(), text(why))]));
+        }
     }
 
     /// The points of a stream message, from its sealed leaves.

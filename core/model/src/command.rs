@@ -102,6 +102,8 @@ pub enum NotOperatedWhy {
     NotFresh,
     /// The station never answered the select; no execute left.
     SelectUnanswered,
+    /// There is no selection for the execute: none was made, it ran out, was used, or was of another wish (R4).
+    NotSelected,
     /// Another transaction holds the point.
     Busy,
     /// The bridge restarted before the execute left (R2).

@@ -32,6 +32,10 @@ pub const POINT_LOCKED: &str = "POINT_LOCKED";
 pub const UNKNOWN_RESOURCE: &str = "UNKNOWN_RESOURCE";
 /// Select and operate are not offered.
 pub const SELECT_NOT_SUPPORTED: &str = "SELECT_NOT_SUPPORTED";
+/// A direct operation where the issuer has to select.
+pub const SELECT_REQUIRED: &str = "SELECT_REQUIRED";
+/// An OPERATE of something else than was selected.
+pub const SELECT_MISMATCH: &str = "SELECT_MISMATCH";
 /// Relative set-points are not offered.
 pub const RELATIVE_NOT_SUPPORTED: &str = "RELATIVE_NOT_SUPPORTED";
 /// The link to the station is down.
@@ -40,6 +44,47 @@ pub const LINK_DOWN: &str = "LINK_DOWN";
 pub const JOURNAL_FAILED: &str = "JOURNAL_FAILED";
 /// NaN or infinite.
 pub const NOT_A_NUMBER: &str = "NOT_A_NUMBER";
+
+/// No person or no instruction code stands behind a human-issued command (R8).
+pub const NOT_NAMED: &str = "NOT_NAMED";
+/// No operator answered in time.
+pub const NOT_ANSWERED: &str = "NOT_ANSWERED";
+/// An accepted instruction was not reported done in time.
+pub const NOT_REPORTED: &str = "NOT_REPORTED";
+
+/// The reasons that an operator may give who rejects an instruction (R8).
+pub const OPERATOR_REASONS: &[&str] = &["UNIT_NOT_AVAILABLE", "EQUIPMENT_FAULT", "FUEL_SHORTAGE", "MAINTENANCE", "UNSAFE", "OTHER"];
+
+/// Every code of R8: what people answered, or did not.
+const ANSWERS: &[(&str, &str)] = &[
+    (
+        NOT_NAMED,
+        "An instruction to people names who issued it (issuer.operatorRef) and by which instruction (instructionCode). One of them is \
+         missing, so nobody was told. Send it again with both (R8).",
+    ),
+    (
+        NOT_ANSWERED,
+        "The instruction was shown at the plant and no named operator answered within the control's accept_within, or before its \
+         validUntil. Nothing was written and nobody has promised to act. Call the plant, then issue it again.",
+    ),
+    (
+        NOT_REPORTED,
+        "An operator accepted the instruction and has not reported it done within the control's done_within. It stays open: whether the \
+         plant acted is for the people there to say. Call the plant; its operator reports `done`, or rejects it with a reason.",
+    ),
+    (
+        "UNIT_NOT_AVAILABLE",
+        "The plant's operator rejected the instruction: the unit is not available, for example on outage or derated below the target.",
+    ),
+    (
+        "EQUIPMENT_FAULT",
+        "The plant's operator rejected the instruction: a fault of equipment prevents it. The operator's text says which, if given.",
+    ),
+    ("FUEL_SHORTAGE", "The plant's operator rejected the instruction: fuel, water or stock do not allow it."),
+    ("MAINTENANCE", "The plant's operator rejected the instruction: work under permit is going on at the unit."),
+    ("UNSAFE", "The plant's operator rejected the instruction: carrying it out would endanger people or plant."),
+    ("OTHER", "The plant's operator rejected the instruction for a reason that has no code. The operator's own words stand in the text."),
+];
 
 /// Every code with a paragraph for operators and engineers.
 const EXPLANATIONS: &[(&str, &str)] = &[
@@ -121,6 +166,16 @@ const EXPLANATIONS: &[(&str, &str)] = &[
          DIRECT: where the station needs a select, the bridge makes it.",
     ),
     (
+        SELECT_REQUIRED,
+        "The control wants its issuer's own select (`select = \"relay\"`): send the operation with mode SELECT, await SELECTED, then send \
+         it again with mode OPERATE and `selectOf`.",
+    ),
+    (
+        SELECT_MISMATCH,
+        "An OPERATE must repeat its SELECT: same issuer, operator, resource, value and ramp, and `selectOf` its id. The selection is used \
+         up; select again.",
+    ),
+    (
         RELATIVE_NOT_SUPPORTED,
         "The set-point is a change, not a target. This control takes absolute targets only: send the value to be reached.",
     ),
@@ -139,10 +194,15 @@ const EXPLANATIONS: &[(&str, &str)] = &[
 /// A paragraph about a code, for `ies-bridge explain CODE` and the operator's screen; `None` for a code that is not of this crate.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static str> {
-    EXPLANATIONS.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
+    EXPLANATIONS.iter().chain(ANSWERS).find(|(known, _)| *known == code).map(|(_, text)| *text)
 }
 
 /// Every code, in the order of the explanations.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    EXPLANATIONS.iter().map(|(code, _)| *code)
+    EXPLANATIONS.iter().chain(ANSWERS).map(|(code, _)| *code)
+}
+
+/// The codes of R8: what people answered, or did not. Part of [`codes`].
+pub fn answers() -> impl Iterator<Item = &'static str> {
+    ANSWERS.iter().map(|(code, _)| *code)
 }

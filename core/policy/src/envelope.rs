@@ -33,6 +33,8 @@ pub struct Facts {
     pub control: Option<ControlFacts>,
     /// Whether the trust bundle, still alive, authorises party, role, verb and resource.
     pub authorised: bool,
+    /// Whether the control wants the issuer's own SELECT before its OPERATE (R4, `select = "relay"`).
+    pub issuer_selects: bool,
     /// Whether the journal can be written.
     pub journal_ok: bool,
     /// The bridge's own clock.
@@ -134,7 +136,7 @@ pub fn decide(request: &Request<'_>, facts: &Facts) -> Decision {
     }
 }
 
-type Refusal = Option<(&'static str, String)>;
+pub(crate) type Refusal = Option<(&'static str, String)>;
 
 fn refusal(request: &Request<'_>, facts: &Facts) -> Refusal {
     let authority = (!facts.authorised).then(|| (code::NOT_AUTHORISED, "the trust bundle does not allow it".to_owned()));
@@ -142,28 +144,45 @@ fn refusal(request: &Request<'_>, facts: &Facts) -> Refusal {
         return authority.or_else(|| Some((code::UNKNOWN_RESOURCE, "no control for this resource and verb".to_owned())));
     };
     authority
-        .or_else(|| own_state(facts))
-        .or_else(|| times(request, facts, control))
+        .or_else(|| own_state(facts.journal_ok, facts.clock))
+        .or_else(|| times(&Times::of(request, control), facts.now))
+        .or_else(|| if facts.issuer_selects { selecting(request.mode) } else { direct(request.mode) })
         .or_else(|| form(request, control))
         .or_else(|| limits(request.setpoint, control))
         .or_else(|| ramp(request.setpoint, control))
         .or_else(|| plant_state(facts))
 }
 
-fn own_state(facts: &Facts) -> Refusal {
-    if !facts.journal_ok {
+pub(crate) fn own_state(journal_ok: bool, clock: ClockFacts) -> Refusal {
+    if !journal_ok {
         return Some((code::JOURNAL_FAILED, "the journal cannot be written".into()));
     }
-    if !facts.clock.synchronised || facts.clock.uncertainty > facts.clock.limit {
-        let state = if facts.clock.synchronised { "uncertain" } else { "not synchronised" };
-        let text = format!("own clock {state}, ±{} ms, limit {} ms", facts.clock.uncertainty.as_millis(), facts.clock.limit.as_millis());
+    if !clock.synchronised || clock.uncertainty > clock.limit {
+        let state = if clock.synchronised { "uncertain" } else { "not synchronised" };
+        let text = format!("own clock {state}, ±{} ms, limit {} ms", clock.uncertainty.as_millis(), clock.limit.as_millis());
         return Some((code::CLOCK_UNSYNCHRONISED, text));
     }
     None
 }
 
-fn times(request: &Request<'_>, facts: &Facts, control: &ControlFacts) -> Refusal {
-    let now = facts.now;
+/// When a message may be carried out.
+pub(crate) struct Times {
+    pub(crate) issued_at: Utc,
+    pub(crate) valid_from: Option<Utc>,
+    pub(crate) valid_until: Option<Utc>,
+    pub(crate) message_expires: Option<Utc>,
+    pub(crate) max_age: Duration,
+    pub(crate) max_ahead: Duration,
+}
+
+impl Times {
+    fn of(request: &Request<'_>, control: &ControlFacts) -> Self {
+        let Request { issued_at, valid_from, valid_until, message_expires, .. } = *request;
+        Self { issued_at, valid_from, valid_until, message_expires, max_age: control.max_age, max_ahead: control.max_ahead }
+    }
+}
+
+pub(crate) fn times(request: &Times, now: Utc) -> Refusal {
     let Some(valid_until) = request.valid_until else {
         return Some((code::EXPIRED, "no validUntil".into()));
     };
@@ -176,10 +195,10 @@ fn times(request: &Request<'_>, facts: &Facts, control: &ControlFacts) -> Refusa
         return Some((code::NOT_YET_VALID, format!("valid from {}, now {}", format_time(from.0), format_time(now.0))));
     }
     let (age, ahead) = (now.since(request.issued_at), request.issued_at.since(now));
-    if age > control.max_age {
-        return Some((code::TOO_OLD, format!("issued {} ms ago, at most {} ms", age.as_millis(), control.max_age.as_millis())));
+    if age > request.max_age {
+        return Some((code::TOO_OLD, format!("issued {} ms ago, at most {} ms", age.as_millis(), request.max_age.as_millis())));
     }
-    if ahead > control.max_ahead {
+    if ahead > request.max_ahead {
         return Some((code::TOO_OLD, format!("issued {} ms ahead of this clock", ahead.as_millis())));
     }
     None
@@ -187,13 +206,6 @@ fn times(request: &Request<'_>, facts: &Facts, control: &ControlFacts) -> Refusa
 
 fn form(request: &Request<'_>, control: &ControlFacts) -> Refusal {
     let setpoint = request.setpoint;
-    match request.mode {
-        Some(Mode::Direct) => {}
-        Some(mode @ (Mode::Select | Mode::Operate | Mode::Cancel | Mode::Test)) => {
-            return Some((code::SELECT_NOT_SUPPORTED, format!("mode {mode}, this control takes DIRECT")));
-        }
-        None => return Some((code::SELECT_NOT_SUPPORTED, "no mode, this control takes DIRECT".into())),
-    }
     if setpoint.relative == Some(true) {
         return Some((code::RELATIVE_NOT_SUPPORTED, "a change was sent, this control takes targets".into()));
     }
@@ -209,6 +221,25 @@ fn form(request: &Request<'_>, control: &ControlFacts) -> Refusal {
         return Some((code::BAD_BASIS, format!("{} was sent, the control takes {}", name(setpoint.power_basis), name(control.basis))));
     }
     None
+}
+
+/// A control that wants its issuer's SELECT takes no DIRECT.
+fn selecting(mode: Option<Mode>) -> Refusal {
+    match mode {
+        Some(Mode::Select | Mode::Operate | Mode::Cancel) => None,
+        Some(Mode::Direct) => Some((code::SELECT_REQUIRED, "mode DIRECT, this control takes SELECT and then OPERATE".into())),
+        Some(Mode::Test) | None => Some((code::SELECT_NOT_SUPPORTED, "this control takes SELECT and then OPERATE".into())),
+    }
+}
+
+pub(crate) fn direct(mode: Option<Mode>) -> Refusal {
+    match mode {
+        Some(Mode::Direct) => None,
+        Some(mode @ (Mode::Select | Mode::Operate | Mode::Cancel | Mode::Test)) => {
+            Some((code::SELECT_NOT_SUPPORTED, format!("mode {mode}, this control takes DIRECT")))
+        }
+        None => Some((code::SELECT_NOT_SUPPORTED, "no mode, this control takes DIRECT".into())),
+    }
 }
 
 fn limits(setpoint: &Setpoint, control: &ControlFacts) -> Refusal {
@@ -274,7 +305,7 @@ fn plant_state(facts: &Facts) -> Refusal {
     None
 }
 
-fn state_of(condition: &Condition) -> String {
+pub(crate) fn state_of(condition: &Condition) -> String {
     match condition.value {
         None => "never read".into(),
         Some(_) if !condition.fresh => "not fresh".into(),

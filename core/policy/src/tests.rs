@@ -60,6 +60,7 @@ fn facts() -> Facts {
         now: NOW,
         control: Some(control()),
         authorised: true,
+        issuer_selects: false,
         journal_ok: true,
         clock: ClockFacts { synchronised: true, uncertainty: Duration::from_millis(5), limit: Duration::from_secs(1) },
         link_up: true,
@@ -190,6 +191,12 @@ const CASES: &[Case] = &[
     Case { code: code::SELECT_NOT_SUPPORTED, what: "SELECT", change: |_, t, _| t.mode = Some(Mode::Select) },
     Case { code: code::SELECT_NOT_SUPPORTED, what: "OPERATE", change: |_, t, _| t.mode = Some(Mode::Operate) },
     Case { code: code::SELECT_NOT_SUPPORTED, what: "no mode", change: |_, t, _| t.mode = None },
+    Case { code: code::SELECT_REQUIRED, what: "DIRECT where the issuer selects", change: |_, _, f| f.issuer_selects = true },
+    Case {
+        code: code::SELECT_NOT_SUPPORTED,
+        what: "TEST where the issuer selects",
+        change: |_, t, f| (t.mode, f.issuer_selects) = (Some(Mode::Test), true),
+    },
     Case { code: code::RELATIVE_NOT_SUPPORTED, what: "relative", change: |s, _, _| s.relative = Some(true) },
     Case { code: code::LINK_DOWN, what: "link down", change: |_, _, f| f.link_up = false },
     Case { code: code::JOURNAL_FAILED, what: "journal failed", change: |_, _, f| f.journal_ok = false },
@@ -251,7 +258,8 @@ fn every_reason_gives_its_code_and_a_text() {
 #[test]
 fn every_code_is_tested_and_explained() {
     let tested: BTreeSet<&str> = CASES.iter().map(|case| case.code).collect();
-    let explained: BTreeSet<&str> = codes().collect();
+    // What people answered is no decision of the envelope.
+    let explained: BTreeSet<&str> = codes().filter(|code| !code::answers().any(|answer| answer == *code)).collect();
     assert_eq!(tested, explained);
     assert_eq!(explained.len(), 20);
     for code in codes() {

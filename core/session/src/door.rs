@@ -144,6 +144,8 @@ pub enum Inbound {
     Door(DoorRequest),
     /// What became of a delivery.
     Delivered(DeliveryResult),
+    /// What became of a batch for a webhook.
+    Posted(crate::Posted),
     /// Something happened on a stream.
     Stream(StreamEvent),
 }
@@ -155,6 +157,8 @@ pub enum Outbound {
     Reply(DoorReply),
     /// A message for a peer: answered by one [`Inbound::Delivered`].
     Deliver(Delivery),
+    /// A batch for a webhook: answered by one [`Inbound::Posted`].
+    Post(crate::Post),
     /// One message for a subscriber of ours.
     Push {
         /// The subscription.

@@ -2,7 +2,7 @@
 
 use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, Outcome, PointId, Timestamp};
 
-use crate::Channel;
+use crate::{Channel, HousekeepingOutcome};
 
 /// Names one received command until it is settled; unique within a session's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -63,6 +63,30 @@ pub struct CommandReceived {
     pub test: bool,
 }
 
+/// A pattern of commands that operators do not make. It stops nothing; somebody should look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Suspicion {
+    /// A party commands for the first time since the session began: its address, or its TLS identity.
+    NewCommander {
+        /// Who.
+        party: String,
+    },
+    /// Commands went over consecutive addresses.
+    Sweep {
+        /// The first of them.
+        from: u32,
+        /// The last of them so far.
+        to: u32,
+    },
+    /// One object was switched to and fro.
+    Toggling {
+        /// Its address.
+        address: u32,
+        /// How often the direction changed within a minute.
+        times: usize,
+    },
+}
+
 /// What a session tells.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -94,6 +118,13 @@ pub enum Event {
         /// When.
         at: Now,
     },
+    /// What became of a [`Request::Housekeep`](crate::Request::Housekeep).
+    Housekept {
+        /// Its number.
+        id: u64,
+        /// Its end.
+        outcome: HousekeepingOutcome,
+    },
     /// The peer acknowledged published events up to this number, in order (serving roles).
     Delivered(u64),
     /// The peer sent something we do not serve; already answered by the protocol. For the log.
@@ -101,8 +132,23 @@ pub enum Event {
         /// One clause: what was refused and why.
         what: String,
     },
+    /// Commands came in a pattern that looks like an attack.
+    Suspicious(Suspicion),
     /// A point's select ran out unanswered.
     SelectLapsed(PointId),
+    /// Data transfer moved to another channel of the link without the link being lost (104 redundancy groups). Told at once, then at most
+    /// every few seconds.
+    SwitchedOver {
+        /// Where it is now.
+        channel: Channel,
+        /// How many times it moved since this was last told: more than one is a peer that cannot decide.
+        moves: u32,
+    },
+    /// Another number of channels stands by than before: open, tested, not transferring. One less is worth a look before it is needed.
+    Standby {
+        /// How many.
+        ready: u32,
+    },
     /// A channel was closed for this reason. For the log and the counters.
     Closed {
         /// Which.

@@ -11,18 +11,22 @@ mod address;
 mod door;
 mod event;
 mod frame;
+mod housekeeping;
 mod protocol;
 mod queue;
 mod session;
+mod webhook;
 mod window;
 
 pub use address::{Field, FieldProblem, Fields};
 pub use door::{
     Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
-pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase};
+pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
 pub use frame::{Frame, FrameBatch};
+pub use housekeeping::{CounterFreeze, Housekeeping, HousekeepingOutcome, Parameter};
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
 pub use queue::ByteQueue;
 pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session};
+pub use webhook::{HookId, Post, PostAnswer, Posted};
 pub use window::SeqWindow;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bridge_model::{Command, Mono, Now, PointId, Quality, Timestamp, Value};
 
-use crate::{CommandToken, Event, FrameBatch};
+use crate::{CommandToken, Event, FrameBatch, Housekeeping};
 
 /// One transport connection of a session. A session may own several (104 redundancy groups); numbers are never reused within a session.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -93,6 +93,10 @@ pub enum Request {
     Cancel(bridge_model::CommandId),
     /// Refresh the whole image (104 station interrogation).
     Interrogate,
+    /// Ask something else of the station; answered by one [`Event::Housekept`] with this number.
+    Housekeep(u64, Housekeeping),
+    /// Move data transfer to another channel of the link that stands by, if there is one (controlling roles; 104 redundancy groups).
+    SwitchOver,
     /// Serve these values (serving roles).
     Publish(Vec<Publish>),
     /// Answer a received command.

@@ -51,6 +51,8 @@ pub const fn event_type(verb: Verb) -> &'static str {
         Verb::Alarm => "in.ies.grid.alarm.v0",
         Verb::Clear => "in.ies.grid.clear.v0",
         Verb::Dispatch => "in.ies.grid.dispatch.v0",
+        Verb::Start => "in.ies.grid.start.v0",
+        Verb::Stop => "in.ies.grid.stop.v0",
         Verb::Acknowledge => "in.ies.grid.acknowledge.v0",
         Verb::Report => "in.ies.grid.report.v0",
         Verb::Log => "in.ies.grid.log.v0",

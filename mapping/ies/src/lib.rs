@@ -32,7 +32,7 @@ pub use payload::{
     AcknowledgePayload, Against, AlarmLimit, AlarmPayload, AttestPayload, Availability, Counter, DispatchPayload, FirmwareAttest,
     Interlock, Interval, IntervalPayload, IntervalPeriod, Latency, Limits, LogEntry, LogPayload, Measured, Origin, PathStep, Payload,
     PayloadDescriptor, PointCounts, PointDescriptor, RampRate, RampUnit, Readback, Reason, ReportPayload, Sealed, SealedStreamText,
-    Setpoint, SettingsAttest, StreamFrame, StreamPayload, StreamValue, SupersededBy, TelemetryAttest, TimeSeries, TimeSync,
+    Setpoint, SettingsAttest, StreamFrame, StreamPayload, StreamValue, SupersededBy, TelemetryAttest, TimeSeries, TimeSync, UnitPayload,
 };
 pub use quality::{QUALITY_BITS, QualityObject, SUBSTITUTED_BIT, TimeQuality};
 pub use schema::{GRID_OPERATION_SCHEMA, MAX_PROBLEMS, SchemaProblem, validate};
@@ -40,5 +40,5 @@ pub use time::{Span, Timestamp, format_duration, format_time, parse_duration, pa
 pub use uuid::{format_uuid, parse_uuid, stream_operation_id, uuid7, uuid8};
 pub use words::{
     AckRequired, AckStage, AckStatus, AlarmStatus, AuthorityBasis, InterlockResult, LimitType, Mode, Noun, OriginKind, PowerBasis,
-    Priority, QualitySource, Quantity, Role, Severity, Side, TimeSource, Unit, ValidityWord, Verb,
+    Priority, QualitySource, Quantity, Role, Severity, Side, StartType, TimeSource, Unit, UnitState, ValidityWord, Verb,
 };

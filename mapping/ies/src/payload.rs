@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use crate::{
     AckStage, AckStatus, AlarmStatus, InterlockResult, LimitType, OriginKind, PowerBasis, QualityObject, Quantity, Severity, Side, Span,
-    TimeQuality, TimeSource, Timestamp, Unit, Verb, json::MAX_SAFE_INTEGER,
+    StartType, TimeQuality, TimeSource, Timestamp, Unit, UnitState, Verb, json::MAX_SAFE_INTEGER,
 };
 
 /// The payload of a GridOperation, one variant per verb.
@@ -22,6 +22,10 @@ pub enum Payload {
     Clear(AlarmPayload),
     /// Set-points.
     Dispatch(DispatchPayload),
+    /// A unit to the grid.
+    Start(UnitPayload),
+    /// A unit from the grid.
+    Stop(UnitPayload),
     /// The staged answer to a command.
     Acknowledge(AcknowledgePayload),
     /// Actual values over a period.
@@ -41,6 +45,8 @@ impl Payload {
             Self::Alarm(_) => Verb::Alarm,
             Self::Clear(_) => Verb::Clear,
             Self::Dispatch(_) => Verb::Dispatch,
+            Self::Start(_) => Verb::Start,
+            Self::Stop(_) => Verb::Stop,
             Self::Acknowledge(_) => Verb::Acknowledge,
             Self::Report(_) => Verb::Report,
             Self::Log(_) => Verb::Log,
@@ -54,6 +60,8 @@ impl Payload {
             Verb::Alarm => Self::Alarm(serde_json::from_value(value)?),
             Verb::Clear => Self::Clear(serde_json::from_value(value)?),
             Verb::Dispatch => Self::Dispatch(serde_json::from_value(value)?),
+            Verb::Start => Self::Start(serde_json::from_value(value)?),
+            Verb::Stop => Self::Stop(serde_json::from_value(value)?),
             Verb::Acknowledge => Self::Acknowledge(serde_json::from_value(value)?),
             Verb::Report => Self::Report(serde_json::from_value(value)?),
             Verb::Log => Self::Log(serde_json::from_value(value)?),
@@ -130,6 +138,29 @@ pub struct Limits {
     pub min: f64,
     /// Highest.
     pub max: f64,
+}
+
+/// `start` and `stop`: a person at the plant brings a unit to the grid or takes it off (R8).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitPayload {
+    /// ON for `start`, OFF for `stop`.
+    pub state: UnitState,
+    /// When the unit should be there; absent: as soon as it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_at: Option<Timestamp>,
+    /// How long it is to run at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_up_time: Option<Span>,
+    /// How long it is to stay off at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_down_time: Option<Span>,
+    /// How it is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_type: Option<StartType>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 /// `acknowledge`: what became of a command, stage by stage.

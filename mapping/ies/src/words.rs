@@ -43,6 +43,10 @@ words! {
         Clear = "clear",
         /// Set-points for one resource.
         Dispatch = "dispatch",
+        /// Bring a unit to the grid.
+        Start = "start",
+        /// Take a unit from the grid.
+        Stop = "stop",
         /// The staged answer to a command.
         Acknowledge = "acknowledge",
         /// Actual values and deviations over a period.
@@ -58,13 +62,35 @@ impl Verb {
     /// Whether the verb asks the receiver to act: it then needs `mode`, `validUntil`, `authority`, `ack` and `provenance`.
     #[must_use]
     pub const fn is_command(self) -> bool {
-        matches!(self, Self::Dispatch)
+        matches!(self, Self::Dispatch | Self::Start | Self::Stop)
     }
 
     /// Whether the operation carries an ES256 signature of its own; `stream` is covered by its sealed leaves instead.
     #[must_use]
     pub const fn is_signed(self) -> bool {
         !matches!(self, Self::Stream)
+    }
+}
+
+words! {
+    /// Whether a unit is to be on the grid or off it: `start` says ON, `stop` says OFF.
+    UnitState {
+        /// On the grid.
+        On = "ON",
+        /// Off the grid.
+        Off = "OFF",
+    }
+}
+
+words! {
+    /// How warm a thermal unit is when it is started.
+    StartType {
+        /// Hot.
+        Hot = "HOT",
+        /// Warm.
+        Warm = "WARM",
+        /// Cold.
+        Cold = "COLD",
     }
 }
 

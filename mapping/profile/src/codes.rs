@@ -388,6 +388,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
                checks the feedback, it does not write.",
     },
     Explanation {
+        code: "profile::start-stop-address",
+        text: "A control of verb `start` or `stop` is an instruction to a person (rule R8): the bridge shows it, waits for the \
+               answer, and looks at the feedback. It writes nothing to the plant, so an address would promise what never happens.",
+    },
+    Explanation {
         code: "profile::accept-within",
         text: "Where a person accepts an instruction the profile says how long that may take. If an EMS waits behind it, the \
                time is shorter than its `execute_con`: otherwise a person could accept what the EMS has already given up on.",

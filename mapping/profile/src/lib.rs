@@ -20,9 +20,9 @@ mod upward;
 pub use codes::{DIALECT, EXPLANATIONS};
 pub use compile::{Files, MemoryFiles, compile};
 pub use plan::{
-    Basis, Capture, Control, ControlKind, Conversion, Drive, EmsTiming, Execution, Followed, JournalFailure, Lapse, Limit, LimitKind, Peer,
-    Plan, PlannedLink, PlannedPoint, PointSource, Ramp, RampBy, Relay, Require, Resource, SelectMode, Served, ServedClass, ServedSource,
-    Severity, Side, StateAlarm, StatusKind, StreamClass, Taken, Verbs,
+    Ask, Basis, Capture, Control, ControlKind, Conversion, Drive, EmsTiming, Execution, Followed, Instruct, JournalFailure, Lapse, Limit,
+    LimitKind, Peer, Plan, PlannedLink, PlannedPoint, PointSource, Ramp, RampBy, Reached, Relay, Require, Resource, SelectMode, Served,
+    ServedClass, ServedSource, Severity, Side, StateAlarm, StatusKind, StreamClass, Taken, Verbs,
 };
 pub use quantity::parse_duration;
 pub use testcase::{Expect, ExpectKind, Given, GivenKind, TestCase};

@@ -392,6 +392,45 @@ pub enum ControlKind {
     Drive(Drive),
     /// Server link: an EMS commands us and we relay to a peer party.
     Relay(Relay),
+    /// Client link, verb `start` or `stop`: a person at the plant is told, nothing is ever written (R8). It has no address.
+    Instruct(Instruct),
+    /// Server link, verb `start` or `stop`: a person here asks the people of a peer party. It has no address.
+    Ask(Ask),
+}
+
+/// What a person at the plant is asked to do, and how it is seen that it was done (R8).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Instruct {
+    /// What must hold, GOOD and fresh, for the instruction to make sense.
+    pub requires: Vec<Require>,
+    /// The state that proves it.
+    pub reached: Reached,
+    /// An operation older than this is refused.
+    pub max_age: Duration,
+    /// The roles that may instruct (R28).
+    pub authority: Vec<String>,
+    /// How long a person may take to answer.
+    pub accept_within: Duration,
+    /// How long an accepted instruction may take to be reported done, before it is OVERDUE; none: as long as it takes.
+    pub done_within: Option<Duration>,
+}
+
+/// A state that a unit is to reach.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reached {
+    /// Point, value and words.
+    pub state: Require,
+    /// How soon after it was reported done.
+    pub within: Duration,
+    /// For how long it must stay.
+    pub dwell: Duration,
+}
+
+/// A control through which people here instruct people there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// The party that is asked, in [`Plan::peers`].
+    pub peer: String,
 }
 
 /// The envelope and the feedback of a driven control. Values in engineering units.
@@ -421,6 +460,8 @@ pub struct Drive {
     pub execution: Execution,
     /// How long an operator may take to accept; mandatory unless automatic.
     pub accept_within: Option<Duration>,
+    /// How long an accepted instruction of `operator` may take to be reported done, before it is OVERDUE.
+    pub done_within: Option<Duration>,
     /// The live plant-side remote-enable point; mandatory unless `operator`.
     pub remote_enable: Option<PointId>,
     /// The largest distance between where a ramp starts and what is measured.

@@ -48,6 +48,13 @@ pub enum GivenKind {
         /// The other fields.
         fields: Fields,
     },
+    /// An operator answers the instruction that waits (`{ inbox = "accept" }`, `"reject"` with `reason`, `"done"`) (R8).
+    Inbox {
+        /// `accept`, `reject` or `done`.
+        answer: String,
+        /// The other fields: `reason`, `text`.
+        fields: Fields,
+    },
     /// A remote point's value as a peer streams it, in engineering units.
     Remote {
         /// The point.

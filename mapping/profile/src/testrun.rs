@@ -37,11 +37,12 @@ struct Seen {
 /// Runs one test of a plan.
 #[must_use]
 pub fn run_test(plan: &Plan, protocols: &[&dyn Protocol], case: &TestCase) -> TestOutcome {
-    let needs_engine = case.given.iter().any(|given| matches!(given.what, GivenKind::Operation { .. } | GivenKind::Link { .. }))
-        || case.expect.iter().chain(&case.never).any(|expect| match &expect.what {
-            ExpectKind::Wire(_) => true,
-            ExpectKind::Message(verb) => !matches!(verb.as_str(), "stream" | "log" | "alarm" | "clear"),
-        });
+    let needs_engine =
+        case.given.iter().any(|given| matches!(given.what, GivenKind::Operation { .. } | GivenKind::Inbox { .. } | GivenKind::Link { .. }))
+            || case.expect.iter().chain(&case.never).any(|expect| match &expect.what {
+                ExpectKind::Wire(_) => true,
+                ExpectKind::Message(verb) => !matches!(verb.as_str(), "stream" | "log" | "alarm" | "clear"),
+            });
     if needs_engine {
         return TestOutcome::NeedsEngine;
     }
@@ -74,7 +75,7 @@ fn run(plan: &Plan, protocols: &[&dyn Protocol], case: &TestCase) -> Result<Vec<
                     .map_err(|problem| format!("input cannot be read: {}; {}", problem.problem, problem.fix))?
             }
             GivenKind::Remote { point, value } => vec![update_of(plan, *point, *value, clock.utc)],
-            GivenKind::Operation { .. } | GivenKind::Link { .. } => Vec::new(),
+            GivenKind::Operation { .. } | GivenKind::Inbox { .. } | GivenKind::Link { .. } => Vec::new(),
         };
         for update in &updates {
             upward.map(plan, update, clock, &mut out);

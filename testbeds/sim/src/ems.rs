@@ -38,6 +38,8 @@ pub enum Wish {
     },
     /// A station interrogation.
     Interrogate,
+    /// Data transfer over another connection of the redundancy group.
+    SwitchOver,
 }
 
 /// One line of the script.
@@ -136,6 +138,11 @@ impl Ems {
                 self.session.handle_request(Request::Interrogate, now);
                 None
             }
+            Wish::SwitchOver => {
+                self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("switch-over asked"));
+                self.session.handle_request(Request::SwitchOver, now);
+                None
+            }
             Wish::Command { control, action, mode, life } => {
                 let Some(point) = self.names.control_point(&control) else {
                     self.log(Entry::new(now.utc.0, EntryKind::Note).at_point(&control).with_text("no such control point"));
@@ -168,7 +175,7 @@ impl Ems {
                     self.take_update(update, now);
                 }
                 // Acknowledged only when it is in the ledger, as a careful EMS does.
-                if let Some(frame) = batch.frames.last() {
+                for frame in batch.frames.chunk_by(|a, b| a.connection == b.connection).filter_map(|run| run.last()) {
                     self.kept_back.push_back((now.mono + self.keeps_back(), frame.connection, frame.number));
                 }
                 batch.clear();
@@ -262,9 +269,16 @@ impl Ems {
             Event::InterrogationEnded => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("interrogation ended")),
             Event::InterrogationFailed => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("interrogation failed")),
             Event::PeerRestarted => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text("peer restarted")),
+            Event::Housekept { id, outcome } => {
+                self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(format!("request {id}: {outcome}")));
+            }
             Event::Refused { what } => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(what.clone())),
             Event::Closed { cause, .. } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("closed: {cause}"))),
-            Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) => {}
+            Event::SwitchedOver { channel, .. } => {
+                self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
+            }
+            Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
+            Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) | Event::Suspicious(_) => {}
         }
         if self.told.len() < EVENT_WINDOW as usize {
             self.told.push_back(event);
@@ -300,6 +314,7 @@ fn outcome_text(outcome: Outcome) -> &'static str {
             NotOperatedWhy::LinkDown => "not_operated: link down",
             NotOperatedWhy::NotFresh => "not_operated: link not fresh",
             NotOperatedWhy::SelectUnanswered => "not_operated: select unanswered",
+            NotOperatedWhy::NotSelected => "not_operated: not selected",
             NotOperatedWhy::Busy => "not_operated: busy",
             NotOperatedWhy::Restart => "not_operated: restart",
             NotOperatedWhy::Cancelled => "not_operated: cancelled",

@@ -3,8 +3,7 @@
 use bridge_iec60870::{Controlled, Controlling, Params, SelectPolicy};
 use bridge_session::{Field, LinkSpec, Session};
 
-/// A controlled station that wants its commands selected, as real ones do; the bridge's own serving links refuse selects until they can
-/// relay them. With `select` false it takes direct commands only.
+/// A controlled station that takes selected and direct commands; with `select` false direct ones only.
 #[must_use]
 pub fn station_session(spec: &LinkSpec, select: bool) -> Box<dyn Session> {
     let policy = if select { SelectPolicy::Either } else { SelectPolicy::Refuse };

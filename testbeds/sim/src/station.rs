@@ -316,9 +316,8 @@ impl Station {
         }
         loop {
             while self.session.poll_frames(&mut self.batch) {
-                if let Some(frame) = self.batch.frames.last() {
-                    let (connection, number) = (frame.connection, frame.number);
-                    self.session.handle_durable(connection, number, now);
+                for frame in self.batch.frames.chunk_by(|a, b| a.connection == b.connection).filter_map(|run| run.last()) {
+                    self.session.handle_durable(frame.connection, frame.number, now);
                 }
                 self.batch.clear();
             }
@@ -479,6 +478,9 @@ impl Station {
                 self.events_delivered = self.events_delivered.max((*number).min(self.events_given));
                 self.refill(now);
             }
+            Event::Suspicious(what) => {
+                self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(format!("suspicious: {what:?}")));
+            }
             Event::SelectLapsed(point) => {
                 self.selected.remove(point);
                 self.log_control(EntryKind::Cancel, *point, None, "select ran out", now);
@@ -494,10 +496,15 @@ impl Station {
             }
             Event::Refused { what } => self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(what.clone())),
             Event::Closed { cause, .. } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("closed: {cause}"))),
+            Event::SwitchedOver { channel, .. } => {
+                self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
+            }
+            Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
             Event::InterrogationBegan
             | Event::InterrogationEnded
             | Event::InterrogationFailed
             | Event::PeerRestarted
+            | Event::Housekept { .. }
             | Event::Progress { .. }
             | Event::Settled { .. } => {}
         }

@@ -21,46 +21,87 @@ enum Mode {
     Accept { port: u16 },
 }
 
-/// The transport of one session on one host. The owner gives it the network's events that it [`Wire::owns`], then calls [`Wire::pump`]
-/// after everything that touched the session.
+/// One way to the peer: an interface of our host, and what is done there.
 #[derive(Debug)]
-pub struct Wire {
+struct Path {
     host: HostId,
     mode: Mode,
-    channels: BTreeMap<Socket, Channel>,
     /// The attempt that is under way.
     dialling: Option<Socket>,
     dial_at: Mono,
+}
+
+impl Path {
+    fn rest(&mut self, now: Now) {
+        self.dialling = None;
+        if let Mode::Dial { retry, .. } = self.mode {
+            self.dial_at = now.mono + retry;
+        }
+    }
+}
+
+/// The transport of one session. The owner gives it the network's events that it [`Wire::owns`], then calls [`Wire::pump`] after everything
+/// that touched the session.
+#[derive(Debug)]
+pub struct Wire {
+    paths: Vec<Path>,
+    /// Each channel with its path.
+    channels: BTreeMap<Socket, (Channel, usize)>,
     next_channel: u32,
 }
 
 impl Wire {
     /// Dials `to` at once, and again `retry` after a connection failed or ended.
     #[must_use]
-    pub const fn dial(host: HostId, to: (HostId, u16), retry: Duration) -> Self {
+    pub fn dial(host: HostId, to: (HostId, u16), retry: Duration) -> Self {
         Self::new(host, Mode::Dial { to, retry })
     }
 
     /// Accepts at `port`; the network listens from the first [`Wire::pump`] on.
     #[must_use]
-    pub const fn accept(host: HostId, port: u16) -> Self {
+    pub fn accept(host: HostId, port: u16) -> Self {
         Self::new(host, Mode::Accept { port })
     }
 
-    const fn new(host: HostId, mode: Mode) -> Self {
-        Self { host, mode, channels: BTreeMap::new(), dialling: None, dial_at: Mono(0), next_channel: 1 }
+    fn new(host: HostId, mode: Mode) -> Self {
+        let path = Path { host, mode, dialling: None, dial_at: Mono(0) };
+        Self { paths: vec![path], channels: BTreeMap::new(), next_channel: 1 }
+    }
+
+    /// With the paths of another one beside its own: the peer of the first path has the address 127.0.0.1, that of the second 127.0.0.2.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.paths.extend(other.paths);
+        self
     }
 
     /// Whether an event is about this wire.
     #[must_use]
     pub fn owns<M>(&self, event: &NetEvent<M>) -> bool {
         match event {
-            NetEvent::Accepted { socket, port, .. } => socket.host == self.host && self.mode == Mode::Accept { port: *port },
-            NetEvent::Connected { socket } | NetEvent::Refused { socket, .. } => self.dialling == Some(*socket),
+            NetEvent::Accepted { .. } | NetEvent::Connected { .. } | NetEvent::Refused { .. } => self.path_of(event).is_some(),
             NetEvent::Data { socket, .. } | NetEvent::Closed { socket } | NetEvent::Reset { socket, .. } => {
                 self.channels.contains_key(socket)
             }
             NetEvent::Request { .. } | NetEvent::Reply { .. } | NetEvent::Unreachable { .. } => false,
+        }
+    }
+
+    /// The path that an event about opening is about.
+    fn path_of<M>(&self, event: &NetEvent<M>) -> Option<usize> {
+        match event {
+            NetEvent::Accepted { socket, port, .. } => {
+                self.paths.iter().position(|path| socket.host == path.host && path.mode == Mode::Accept { port: *port })
+            }
+            NetEvent::Connected { socket } | NetEvent::Refused { socket, .. } => {
+                self.paths.iter().position(|path| path.dialling == Some(*socket))
+            }
+            NetEvent::Data { .. }
+            | NetEvent::Closed { .. }
+            | NetEvent::Reset { .. }
+            | NetEvent::Request { .. }
+            | NetEvent::Reply { .. }
+            | NetEvent::Unreachable { .. } => None,
         }
     }
 
@@ -79,20 +120,25 @@ impl Wire {
     pub fn handle_event<M>(&mut self, event: &NetEvent<M>, net: &mut Net<M>, session: &mut dyn Session, now: Now) {
         match event {
             NetEvent::Accepted { socket, .. } | NetEvent::Connected { socket } => {
-                self.dialling = None;
+                let Some(place) = self.path_of(event) else { return };
+                if let Some(path) = self.paths.get_mut(place) {
+                    path.dialling = None;
+                }
                 let channel = Channel(self.next_channel);
                 self.next_channel += 1;
-                self.channels.insert(*socket, channel);
-                let octet = (socket.conn % 60_000) as u16;
-                let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), octet.saturating_add(1024));
+                self.channels.insert(*socket, (channel, place));
+                let port = (socket.conn % 60_000) as u16;
+                let last = u8::try_from(place).unwrap_or(u8::MAX).saturating_add(1);
+                let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), port.saturating_add(1024));
                 session.handle_open(channel, &PeerInfo { addr, tls_identity: None }, now);
             }
             NetEvent::Refused { .. } => {
-                self.dialling = None;
-                self.rest(now);
+                if let Some(path) = self.path_of(event).and_then(|place| self.paths.get_mut(place)) {
+                    path.rest(now);
+                }
             }
             NetEvent::Data { socket, bytes } => {
-                if let Some(channel) = self.channels.get(socket) {
+                if let Some((channel, _)) = self.channels.get(socket) {
                     session.handle_input(*channel, Chunk::Stream(bytes), now);
                 }
             }
@@ -107,15 +153,18 @@ impl Wire {
 
     /// Dials if it is time, sends what the session has to send, closes what it wants closed.
     pub fn pump<M>(&mut self, net: &mut Net<M>, session: &mut dyn Session, now: Now) {
-        match self.mode {
-            Mode::Accept { port } => net.listen(self.host, port),
-            Mode::Dial { to, .. } => {
-                if self.dialling.is_none() && self.channels.is_empty() && self.dial_at <= now.mono {
-                    self.dialling = Some(net.connect(self.host, to, now.mono));
+        for (place, path) in self.paths.iter_mut().enumerate() {
+            match path.mode {
+                Mode::Accept { port } => net.listen(path.host, port),
+                Mode::Dial { to, .. } => {
+                    let is_open = self.channels.values().any(|(_, of)| *of == place);
+                    if path.dialling.is_none() && !is_open && path.dial_at <= now.mono {
+                        path.dialling = Some(net.connect(path.host, to, now.mono));
+                    }
                 }
             }
         }
-        let open: Vec<(Socket, Channel)> = self.channels.iter().map(|(socket, channel)| (*socket, *channel)).collect();
+        let open: Vec<(Socket, Channel)> = self.channels.iter().map(|(socket, (channel, _))| (*socket, *channel)).collect();
         for (socket, channel) in open {
             let mut bytes = Vec::new();
             while net.room(socket) > 0 && session.poll_output(channel, &mut bytes, OUTPUT_CHUNK, now) {
@@ -137,29 +186,28 @@ impl Wire {
     /// The process ended: every channel is forgotten without a word to the session. The network side is [`Net::exit`].
     pub fn forget(&mut self) {
         self.channels.clear();
-        self.dialling = None;
-        self.dial_at = Mono(0);
+        for path in &mut self.paths {
+            path.dialling = None;
+            path.dial_at = Mono(0);
+        }
     }
 
     /// When to pump again although nothing happened.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Mono> {
-        match self.mode {
-            Mode::Dial { .. } if self.dialling.is_none() && self.channels.is_empty() => Some(self.dial_at),
-            Mode::Dial { .. } | Mode::Accept { .. } => None,
-        }
+        let waits = |(place, path): (usize, &Path)| {
+            let is_idle = path.dialling.is_none() && !self.channels.values().any(|(_, of)| *of == place);
+            (is_idle && matches!(path.mode, Mode::Dial { .. })).then_some(path.dial_at)
+        };
+        self.paths.iter().enumerate().filter_map(waits).min()
     }
 
     fn gone(&mut self, socket: Socket, session: &mut dyn Session, now: Now) {
-        if let Some(channel) = self.channels.remove(&socket) {
+        if let Some((channel, place)) = self.channels.remove(&socket) {
             session.handle_close(channel, now);
-            self.rest(now);
-        }
-    }
-
-    fn rest(&mut self, now: Now) {
-        if let Mode::Dial { retry, .. } = self.mode {
-            self.dial_at = now.mono + retry;
+            if let Some(path) = self.paths.get_mut(place) {
+                path.rest(now);
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn run(case: &Case, ports: &[u16], span: Duration) -> Result<()> {
                 link: LinkId(u16::try_from(number).expect("few links")),
                 session: Iec104.session(&spec),
                 restart: Box::new(move || Iec104.session(&spec)),
-                endpoint: Endpoint::Connect { addr: SocketAddr::from(([127, 0, 0, 1], *port)), bind: None },
+                endpoint: Endpoint::connect(SocketAddr::from(([127, 0, 0, 1], *port))),
             }
         })
         .collect();
@@ -337,6 +337,8 @@ fn settings() -> Settings {
         origin: ORIGIN.to_owned(),
         network: "example.org/bench".to_owned(),
         peers: Vec::new(),
+        hooks: Vec::new(),
+        operators: Vec::new(),
         control_links: std::collections::BTreeSet::new(),
         pace: Pace::default(),
         clock_source: "system".to_owned(),

@@ -54,6 +54,19 @@ fn a_good_configuration_would_start() {
     assert!(!site.dir.join("plant/data").exists(), "check leaves nothing behind");
 }
 
+#[test]
+fn r08_a_plant_where_nobody_may_answer_is_warned_of_and_starts() {
+    let site = Site::new("nobody_may_answer");
+    good(&site);
+    let bridge = fixture("good/bridge.toml").expect("the good configuration");
+    site.write("plant", "bridge.toml", bridge.split("[[operator]]").next().expect("a head"));
+    let ran = site.run(&["check", "plant"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    for part in ["warning[config::operator-missing]", "waits for a person and nobody here may answer", "add a [[operator]]"] {
+        assert!(ran.out.contains(part), "{part} is not in\n{}", ran.out);
+    }
+}
+
 /// Every folder of `fixtures/config/bad` is the good configuration with one file changed; `expected.txt` is what `check` finds.
 #[test]
 fn r14_bad_configurations_never_start_and_name_every_problem() {

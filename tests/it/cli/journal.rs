@@ -21,7 +21,8 @@ fn configure(site: &Site, ports: [u16; 4]) {
             ports[0], own.did, own.role, own.origin, peer.did, peer.role, ports[1], peer.origin
         )
     };
-    let text = bridge(&PLANT, &LDC, "sldc", "thermal-station-104", "{{HASH}}", [plant, ldc], "commands_us = true");
+    let text =
+        bridge(&PLANT, &LDC, "sldc", "thermal-station-104", "{{HASH}}", [plant, ldc], "commands_us = true\n[[operator]]\nname = \"asha\"");
     site.write("plant", "bridge.toml", &text);
     let text = bridge(&LDC, &PLANT, "genco", "ems-gateway-104", "{{EMS_HASH}}", [ldc, plant], "subscribe = true");
     site.write("ldc", "bridge.toml", &text);

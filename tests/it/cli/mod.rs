@@ -2,7 +2,10 @@
 
 mod config;
 mod demo;
+mod inbox;
 mod journal;
 pub(crate) mod kit;
+mod link_tls;
 mod sim;
+mod tail;
 mod words;

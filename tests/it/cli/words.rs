@@ -6,9 +6,22 @@ use crate::support::{repository, scratch};
 #[test]
 fn help_names_every_command_and_how_to_start() {
     let out = run(&repository(), &["--help"]).good().out;
-    for part in
-        ["run", "check", "send", "operations", "tail", "verify", "fsck", "profile", "keys", "trust", "sim", "explain", "Start here:"]
-    {
+    for part in [
+        "run",
+        "check",
+        "send",
+        "inbox",
+        "operations",
+        "tail",
+        "verify",
+        "fsck",
+        "profile",
+        "keys",
+        "trust",
+        "sim",
+        "explain",
+        "Start here:",
+    ] {
         assert!(out.contains(part), "{part} is not in\n{out}");
     }
 }
@@ -80,7 +93,7 @@ fn one_officer_cannot_sign_alone() {
     assert!(!site.dir.join("alone.json").exists());
     let [first, second] = &site.officers;
     let shown = site.run(&["trust", "show", "trust.json", "--officer", first, "--officer", second]).good().out;
-    assert!(shown.contains("did:web:sldc.example as SLDC may dispatch on era:in/wr/tps-a/*"), "{shown}");
+    assert!(shown.contains("did:web:sldc.example as SLDC may dispatch, start, stop on era:in/wr/tps-a/*"), "{shown}");
 }
 
 #[test]

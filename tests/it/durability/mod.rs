@@ -3,3 +3,4 @@
 mod kill;
 mod station;
 mod sync;
+mod webhook;

@@ -5,6 +5,7 @@ mod pair;
 mod peers;
 mod replay;
 mod story;
+mod tls;
 mod types;
 
 use std::time::Duration;

@@ -1,9 +1,13 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
 mod faults;
+mod instructions;
 mod misbehave;
+mod paths;
 mod profiles;
 mod rules;
 mod seeds;
+mod select;
 mod story;
+mod webhooks;
 mod world;

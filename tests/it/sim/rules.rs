@@ -9,11 +9,11 @@ use bridge_sim::{Entry, EntryKind, Misbehaviour, Plant, StationOptions, UnitLimi
 use super::story::order;
 use super::world::{GENCO, SLDC, Tune, World};
 
-const fn s(seconds: u64) -> Duration {
+pub(crate) const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-const fn ms(ms: u64) -> Duration {
+pub(crate) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
@@ -28,31 +28,31 @@ fn utc(world: &World) -> i64 {
     world.now().utc.0
 }
 
-fn executes(world: &World, control: &str) -> Vec<Entry> {
+pub(crate) fn executes(world: &World, control: &str) -> Vec<Entry> {
     let of_kind = |entry: &Entry| entry.kind == EntryKind::Execute && entry.point == control;
     world.station_entries().into_iter().filter(of_kind).collect()
 }
 
-fn at_ems(world: &World, kind: EntryKind, point: &str) -> Vec<Entry> {
+pub(crate) fn at_ems(world: &World, kind: EntryKind, point: &str) -> Vec<Entry> {
     world.ems_ledger.entries().into_iter().filter(|entry| entry.kind == kind && entry.point == point).collect()
 }
 
 /// The EMS's orders in order of time, as the control room's bridge holds them.
-fn operations(world: &World) -> Vec<Operation> {
+pub(crate) fn operations(world: &World) -> Vec<Operation> {
     let mut all: Vec<Operation> = world.bridge(SLDC).operations().into_values().collect();
     all.sort_by_key(|operation| operation.at_ns);
     all
 }
 
-fn ended(world: &World) -> Vec<(String, Option<String>)> {
+pub(crate) fn ended(world: &World) -> Vec<(String, Option<String>)> {
     operations(world).into_iter().map(|operation| (operation.status, operation.reason)).collect()
 }
 
-fn is(status: &str, reason: &str) -> (String, Option<String>) {
+pub(crate) fn is(status: &str, reason: &str) -> (String, Option<String>) {
     (status.to_owned(), (!reason.is_empty()).then(|| reason.to_owned()))
 }
 
-fn status_point(world: &World, control: &str, what: StatusKind) -> String {
+pub(crate) fn status_point(world: &World, control: &str, what: StatusKind) -> String {
     let plan = &world.nodes[SLDC].plan;
     let control = plan.control(control).expect("a control").index();
     let source = ServedSource::Status { control, what };
@@ -60,7 +60,7 @@ fn status_point(world: &World, control: &str, what: StatusKind) -> String {
 }
 
 /// The last value that the EMS holds of a point.
-fn shown(world: &World, point: &str) -> Option<f64> {
+pub(crate) fn shown(world: &World, point: &str) -> Option<f64> {
     at_ems(world, EntryKind::Change, point).last().or(at_ems(world, EntryKind::Event, point).last()).and_then(|entry| entry.value)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_diag::Report;
-use bridge_engine::{Bridge, Identity, Output, Pace, Parts, Peer, Settings};
+use bridge_engine::{Bridge, Identity, LocalRequest, LocalWish, Operator, Output, Pace, Parts, Peer, Settings};
 use bridge_iec60870::Iec104;
 use bridge_ies::{Role, Timestamp, Verb};
 use bridge_journal::{Disk, Options, SyncDone};
@@ -13,12 +13,12 @@ use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, Outbound, Protocol, Session, SinkId, StreamEvent,
-    StreamMessage, SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request,
+    Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
     Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Misbehaviour, Names, Net, NetEvent, NetOptions, Plant, PlantBinding,
-    PointMap, Rng, SharedLedger, Side, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, compare, ems_session,
+    PointMap, Rng, SharedLedger, Side, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session,
     misbehaving, station_session,
 };
 use bridge_trust::{
@@ -32,6 +32,32 @@ use crate::support::repository;
 pub(crate) const EPOCH_MS: i64 = 1_775_017_800_000;
 pub(crate) const GENCO: usize = 0;
 pub(crate) const SLDC: usize = 1;
+
+/// The two 104 links of the world.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum End {
+    /// The plant's bridge reads its station.
+    Station,
+    /// The EMS reads the dispatch centre's bridge.
+    Ems,
+}
+
+fn dial(host: HostId, to: HostId, spare: Option<HostId>, retry: Duration) -> Wire {
+    let wire = Wire::dial(host, (to, PORT), retry);
+    match spare {
+        Some(spare) => wire.and(Wire::dial(host, (spare, PORT), retry)),
+        None => wire,
+    }
+}
+
+fn accept(host: HostId, spare: Option<HostId>) -> Wire {
+    let wire = Wire::accept(host, PORT);
+    match spare {
+        Some(spare) => wire.and(Wire::accept(spare, PORT)),
+        None => wire,
+    }
+}
+
 const PORT: u16 = 2404;
 
 /// What travels between the bridges: the northbound values, without HTTPS around them.
@@ -59,6 +85,8 @@ struct LinkNode {
 
 pub(crate) struct Node {
     pub(crate) host: HostId,
+    /// Its second interface, if its links have two paths.
+    spare: Option<HostId>,
     pub(crate) bridge: Option<Bridge>,
     pub(crate) disk: Arc<SimDisk>,
     pub(crate) plan: Arc<Plan>,
@@ -79,6 +107,7 @@ pub(crate) struct World {
     pub(crate) station: Station,
     station_wire: Wire,
     pub(crate) station_host: HostId,
+    station_spare: Option<HostId>,
     pub(crate) station_ledger: SharedLedger,
     pub(crate) ems: Ems,
     ems_wire: Wire,
@@ -89,8 +118,42 @@ pub(crate) struct World {
     pub(crate) closed: Vec<(usize, String)>,
     /// The last frame of each connection of the plant's link whose receipt left.
     pub(crate) receipts: BTreeMap<u32, u64>,
+    /// The receiver of the plant's webhook.
+    pub(crate) receiver: Receiver,
+    posted: Vec<(Mono, usize, Posted)>,
+    /// What local requests were answered, oldest first.
+    pub(crate) answers: Vec<String>,
     seed: u64,
     pub(crate) tune: Tune,
+}
+
+/// A web server that writes down what it took, and answers as it is told.
+pub(crate) struct Receiver {
+    /// Every event taken: its id and its octets, in order of arrival.
+    pub(crate) taken: Vec<(String, String)>,
+    /// What it answers to the events of a batch.
+    pub(crate) answer: fn(&mut Rng, &[serde_json::Value]) -> PostAnswer,
+    /// How many batches came.
+    pub(crate) batches: usize,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self { taken: Vec::new(), answer: |_, _| PostAnswer::Taken, batches: 0 }
+    }
+}
+
+impl Receiver {
+    fn handle(&mut self, body: &[u8], rng: &mut Rng) -> PostAnswer {
+        let events: Vec<serde_json::Value> = serde_json::from_slice(body).expect("a batch is a JSON array");
+        assert!(!events.is_empty(), "an empty batch says nothing");
+        self.batches += 1;
+        let answer = (self.answer)(rng, &events);
+        if answer == PostAnswer::Taken {
+            self.taken.extend(events.iter().map(|event| (event["id"].as_str().expect("an id").to_owned(), event.to_string())));
+        }
+        answer
+    }
 }
 
 /// What a test changes.
@@ -99,6 +162,9 @@ pub(crate) struct Tune {
     pub(crate) station: fn() -> StationOptions,
     pub(crate) settings: fn(&mut Settings),
     pub(crate) thermal: fn(String) -> String,
+    pub(crate) gateway: fn(String) -> String,
+    /// Both 104 links are redundancy groups of two paths.
+    pub(crate) redundant: bool,
     pub(crate) plant: fn(u64) -> Plant,
     /// What the EMS does wrong.
     pub(crate) ems: &'static [Misbehaviour],
@@ -108,7 +174,16 @@ pub(crate) struct Tune {
 
 impl Default for Tune {
     fn default() -> Self {
-        Self { station: StationOptions::default, settings: |_| {}, thermal: fast, plant, ems: &[], bundle_age: [Duration::from_secs(1); 2] }
+        Self {
+            station: StationOptions::default,
+            settings: |_| {},
+            thermal: fast,
+            gateway: |text| text,
+            redundant: false,
+            plant,
+            ems: &[],
+            bundle_age: [Duration::from_secs(1); 2],
+        }
     }
 }
 
@@ -193,7 +268,7 @@ pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
         authorities: vec![BundleAuthority {
             party: DIDS[SLDC].to_owned(),
             role: Role::Sldc,
-            verbs: vec![Verb::Dispatch],
+            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
             eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec(),
         }],
     };
@@ -220,6 +295,11 @@ pub(crate) fn settings(party: usize) -> Settings {
             commands_us: party == GENCO,
             contract: "0192f0a4-0000-7000-8000-00000000c001".to_owned(),
         }],
+        hooks: Vec::new(),
+        operators: vec![
+            Operator { name: "asha".to_owned(), roles: vec![Role::Operator] },
+            Operator { name: "guest".to_owned(), roles: vec![Role::Genco] },
+        ],
         control_links: ["rtu".to_owned(), "ems".to_owned()].into(),
         pace: Pace::default(),
         clock_source: "simulated".to_owned(),
@@ -250,7 +330,9 @@ impl World {
         let mut net = Net::new(rng.next_u64(), NetOptions::default());
         let [station_host, genco, sldc, ems_host] = ["station", "genco", "sldc", "ems"].map(|name| net.host(name));
         let thermal = Arc::new(profile("thermal-station-104", tune.thermal));
-        let gateway = Arc::new(profile("ems-gateway-104", |text| text));
+        let gateway = Arc::new(profile("ems-gateway-104", tune.gateway));
+        let mut spare = |name| tune.redundant.then(|| net.host(name));
+        let (station_spare, gateway_spare) = (spare("station-b"), spare("sldc-b"));
         let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
 
         let spec = thermal.reversed().remove(0);
@@ -271,8 +353,9 @@ impl World {
         let session = misbehaving(ems_session(&spec), Side::Ems, tune.ems);
         let ems = Ems::new(session, names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone())).with_misbehaviours(tune.ems.to_vec());
 
-        let node = |host, plan: Arc<Plan>| Node {
+        let node = |host, spare, plan: Arc<Plan>| Node {
             host,
+            spare,
             bridge: None,
             disk: Arc::new(SimDisk::new()),
             plan,
@@ -287,18 +370,22 @@ impl World {
         let mut world = Self {
             clock,
             net,
-            nodes: vec![node(genco, thermal), node(sldc, gateway)],
+            nodes: vec![node(genco, None, thermal), node(sldc, gateway_spare, gateway)],
             station,
-            station_wire: Wire::accept(station_host, PORT),
+            station_wire: accept(station_host, station_spare),
             station_host,
+            station_spare,
             station_ledger,
             ems,
-            ems_wire: Wire::dial(ems_host, (sldc, PORT), Duration::from_secs(2)),
+            ems_wire: dial(ems_host, sldc, gateway_spare, Duration::from_secs(2)),
             ems_host,
             ems_ledger,
             story: Vec::new(),
             closed: Vec::new(),
             receipts: BTreeMap::new(),
+            receiver: Receiver::default(),
+            posted: Vec::new(),
+            answers: Vec::new(),
             seed,
             rng,
             tune,
@@ -315,8 +402,10 @@ impl World {
     /// Starts a bridge's process on what its disk holds.
     pub(crate) fn start(&mut self, party: usize) {
         let now = self.now();
-        let (station, seed) = (self.station_host, self.seed);
-        self.net.refuse(self.nodes[party].host, false);
+        let (station, station_spare, seed) = (self.station_host, self.station_spare, self.seed);
+        for host in [Some(self.nodes[party].host), self.nodes[party].spare].into_iter().flatten() {
+            self.net.refuse(host, false);
+        }
         let node = &mut self.nodes[party];
         node.restarts += 1;
         let mut settings = settings(party);
@@ -342,9 +431,9 @@ impl World {
             .map(|link| LinkNode {
                 session: Iec104.session(&link.spec),
                 wire: if party == GENCO {
-                    Wire::dial(node.host, (station, PORT), Duration::from_secs(1))
+                    dial(node.host, station, station_spare, Duration::from_secs(1))
                 } else {
-                    Wire::accept(node.host, PORT)
+                    accept(node.host, node.spare)
                 },
             })
             .collect();
@@ -361,16 +450,29 @@ impl World {
         let node = &mut self.nodes[party];
         node.bridge = None;
         node.disk.crash(&mut self.rng);
-        self.net.exit(node.host, now.mono);
+        for host in [Some(node.host), node.spare].into_iter().flatten() {
+            self.net.exit(host, now.mono);
+        }
         node.links.clear();
         node.syncs.clear();
         node.pending.clear();
         node.requests.clear();
         node.subscribers.clear();
+        // The receiver has taken what it took; its answers reach nobody.
+        self.posted.retain(|(_, of, _)| *of != party);
     }
 
     pub(crate) fn bridge(&self, party: usize) -> &Bridge {
         self.nodes[party].bridge.as_ref().expect("running")
+    }
+
+    /// A person asks a bridge through its local door; gives the answer, which may take a commit.
+    pub(crate) fn ask(&mut self, party: usize, wish: LocalWish) -> serde_json::Value {
+        let now = self.now();
+        let before = self.answers.len();
+        self.nodes[party].bridge.as_mut().expect("running").handle_local(LocalRequest { id: 1, wish }, now);
+        self.run_for(Duration::from_millis(100));
+        serde_json::from_str(self.answers.get(before).expect("an answer")).expect("JSON")
     }
 
     pub(crate) fn cut_wan(&mut self) {
@@ -387,6 +489,51 @@ impl World {
 
     pub(crate) fn heal_station(&mut self) {
         self.net.heal(self.nodes[GENCO].host, self.station_host);
+    }
+
+    /// The two ends of one of the two paths of the station's link or the EMS's link.
+    fn path(&self, link: End, spare: bool) -> (HostId, HostId) {
+        let (near, far, far_spare) = match link {
+            End::Station => (self.nodes[GENCO].host, self.station_host, self.station_spare),
+            End::Ems => (self.ems_host, self.nodes[SLDC].host, self.nodes[SLDC].spare),
+        };
+        (near, if spare { far_spare.expect("a redundant world") } else { far })
+    }
+
+    /// A black hole on one path.
+    pub(crate) fn cut_path(&mut self, link: End, spare: bool) {
+        let (a, b) = self.path(link, spare);
+        self.net.cut(a, b);
+    }
+
+    pub(crate) fn heal_path(&mut self, link: End, spare: bool) {
+        let (a, b) = self.path(link, spare);
+        self.net.heal(a, b);
+    }
+
+    /// Something on the way resets the connections of a link, at most `most`.
+    pub(crate) fn reset(&mut self, link: End, most: usize) {
+        let wire = match link {
+            End::Station => &self.station_wire,
+            End::Ems => &self.ems_wire,
+        };
+        let now = self.now().mono;
+        for socket in wire.sockets().take(most).collect::<Vec<_>>() {
+            self.net.reset(socket.conn, now);
+        }
+    }
+
+    /// The controlling side of a link is asked for its other connection.
+    pub(crate) fn switch_over(&mut self, link: End) {
+        let now = self.now();
+        match link {
+            End::Station => {
+                if let Some(LinkNode { session, .. }) = self.nodes[GENCO].links.first_mut() {
+                    session.handle_request(Request::SwitchOver, now);
+                }
+            }
+            End::Ems => drop(self.ems.handle_wish(Wish::SwitchOver, now)),
+        }
     }
 
     pub(crate) fn run_for(&mut self, span: Duration) {
@@ -416,6 +563,7 @@ impl World {
         .into_iter()
         .filter_map(later)
         .min();
+        next = [next, later(self.posted.iter().map(|(at, ..)| *at).min())].into_iter().flatten().min();
         for node in &self.nodes {
             let bridge = node.bridge.as_ref().and_then(Bridge::poll_timeout);
             let syncs = node.syncs.iter().map(|(at, _)| *at).min();
@@ -482,6 +630,10 @@ impl World {
             bridge.handle_synced(done, now);
             busy = true;
         }
+        while let Some(place) = self.posted.iter().position(|(at, of, _)| *of == party && *at <= now.mono) {
+            bridge.handle_north(Inbound::Posted(self.posted.remove(place).2), now);
+            busy = true;
+        }
         for place in 0..node.links.len() {
             let link = LinkId(u16::try_from(place).expect("few links"));
             let LinkNode { session, wire } = &mut node.links[place];
@@ -530,7 +682,7 @@ impl World {
                 node.syncs.push((now.mono + takes, job.run()));
             }
             Output::Story(line) => self.story.push((now.utc.as_millis(), party, line)),
-            Output::Local(_) => {}
+            Output::Local(reply) => self.answers.push(reply.line),
             Output::North(outbound) => match outbound {
                 Outbound::Reply(reply) => {
                     if let Some(id) = node.requests.remove(&reply.id) {
@@ -541,6 +693,11 @@ impl World {
                     let request =
                         self.net.request(node.host, other, North::Post { action: action.to_owned(), authorization, body }, now.mono);
                     node.pending.insert(request, Pending::Delivery(sink, id));
+                }
+                Outbound::Post(post) => {
+                    let answer = self.receiver.handle(&post.body, &mut self.rng);
+                    let at = now.mono + Duration::from_millis(5 + self.rng.below(30));
+                    self.posted.push((at, party, Posted { hook: post.hook, id: post.id, answer }));
                 }
                 Outbound::Push { subscriber, message } => {
                     if let Some(to) = node.subscribers.get(&subscriber) {
@@ -574,7 +731,7 @@ impl World {
             return;
         }
         let host = event.host();
-        let Some(party) = self.nodes.iter().position(|node| node.host == host) else { return };
+        let Some(party) = self.nodes.iter().position(|node| node.host == host || node.spare == Some(host)) else { return };
         let node = &mut self.nodes[party];
         for LinkNode { session, wire } in &mut node.links {
             if wire.owns(&event) {

@@ -37,7 +37,14 @@ impl Grid {
         let site = Site::new(test);
         let [rtu, ems, plant, ldc] = std::array::from_fn(|_| free_port());
         let [thermal, gateway] = PROFILES.map(|name| own_profile(&site.dir, name, &edit));
-        configure(&site, &PLANT, (&LDC, "sldc"), PROFILES[0], [plant, ldc], "commands_us = true");
+        configure(
+            &site,
+            &PLANT,
+            (&LDC, "sldc"),
+            PROFILES[0],
+            [plant, ldc],
+            "commands_us = true\n[[operator]]\nname = \"asha\"\n[[operator]]\nname = \"guest\"\nroles = [\"GENCO\"]",
+        );
         configure(&site, &LDC, (&PLANT, "genco"), PROFILES[1], [ldc, plant], "subscribe = true");
         for (folder, link, port) in [("plant", "rtu", rtu), ("ldc", "ems", ems)] {
             let text = format!("schema = \"ies-site/1\"\n[[link]]\nname = \"{link}\"\nendpoint = \"127.0.0.1:{port}\"\npeer = \"test\"\n");

@@ -41,8 +41,8 @@ impl Line {
     pub(crate) fn new(session: Box<dyn Session>, role: Role, port: u16) -> Self {
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let endpoint = match role {
-            Role::Client => Endpoint::Connect { addr, bind: None },
-            Role::Server => Endpoint::Listen { addr, allow: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)] },
+            Role::Client => Endpoint::connect(addr),
+            Role::Server => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
         };
         let (shared, clock) = (Arc::<Mutex<Shared>>::default(), SystemClock::new());
         let (stop, stopped) = watch::channel(false);

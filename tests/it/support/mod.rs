@@ -2,7 +2,9 @@
 
 mod dissector;
 mod grid;
+mod heads;
 mod line;
+mod papers;
 mod pcap;
 mod peer;
 mod port;
@@ -11,13 +13,14 @@ mod python;
 
 pub(crate) use dissector::{Capture, dissect};
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
+pub(crate) use heads::{place, point_heads};
 pub(crate) use line::Line;
+pub(crate) use papers::{Papers, private};
 pub(crate) use pcap::Conversation;
 pub(crate) use peer::Peer;
 pub(crate) use port::free_port;
 pub(crate) use process::Process;
-pub(crate) use python::interop_file;
-use python::python;
+pub(crate) use python::{interop_file, plain_python, python};
 
 use std::path::PathBuf;
 use std::time::Duration;

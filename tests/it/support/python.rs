@@ -29,6 +29,13 @@ pub(crate) fn python(program: &str) -> Command {
     command
 }
 
+/// A command that runs a program of `testbeds/interop` that needs nothing but the standard library.
+pub(crate) fn plain_python(program: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.arg("-u").arg(interop_file(program));
+    command
+}
+
 #[test]
 fn a_missing_environment_says_what_to_do() {
     let problem = interpreter(Path::new("/nowhere")).expect_err("there is nothing");

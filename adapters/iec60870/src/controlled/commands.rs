@@ -7,7 +7,7 @@ use bridge_model::{Action, CommandMode, Mono, Now, PointId, TimeFlags, Timestamp
 use bridge_session::{Answer, CommandReceived, CommandToken, Event};
 
 use super::outbox::Replies;
-use super::select::SelectStore;
+use super::select::{Bound, SelectStore};
 use crate::address::Address;
 use crate::asdu::mirror;
 use crate::params::{Params, SelectPolicy};
@@ -35,6 +35,7 @@ pub(super) struct No {
 pub(super) struct Commands {
     controls: BTreeMap<(u16, u32), (PointId, TypeId)>,
     policy: SelectPolicy,
+    max: usize,
     age_ns: i64,
     selects: SelectStore,
     held: BTreeMap<CommandToken, Held>,
@@ -46,6 +47,7 @@ impl Commands {
         Self {
             controls: controls.into_iter().map(|(point, a)| ((a.ca, a.ioa), (point, a.type_id))).collect(),
             policy: params.select,
+            max: params.max_commands,
             age_ns: i64::try_from(params.command_age.as_nanos()).unwrap_or(i64::MAX),
             selects: SelectStore::new(params.select_timeout),
             held: BTreeMap::new(),
@@ -75,6 +77,9 @@ impl Commands {
         let tagged = asdu.time.map(|time| time.timestamp(zone, now.utc, &mut DayCache::default()));
         let originator = asdu.cot.originator;
         let mode = if asdu.cot.cause == Cause::DEACTIVATION {
+            if self.held.values().any(|held| held.point == point && held.mode == CommandMode::Cancel) {
+                return Err(no("another deactivation of the point is in progress"));
+            }
             self.selects.cancel(target, originator);
             CommandMode::Cancel
         } else {
@@ -82,15 +87,21 @@ impl Commands {
             if self.held.values().any(|held| held.point == point) {
                 return Err(no("another command of the point is in progress"));
             }
+            if self.held.len() >= self.max {
+                return Err(no("as many commands as the link takes are in progress"));
+            }
             match (self.policy, asdu.element.is_select()) {
                 (SelectPolicy::Refuse, true) => return Err(no("select is not served")),
                 (SelectPolicy::Refuse, false) => CommandMode::Direct,
                 (SelectPolicy::Relay | SelectPolicy::Either, true) => CommandMode::Select,
-                (SelectPolicy::Relay | SelectPolicy::Either, false) if self.selects.execute(target, originator, asdu.element, now.mono) => {
-                    CommandMode::Execute
+                (policy @ (SelectPolicy::Relay | SelectPolicy::Either), false) => {
+                    match (policy, self.selects.execute(target, originator, asdu.element, now.mono)) {
+                        (_, Bound::Fits) => CommandMode::Execute,
+                        (_, Bound::Wrong) => return Err(no("execute that is not the selected one")),
+                        (SelectPolicy::Either, Bound::Free) => CommandMode::Direct,
+                        (SelectPolicy::Relay | SelectPolicy::Refuse, Bound::Free) => return Err(no("execute without its select")),
+                    }
                 }
-                (SelectPolicy::Either, false) => CommandMode::Direct,
-                (SelectPolicy::Relay, false) => return Err(no("execute without its select")),
             }
         };
         self.last_token += 1;
@@ -124,7 +135,8 @@ impl Commands {
     }
 
     /// Carries the engine's answer out, if the command's connection still lives (`live`).
-    pub(super) fn answer(&mut self, token: CommandToken, answer: Answer, live: Option<u32>, replies: &mut Replies, now: Mono) {
+    /// A termination goes behind the `events` queued so far: the return information among them is the consequence of this command.
+    pub(super) fn answer(&mut self, token: CommandToken, answer: Answer, live: Option<u32>, events: u64, replies: &mut Replies, now: Mono) {
         let Some(held) = self.held.get(&token) else { return };
         if live != Some(held.connection) {
             self.held.remove(&token);
@@ -148,7 +160,7 @@ impl Commands {
             }
             Answer::Terminate => {
                 if !matches!(held.mode, CommandMode::Select | CommandMode::Cancel) {
-                    replies.push_with(|out| mirror(&held.octets, Cause::ACTIVATION_TERM, false, out));
+                    replies.push_behind(events, |out| mirror(&held.octets, Cause::ACTIVATION_TERM, false, out));
                 }
                 true
             }
@@ -169,6 +181,11 @@ impl Commands {
         self.selects.deadline()
     }
 
+    /// The station's application restarts: selections are forgotten, commands in progress keep their answers.
+    pub(super) fn reset(&mut self) {
+        self.selects.clear();
+    }
+
     /// Selections end with their connection, and answers to its commands are dropped.
     pub(super) fn connection_lost(&mut self) {
         self.selects.clear();
@@ -179,13 +196,23 @@ impl Commands {
 /// What a command wants, if its octets have a meaning (rows 36, 37 and 57).
 fn meaning(element: ControlElement) -> Result<(Action, u8), &'static str> {
     match element {
-        ControlElement::Single(_, qoc) | ControlElement::Double(_, qoc) if !qoc.is_defined() => Err("reserved qualifier of command"),
-        ControlElement::SetFloat(_, qos) if !qos.is_defined() => Err("reserved qualifier of set-point"),
+        ControlElement::Single(_, qoc) | ControlElement::Double(_, qoc) | ControlElement::Step(_, qoc) if !qoc.is_defined() => {
+            Err("reserved qualifier of command")
+        }
+        ControlElement::SetNormalised(_, qos) | ControlElement::SetScaled(_, qos) | ControlElement::SetFloat(_, qos)
+            if !qos.is_defined() =>
+        {
+            Err("reserved qualifier of set-point")
+        }
         ControlElement::SetFloat(value, _) if !value.is_finite() => Err("the set-point is no number"),
         ControlElement::Single(on, qoc) => Ok((Action::Switch(on), qoc.qu)),
-        ControlElement::Double(1, qoc) => Ok((Action::Switch(false), qoc.qu)),
-        ControlElement::Double(2, qoc) => Ok((Action::Switch(true), qoc.qu)),
+        ControlElement::Double(1, qoc) | ControlElement::Step(1, qoc) => Ok((Action::Switch(false), qoc.qu)),
+        ControlElement::Double(2, qoc) | ControlElement::Step(2, qoc) => Ok((Action::Switch(true), qoc.qu)),
         ControlElement::Double(_, _) => Err("double command neither on nor off"),
+        ControlElement::Step(_, _) => Err("step command neither higher nor lower"),
+        ControlElement::SetNormalised(value, qos) => Ok((Action::Set(f64::from(value) / 32768.0), qos.ql)),
+        ControlElement::SetScaled(value, qos) => Ok((Action::Set(f64::from(value)), qos.ql)),
         ControlElement::SetFloat(value, qos) => Ok((Action::Set(f64::from(value)), qos.ql)),
+        ControlElement::SetBits(bits) => Ok((Action::Set(f64::from(bits)), 0)),
     }
 }

@@ -1,15 +1,22 @@
 //! The controlled station: serves an image and events, and hands commands on.
 //!
-//! States of IEC 60870-5-104 clause 5.3: stopped, started, unconfirmed stopped. `receive.rs` answers or hands on what the controlling
-//! station sends, `image.rs` holds the served values, `outbox.rs` the events, `interrogation.rs` walks the image lazily, `commands.rs`
-//! keeps what waits for an answer and `select.rs` what is selected.
+//! A session is one redundancy group (clause 10): one image, one queue of events, several connections, at most one of them started. States
+//! of clause 5.3 for each connection: stopped, started, unconfirmed stopped. `receive.rs` answers or hands on what the controlling station
+//! sends, `image.rs` holds the served values, `outbox.rs` the events, `interrogation.rs` walks the image lazily, `commands.rs`
+//! keeps what waits for an answer and `select.rs` what is selected. `counters.rs` freezes totals, `cycles.rs` repeats measurands by the
+//! clock, `pace.rs` bounds how fast they are told, `parameters.rs` takes what a controlling station loads.
 
 mod commands;
+mod counters;
+mod cycles;
 mod image;
 mod interrogation;
 mod outbox;
+mod pace;
+mod parameters;
 mod receive;
 mod select;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,14 +27,18 @@ use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkS
 use crate::address::Address;
 use crate::apci::{APCI_LEN, Function};
 use crate::controlled::commands::Commands;
+use crate::controlled::counters::Counters;
+use crate::controlled::cycles::Cycles;
 use crate::controlled::image::Image;
 use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
+use crate::controlled::watch::Watch;
 use crate::error::Error;
-use crate::link104::{Connection, Deframer, Taken, Timing};
+use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
 
-/// The state of data transfer.
+/// The state of data transfer of one connection. One that is stopped may still have frames out (unconfirmed stopped): when another took its
+/// place it may acknowledge what it got, until t1 closes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Stopped,
@@ -36,23 +47,24 @@ enum Phase {
     Stopping,
 }
 
-/// The session of a controlled station. Holds one connection at a time; a second is refused.
+type Link = Member<Contents, Phase>;
+
+/// The session of a controlled station.
 #[derive(Debug)]
 pub struct Controlled {
     zone: Zone,
-    timing: Timing,
     params: Params,
-    phase: Phase,
-    connection: Option<Connection<Contents>>,
-    connections: u32,
-    refused: Vec<(Channel, bool)>,
+    group: Group<Contents, Phase>,
     batch: FrameBatch,
     events: VecDeque<Event>,
     image: Image,
     outbox: Outbox,
     replies: Replies,
     interrogation: Interrogation,
+    counters: Counters,
+    cycles: Cycles,
     commands: Commands,
+    watch: Watch,
     announced: bool,
     /// Whose turn it is when both an interrogation and changes want to send.
     changes_next: bool,
@@ -70,21 +82,20 @@ impl Controlled {
     pub fn with_params(spec: &LinkSpec, params: Params) -> Self {
         let controls: Vec<_> = Address::all(spec, AddressUse::Control).collect();
         let extra = controls.iter().map(|(_, address)| address.ca).chain(params.ca);
-        let image = Image::new(Address::all(spec, AddressUse::Monitor), extra);
+        let image = Image::new(Address::served(spec), extra);
         Self {
             zone: spec.zone,
-            timing: Timing::new(&params, spec.max_unacked),
-            phase: Phase::Stopped,
-            connection: None,
-            connections: 0,
-            refused: Vec::new(),
+            group: Group::new(params.connections, Timing::new(&params, spec.max_unacked)),
             batch: FrameBatch::default(),
             events: VecDeque::new(),
+            counters: Counters::new(&params, &image),
+            cycles: Cycles::new(params.background, &image),
             image,
             outbox: Outbox::default(),
             replies: Replies::default(),
             interrogation: Interrogation::default(),
             commands: Commands::new(&params, controls),
+            watch: Watch::default(),
             params,
             announced: false,
             changes_next: false,
@@ -97,36 +108,34 @@ impl Controlled {
         &self.params
     }
 
-    fn apdu(&mut self, apdu: &[u8], now: Now) -> Result<(), Error> {
-        let Some(connection) = self.connection.as_mut() else { return Ok(()) };
+    /// One APDU of the connection at `at`.
+    fn apdu(&mut self, at: usize, apdu: &[u8], now: Now) -> Result<(), Error> {
+        let Some(Member { connection, phase, .. }) = self.group.get_mut(at) else { return Ok(()) };
         let taken = connection.take(apdu, now.mono)?;
-        let (channel_connection, mut acked) = (connection.number, std::mem::take(&mut connection.acked));
-        if let Some(number) = self.outbox.acknowledged(acked.drain(..)) {
+        if let Some(number) = self.outbox.acknowledged(connection.acked.drain(..)) {
             self.events.push_back(Event::Delivered(number));
-        }
-        if let Some(connection) = self.connection.as_mut() {
-            connection.acked = acked;
         }
         match taken {
             Taken::Supervisory => Ok(()),
             Taken::Information(frame, asdu) => {
-                let first = self.batch.updates.len();
+                // The peer's command waits for us: its acknowledgement shall not wait for w or t2.
+                connection.hurry();
+                let (number, first) = (connection.number, self.batch.updates.len());
                 // Evidence first: a frame that closes the connection is journaled too, and never acknowledged.
-                let outcome = match self.phase {
+                let outcome = match phase {
                     Phase::Started => self.information(asdu, frame, now),
                     Phase::Stopped => Err(Error::misbehaved("I frame before STARTDT act")),
                     Phase::Stopping => Err(Error::misbehaved("I frame after STOPDT act")),
                 };
-                self.batch.push_framed(channel_connection, frame, now.utc, apdu, APCI_LEN, first);
+                self.batch.push_framed(number, frame, now.utc, apdu, APCI_LEN, first);
                 outcome
             }
             Taken::Unnumbered(Function::StartAct) => {
-                self.start(now);
+                self.start(at, now);
                 Ok(())
             }
             Taken::Unnumbered(Function::StopAct) => {
-                if self.phase != Phase::Stopping {
-                    self.phase = Phase::Stopping;
+                if std::mem::replace(phase, Phase::Stopping) == Phase::Started {
                     self.interrogation.stop();
                     self.replies.clear();
                 }
@@ -139,36 +148,94 @@ impl Controlled {
         }
     }
 
-    fn start(&mut self, now: Now) {
-        if let Some(connection) = self.connection.as_mut() {
-            connection.ask(Function::StartCon, now.mono);
-        }
-        if self.phase == Phase::Started {
+    /// STARTDT act on the connection at `at`: it is the started one from here on, whichever was before.
+    fn start(&mut self, at: usize, now: Now) {
+        let before = self.started();
+        let Some(link) = self.group.get_mut(at) else { return };
+        link.connection.ask(Function::StartCon, now.mono);
+        if before == Some(at) {
             // A repeated act is confirmed again and changes nothing.
             return;
         }
-        self.phase = Phase::Started;
-        self.events.push_back(Event::LinkState(LinkState::Started));
-        if self.params.end_of_init && !self.announced {
-            for ca in self.image.cas() {
-                self.replies.push_with(|out| receive::end_of_init(ca, out));
-            }
+        link.phase = Phase::Started;
+        let (channel, number) = (link.connection.channel, link.connection.number);
+        match before {
+            None => self.events.push_back(Event::LinkState(LinkState::Started)),
+            Some(_) => self.group.switched_over(channel),
         }
-        self.announced = true;
+        // What any other connection sent and was not told to have arrived goes out on this one (row 21).
+        if self.outbox.begin(number) {
+            self.end_conversation();
+        }
+        for (place, other) in self.group.iter_mut().enumerate().filter(|(place, _)| *place != at) {
+            if before == Some(place) {
+                other.phase = Phase::Stopped;
+            }
+            send_again(other, &mut self.image);
+        }
+        self.cycles.start(now.mono);
+        self.counters.start(now.mono);
+        if !self.announced {
+            self.announce(receive::COI_POWER_ON);
+        }
+        self.tell(now);
     }
 
-    /// The connection is to be closed: nothing more is sent.
-    fn fail(&mut self, cause: &Error) {
-        if let Some(connection) = self.connection.as_mut() {
-            connection.close(cause, false);
+    /// The end of initialisation of every common address.
+    fn announce(&mut self, coi: u8) {
+        if self.params.end_of_init {
+            for ca in self.image.cas() {
+                self.replies.push_with(|out| receive::end_of_init(ca, coi, out));
+            }
         }
+    }
+
+    /// Answers and selections belong to the connection that asked: none of them is good on another one.
+    fn end_conversation(&mut self) {
+        self.interrogation.stop();
+        self.counters.again();
+        self.cycles.stop();
+        self.replies.clear();
+        self.commands.connection_lost();
+    }
+
+    /// The place of the started connection.
+    fn started(&self) -> Option<usize> {
+        self.group.iter().position(|link| link.phase == Phase::Started)
+    }
+
+    /// The number of the started connection: every command comes on it.
+    fn serving(&self) -> u32 {
+        self.started().and_then(|at| self.group.get(at)).map_or(0, |link| link.connection.number)
+    }
+
+    /// A connection is to be closed: nothing more is sent on it.
+    fn fail(&mut self, at: usize, cause: &Error) {
+        if let Some(link) = self.group.get_mut(at) {
+            link.connection.close(cause, false);
+        }
+    }
+
+    /// Tells what changed about the group, after everything that may have changed it.
+    fn tell(&mut self, now: Now) {
+        if self.started().is_some() {
+            let ready = self.group.iter().filter(|link| link.phase != Phase::Started && link.is_open()).count();
+            self.events.extend(self.group.tell_standby(ready));
+        } else if self.group.is_empty() {
+            // That none stands by goes without saying.
+            self.group.tell_standby(0);
+        }
+        self.events.extend(self.group.tell_switch_over(now.mono));
     }
 
     /// Appends I frames while k and `limit` allow: confirmations first, then events, then the image and changes in turn.
-    fn put_information(&mut self, out: &mut Vec<u8>, limit: usize, now: Now) {
-        let Some(connection) = self.connection.as_mut() else { return };
+    fn put_information(&mut self, at: usize, out: &mut Vec<u8>, limit: usize, now: Now) {
+        let Some(Member { connection, .. }) = self.group.get_mut(at) else { return };
         while connection.may_send() && out.len() < limit {
-            if let Some(reply) = self.replies.pop() {
+            let (_, events_sent) = self.outbox.counts();
+            if let Some(reply) = self.replies.pop(events_sent, self.image.has_returns()) {
+                // The end of initialisation goes before any other answer.
+                self.announced = true;
                 connection.put_information(out, now.mono, |out| {
                     out.extend_from_slice(&reply);
                     Contents::default()
@@ -176,17 +243,29 @@ impl Controlled {
             } else if self.outbox.has_event() {
                 let (outbox, image, zone) = (&mut self.outbox, &self.image, self.zone);
                 connection.put_information(out, now.mono, |out| outbox.put_events(image, zone, out));
-            } else if self.interrogation.is_running() && !(self.changes_next && self.image.has_changes()) {
-                let (interrogation, image) = (&mut self.interrogation, &self.image);
+            } else if self.interrogation.is_running() && !self.image.has_returns() && !(self.changes_next && self.image.has_changes()) {
+                let (interrogation, image, counters, zone) = (&mut self.interrogation, &self.image, &self.counters, self.zone);
                 connection.put_information(out, now.mono, |out| {
-                    interrogation.put(image, out);
+                    interrogation.put(image, counters, zone, out);
                     Contents::default()
                 });
                 self.changes_next = true;
+            } else if self.counters.is_waiting() && !self.image.has_returns() {
+                let (counters, image, zone) = (&mut self.counters, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    counters.put_spontaneous(image, zone, out);
+                    Contents::default()
+                });
             } else if self.image.has_changes() {
                 let (image, zone) = (&mut self.image, self.zone);
                 connection.put_information(out, now.mono, |out| Contents { latest: image.put_changes(zone, out), ..Contents::default() });
                 self.changes_next = false;
+            } else if self.cycles.is_waiting() {
+                let (cycles, image, zone) = (&mut self.cycles, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    cycles.put(image, zone, out);
+                    Contents::default()
+                });
             } else {
                 break;
             }
@@ -194,65 +273,66 @@ impl Controlled {
     }
 
     /// Confirms a stop as soon as both directions are settled.
-    fn put_stop(&mut self, out: &mut Vec<u8>, limit: usize, now: Now) {
-        let Some(connection) = self.connection.as_mut() else { return };
-        if self.phase != Phase::Stopping || !connection.is_sendable_stop() {
+    fn put_stop(&mut self, at: usize, out: &mut Vec<u8>, limit: usize, now: Now) {
+        let is_alone = self.started().is_none();
+        let Some(Member { connection, phase, .. }) = self.group.get_mut(at) else { return };
+        if !connection.is_sendable_stop() {
             return;
         }
         if !connection.is_acknowledged() {
             connection.put_supervisory(out);
         }
-        self.phase = Phase::Stopped;
+        *phase = Phase::Stopped;
         connection.ask(Function::StopCon, now.mono);
         connection.put_control(out, limit, now.mono);
-        self.events.push_back(Event::LinkState(LinkState::Stopped));
-    }
-
-    fn is_current(&self, channel: Channel) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.channel == channel)
-    }
-
-    fn return_deframer(&mut self, deframer: Deframer, now: Mono) {
-        if let Some(connection) = self.connection.as_mut() {
-            connection.deframer = deframer;
-            connection.end_of_chunk(now);
+        if is_alone {
+            self.events.push_back(Event::LinkState(LinkState::Stopped));
         }
     }
 }
 
+/// Changed values that the connection sent and the peer did not acknowledge are changed values again, once.
+fn send_again(link: &mut Link, image: &mut Image) {
+    for contents in link.connection.in_flight_mut() {
+        image.change_again(&std::mem::take(&mut contents.latest));
+    }
+}
+
 impl Session for Controlled {
-    fn handle_open(&mut self, channel: Channel, _peer: &PeerInfo, now: Now) {
-        if self.connection.is_some() {
-            self.refused.push((channel, false));
-            return;
+    fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now) {
+        if self.group.is_empty() {
+            self.events.push_back(Event::LinkState(LinkState::Connected));
         }
-        self.connections += 1;
-        self.connection = Some(Connection::new(channel, self.connections, self.timing, now.mono));
-        self.phase = Phase::Stopped;
-        self.events.push_back(Event::LinkState(LinkState::Connected));
+        self.group.open(channel, peer, Phase::Stopped, now.mono);
+        self.tell(now);
     }
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
         let Chunk::Stream(mut bytes) = chunk else { return };
-        let Some(connection) = self.connection.as_mut().filter(|c| c.channel == channel && !c.is_closing()) else { return };
-        let mut deframer = std::mem::take(&mut connection.deframer);
+        let Some(at) = self.group.find(channel) else { return };
+        let Some(link) = self.group.get_mut(at).filter(|link| link.is_open()) else { return };
+        let mut deframer = std::mem::take(&mut link.connection.deframer);
         let outcome = loop {
             match deframer.next(&mut bytes) {
                 Ok(Some(apdu)) => {
-                    if let Err(error) = self.apdu(apdu, now) {
+                    if let Err(error) = self.apdu(at, apdu, now) {
                         break Err(error);
                     }
-                    if let Some(connection) = self.connection.as_mut() {
-                        connection.apdu_complete();
+                    if let Some(link) = self.group.get_mut(at) {
+                        link.connection.apdu_complete();
                     }
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error.into()),
             }
         };
-        self.return_deframer(deframer, now.mono);
+        if let Some(link) = self.group.get_mut(at) {
+            link.connection.deframer = deframer;
+            link.connection.end_of_chunk(now.mono);
+        }
         if let Err(error) = outcome {
-            self.fail(&error);
+            self.fail(at, &error);
+            self.tell(now);
         }
     }
 
@@ -260,12 +340,14 @@ impl Session for Controlled {
         match request {
             Request::Publish(values) => {
                 for value in &values {
-                    self.outbox.publish(value, &mut self.image, &mut self.events);
+                    self.outbox.publish(value, &mut self.image, &mut self.events, now.mono);
                 }
             }
             Request::Answer { token, answer } => {
-                let live = self.connection.as_ref().filter(|c| self.phase == Phase::Started && !c.is_closing()).map(|c| c.number);
-                self.commands.answer(token, answer, live, &mut self.replies, now.mono);
+                let started = self.started().and_then(|at| self.group.get(at));
+                let live = started.filter(|link| link.is_open()).map(|link| link.connection.number);
+                let (events, _) = self.outbox.counts();
+                self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
             }
             // Commanding and interrogating are the controlling station's: said, not swallowed.
             Request::Command(command) => {
@@ -273,45 +355,57 @@ impl Session for Controlled {
                 self.events.push_back(Event::Settled { command, outcome, at: now });
             }
             Request::Interrogate => self.events.push_back(Event::InterrogationFailed),
+            Request::Housekeep(id, _) => {
+                self.events.push_back(Event::Housekept { id, outcome: bridge_session::HousekeepingOutcome::NotPermitted });
+            }
+            // Which connection transfers data is the controlling station's decision.
+            Request::SwitchOver => {
+                let what = "a switch-over is the controlling station's to ask".to_owned();
+                self.events.push_back(Event::Refused { what });
+            }
             Request::Cancel(_) => {}
         }
     }
 
     fn handle_durable(&mut self, connection: u32, frame: u64, now: Now) {
-        if let Some(current) = self.connection.as_mut().filter(|current| current.number == connection) {
-            current.make_durable(frame, now.mono);
-        }
+        self.group.make_durable(connection, frame, now.mono);
     }
 
     fn handle_timeout(&mut self, now: Now) {
         self.commands.handle_timeout(&mut self.events, now.mono);
-        let Some(connection) = self.connection.as_mut().filter(|connection| !connection.is_closing()) else { return };
-        if let Err(error) = connection.supervise(now.mono) {
-            self.fail(&error);
+        self.image.handle_timeout(now.mono);
+        self.cycles.handle_timeout(&self.image, now.mono);
+        self.counters.handle_timeout(&self.image, now);
+        for link in self.group.iter_mut().filter(|link| link.is_open()) {
+            if let Err(error) = link.connection.supervise(now.mono) {
+                link.connection.close(&error, false);
+            }
         }
+        self.tell(now);
     }
 
     fn handle_close(&mut self, channel: Channel, now: Now) {
-        if let Some(at) = self.refused.iter().position(|(refused, _)| *refused == channel) {
-            self.refused.remove(at);
-            self.events.push_back(Event::Closed { channel, cause: Error::SecondConnection.to_string(), at: now.mono });
-            return;
-        }
-        if !self.is_current(channel) {
-            return;
-        }
-        let Some(connection) = self.connection.take() else { return };
+        let mut link = match self.group.close(channel) {
+            Gone::Member(link) => link,
+            Gone::Refused => {
+                let cause = self.group.refusal().to_string();
+                self.events.push_back(Event::Closed { channel, cause, at: now.mono });
+                return;
+            }
+            Gone::Unknown => return,
+        };
         // What the peer has not acknowledged is sent again (row 18): events from the oldest, changes with their newest value.
-        for contents in connection.in_flight() {
-            self.image.change_again(&contents.latest);
+        send_again(&mut link, &mut self.image);
+        if self.outbox.connection_lost(link.connection.number) {
+            self.end_conversation();
         }
-        self.outbox.rewind();
-        self.replies.clear();
-        self.interrogation.stop();
-        self.commands.connection_lost();
-        self.phase = Phase::Stopped;
-        self.events.push_back(Event::Closed { channel, cause: connection.cause(), at: now.mono });
-        self.events.push_back(Event::LinkState(LinkState::Down));
+        self.events.push_back(Event::Closed { channel, cause: link.connection.cause(), at: now.mono });
+        self.tell(now);
+        if self.group.is_empty() {
+            self.events.push_back(Event::LinkState(LinkState::Down));
+        } else if link.phase == Phase::Started {
+            self.events.push_back(Event::LinkState(LinkState::Connected));
+        }
     }
 
     fn poll_frames(&mut self, batch: &mut FrameBatch) -> bool {
@@ -330,23 +424,20 @@ impl Session for Controlled {
     fn poll_output(&mut self, channel: Channel, out: &mut Vec<u8>, limit: usize, now: Now) -> bool {
         let start = out.len();
         let limit = start.saturating_add(limit);
-        let Some(connection) = self.connection.as_mut().filter(|c| c.channel == channel && !c.is_closing()) else { return false };
+        let Some(at) = self.group.find(channel) else { return false };
+        let Some(link) = self.group.get_mut(at).filter(|link| link.is_open()) else { return false };
         // U frames first: the confirmation of the start goes before the first I frame.
-        connection.put_control(out, limit, now.mono);
-        match self.phase {
-            Phase::Started => self.put_information(out, limit, now),
-            Phase::Stopping => self.put_stop(out, limit, now),
+        link.connection.put_control(out, limit, now.mono);
+        match link.phase {
+            Phase::Started => self.put_information(at, out, limit, now),
+            Phase::Stopping => self.put_stop(at, out, limit, now),
             Phase::Stopped => {}
         }
         out.len() > start
     }
 
     fn poll_close(&mut self, channel: Channel) -> Option<Close> {
-        if let Some((_, told)) = self.refused.iter_mut().find(|(refused, told)| *refused == channel && !told) {
-            *told = true;
-            return Some(Close { abort: false, cause: Error::SecondConnection.to_string() });
-        }
-        self.connection.as_mut().filter(|connection| connection.channel == channel)?.poll_close()
+        self.group.poll_close(channel)
     }
 
     fn poll_timeout(&self) -> Option<Mono> {
@@ -354,8 +445,8 @@ impl Session for Controlled {
             // Some events arise in `poll_output`: they must not wait for the next input.
             return Some(Mono(0));
         }
-        let connection = self.connection.as_ref().filter(|connection| !connection.is_closing());
-        let deadline = connection.map_or(Mono::NEVER, Connection::deadline).min(self.commands.deadline());
+        let own = self.commands.deadline().min(self.image.deadline()).min(self.cycles.deadline()).min(self.counters.deadline());
+        let deadline = self.group.deadline().min(own);
         (deadline != Mono::NEVER).then_some(deadline)
     }
 
@@ -365,4 +456,10 @@ impl Session for Controlled {
 }
 
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_causes;
+#[cfg(test)]
+mod tests_functions;

@@ -18,6 +18,17 @@ struct Selected {
     until: Mono,
 }
 
+/// How an execute stands to what is selected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Bound {
+    /// It is the execute of its selection.
+    Fits,
+    /// The object is selected otherwise: by another, for another wish, or too long ago.
+    Wrong,
+    /// The object is not selected.
+    Free,
+}
+
 /// The selections of one connection.
 #[derive(Debug)]
 pub(super) struct SelectStore {
@@ -40,14 +51,15 @@ impl SelectStore {
     }
 
     /// Uses a selection up. Only the same originator's execute of the same wish within its life matches; a wrong one uses it up too.
-    pub(super) fn execute(&mut self, target: Target, originator: u8, element: ControlElement, now: Mono) -> bool {
+    pub(super) fn execute(&mut self, target: Target, originator: u8, element: ControlElement, now: Mono) -> Bound {
         match self.selected.get(&target) {
             Some(held) if held.originator == originator => {
                 let fits = now < held.until && held.element.same_wish(element);
                 self.selected.remove(&target);
-                fits
+                if fits { Bound::Fits } else { Bound::Wrong }
             }
-            Some(_) | None => false,
+            Some(_) => Bound::Wrong,
+            None => Bound::Free,
         }
     }
 
@@ -98,12 +110,12 @@ mod tests {
 
     #[test]
     fn a1_r52_an_execute_needs_the_same_originator_wish_and_time() {
-        assert!(selected().execute(TARGET, 3, single(true, 1, false), at(29)));
-        assert!(!selected().execute(TARGET, 3, single(true, 1, false), at(30)), "too late");
-        assert!(!selected().execute(TARGET, 4, single(true, 1, false), at(1)), "another originator");
-        assert!(!selected().execute(TARGET, 3, single(true, 2, false), at(1)), "another qualifier");
-        assert!(!selected().execute(TARGET, 3, single(false, 1, false), at(1)), "another state");
-        assert!(!selected().execute((1, 101), 3, single(true, 1, false), at(1)), "another object");
+        assert_eq!(selected().execute(TARGET, 3, single(true, 1, false), at(29)), Bound::Fits);
+        assert_eq!(selected().execute(TARGET, 3, single(true, 1, false), at(30)), Bound::Wrong, "too late");
+        assert_eq!(selected().execute(TARGET, 4, single(true, 1, false), at(1)), Bound::Wrong, "another originator");
+        assert_eq!(selected().execute(TARGET, 3, single(true, 2, false), at(1)), Bound::Wrong, "another qualifier");
+        assert_eq!(selected().execute(TARGET, 3, single(false, 1, false), at(1)), Bound::Wrong, "another state");
+        assert_eq!(selected().execute((1, 101), 3, single(true, 1, false), at(1)), Bound::Free, "another object");
     }
 
     #[test]
@@ -111,8 +123,8 @@ mod tests {
         let mut store = selected();
         assert!(!store.select(TARGET, PointId(7), 4, single(true, 1, true), at(1)));
         assert!(!store.cancel(TARGET, 4));
-        assert!(store.execute(TARGET, 3, single(true, 1, false), at(1)));
-        assert!(!store.execute(TARGET, 3, single(true, 1, false), at(1)));
+        assert_eq!(store.execute(TARGET, 3, single(true, 1, false), at(1)), Bound::Fits);
+        assert_eq!(store.execute(TARGET, 3, single(true, 1, false), at(1)), Bound::Free);
     }
 
     #[test]

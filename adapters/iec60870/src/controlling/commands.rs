@@ -13,11 +13,11 @@ use bridge_model::{
 use bridge_session::{Event, Phase};
 
 use super::Sent;
-use crate::address::{Address, ControlKind};
+use crate::address::Address;
 use crate::error::Error;
 use crate::link104::Connection;
 use crate::params::{Params, TermPolicy};
-use crate::{Cause, ControlAsdu, ControlElement, ControlPermit, Cot, Cp56Time2a, Qoc, Qos};
+use crate::{Cause, ControlAsdu, ControlElement, ControlKind, ControlPermit, Cot, Cp56Time2a, Qoc, Qos};
 
 /// How long after its command's life an execute may stay unacknowledged before the connection is aborted.
 pub(crate) const EXECUTE_MARGIN: Duration = Duration::from_secs(1);
@@ -36,6 +36,17 @@ enum Stage {
     Executed(Execute),
     /// Confirmed; the termination is due by then.
     Confirmed(Mono),
+    /// The withdrawal of a selection is to leave.
+    CancelDue,
+    /// The withdrawal left; its confirmation is due by then.
+    CancelSent(Mono),
+}
+
+/// A selection that the station confirmed and that awaits its execute (R4).
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Selection {
+    element: ControlElement,
+    until: Mono,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +79,9 @@ pub(super) struct Commands {
     /// In order of request; at most one per point.
     open: Vec<Transaction>,
     serial: u64,
+    /// Selections of [`CommandMode::Select`], each for one execute of the same wish.
+    selected: BTreeMap<PointId, Selection>,
+    select_life: Duration,
     /// Selections to withdraw, because their command will not be executed.
     withdrawals: VecDeque<(Address, ControlElement)>,
 }
@@ -82,7 +96,7 @@ pub(crate) fn control_asdu(
     zone: Zone,
 ) -> Option<ControlAsdu> {
     let element = element(address, command)?;
-    Some(asdu(address, with_select(element, select), Cause::ACTIVATION, oa, time, zone))
+    Some(asdu(address, element.with_select(select), Cause::ACTIVATION, oa, time, zone))
 }
 
 fn asdu(address: Address, element: ControlElement, cause: Cause, oa: u8, time: Option<Timestamp>, zone: Zone) -> ControlAsdu {
@@ -97,24 +111,44 @@ fn element(address: Address, command: &Command) -> Option<ControlElement> {
     let (kind, _) = ControlKind::of(address.type_id)?;
     let qoc = Qoc { qu: command.qualifier, select: false };
     let qos = Qos { ql: command.qualifier, select: false };
+    let fits = if kind.is_setpoint() { command.qualifier < 128 } else { command.qualifier < 32 };
     match (kind, command.action) {
-        (ControlKind::Single, Action::Switch(on)) if command.qualifier < 32 => Some(ControlElement::Single(on, qoc)),
-        (ControlKind::Double, Action::Switch(on)) if command.qualifier < 32 => Some(ControlElement::Double(if on { 2 } else { 1 }, qoc)),
-        (ControlKind::SetFloat, Action::Set(value)) if command.qualifier < 128 => {
+        _ if !fits => None,
+        (ControlKind::Single, Action::Switch(on)) => Some(ControlElement::Single(on, qoc)),
+        (ControlKind::Double, Action::Switch(on)) => Some(ControlElement::Double(if on { 2 } else { 1 }, qoc)),
+        (ControlKind::Step, Action::Switch(higher)) => Some(ControlElement::Step(if higher { 2 } else { 1 }, qoc)),
+        (ControlKind::SetFloat, Action::Set(value)) => {
             #[expect(clippy::cast_possible_truncation, reason = "the wire carries a short float; what does not fit is refused")]
             let short = value as f32;
             short.is_finite().then_some(ControlElement::SetFloat(short, qos))
         }
-        (ControlKind::Single | ControlKind::Double | ControlKind::SetFloat, Action::Switch(_) | Action::Set(_)) => None,
+        (ControlKind::SetNormalised, Action::Set(value)) => Some(ControlElement::SetNormalised(sixteen_bits(value * 32768.0)?, qos)),
+        (ControlKind::SetScaled, Action::Set(value)) => Some(ControlElement::SetScaled(sixteen_bits(value)?, qos)),
+        (ControlKind::SetBits, Action::Set(value)) if command.qualifier == 0 => thirty_two_bits(value).map(ControlElement::SetBits),
+        (
+            ControlKind::Single
+            | ControlKind::Double
+            | ControlKind::Step
+            | ControlKind::SetNormalised
+            | ControlKind::SetScaled
+            | ControlKind::SetFloat
+            | ControlKind::SetBits,
+            Action::Switch(_) | Action::Set(_),
+        ) => None,
     }
 }
 
-const fn with_select(element: ControlElement, select: bool) -> ControlElement {
-    match element {
-        ControlElement::Single(on, Qoc { qu, .. }) => ControlElement::Single(on, Qoc { qu, select }),
-        ControlElement::Double(bits, Qoc { qu, .. }) => ControlElement::Double(bits, Qoc { qu, select }),
-        ControlElement::SetFloat(value, Qos { ql, .. }) => ControlElement::SetFloat(value, Qos { ql, select }),
-    }
+/// The nearest whole number that the wire has; `None` beyond its range: never clamped (row 57).
+pub(super) fn sixteen_bits(value: f64) -> Option<i16> {
+    let nearest = value.round();
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be within")]
+    (f64::from(i16::MIN)..=f64::from(i16::MAX)).contains(&nearest).then_some(nearest as i16)
+}
+
+/// A bitstring is whole or it is none.
+fn thirty_two_bits(value: f64) -> Option<u32> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be within")]
+    ((0.0..=f64::from(u32::MAX)).contains(&value) && value.fract() == 0.0).then_some(value as u32)
 }
 
 impl Commands {
@@ -126,6 +160,8 @@ impl Commands {
             term: params.term,
             open: Vec::new(),
             serial: 0,
+            selected: BTreeMap::new(),
+            select_life: params.select_timeout,
             withdrawals: VecDeque::new(),
         }
     }
@@ -141,20 +177,38 @@ impl Commands {
     fn admit(&mut self, command: Command, now: Now) -> Result<Transaction, NotOperatedWhy> {
         let address = *self.controls.get(&command.point).ok_or(NotOperatedWhy::NotPermitted)?;
         let element = element(address, &command).ok_or(NotOperatedWhy::NotPermitted)?;
-        let stage = match command.mode {
-            CommandMode::Direct => Stage::ExecuteDue(false),
-            CommandMode::SelectExecute => Stage::SelectDue,
-            // Split selects come with `relay`.
-            CommandMode::Select | CommandMode::Execute | CommandMode::Cancel => return Err(NotOperatedWhy::NotPermitted),
-        };
         if now.mono >= command.not_after.mono {
             return Err(NotOperatedWhy::Expired);
         }
         if self.open.iter().any(|open| open.command.point == command.point) {
             return Err(NotOperatedWhy::Busy);
         }
+        let selectable = ControlKind::of(address.type_id).is_some_and(|(kind, _)| kind.is_selectable());
+        let stage = match command.mode {
+            CommandMode::Direct => Stage::ExecuteDue(false),
+            CommandMode::SelectExecute | CommandMode::Select if selectable => Stage::SelectDue,
+            CommandMode::SelectExecute | CommandMode::Select => return Err(NotOperatedWhy::NotPermitted),
+            CommandMode::Execute => {
+                // Single use, whether it fits or not (R4).
+                let held = self.selected.remove(&command.point).ok_or(NotOperatedWhy::NotSelected)?;
+                if now.mono >= held.until || !held.element.same_wish(element) {
+                    self.withdrawals.push_back((address, held.element.with_select(true)));
+                    return Err(NotOperatedWhy::NotSelected);
+                }
+                Stage::ExecuteDue(false)
+            }
+            CommandMode::Cancel => {
+                self.selected.remove(&command.point);
+                Stage::CancelDue
+            }
+        };
         self.serial += 1;
         Ok(Transaction { serial: self.serial, command, address, element, stage })
+    }
+
+    /// Whether no command is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// Withdraws a command whose execute has not left.
@@ -164,7 +218,7 @@ impl Commands {
             Some(Stage::SelectDue | Stage::SelectSent(_) | Stage::ExecuteDue(_)) => {
                 self.settle(at, Outcome::NotOperated(NotOperatedWhy::Cancelled), events, now);
             }
-            Some(Stage::Executed(_) | Stage::Confirmed(_)) | None => {}
+            Some(Stage::Executed(_) | Stage::Confirmed(_) | Stage::CancelDue | Stage::CancelSent(_)) | None => {}
         }
     }
 
@@ -172,12 +226,12 @@ impl Commands {
     fn settle(&mut self, at: usize, outcome: Outcome, events: &mut VecDeque<Event>, now: Now) {
         let transaction = self.open.remove(at);
         let may_be_selected = match transaction.stage {
-            Stage::SelectSent(_) => !matches!(outcome, Outcome::Refused(_)),
-            Stage::ExecuteDue(_) => transaction.command.mode == CommandMode::SelectExecute,
-            Stage::SelectDue | Stage::Executed(_) | Stage::Confirmed(_) => false,
+            Stage::SelectSent(_) => !matches!(outcome, Outcome::Refused(_) | Outcome::Completed),
+            Stage::ExecuteDue(_) => matches!(transaction.command.mode, CommandMode::SelectExecute | CommandMode::Execute),
+            Stage::SelectDue | Stage::Executed(_) | Stage::Confirmed(_) | Stage::CancelDue | Stage::CancelSent(_) => false,
         };
         if may_be_selected {
-            self.withdrawals.push_back((transaction.address, with_select(transaction.element, true)));
+            self.withdrawals.push_back((transaction.address, transaction.element.with_select(true)));
         }
         events.push_back(Event::Settled { command: transaction.command, outcome, at: now });
     }
@@ -202,10 +256,21 @@ impl Commands {
             });
         }
         for transaction in &mut self.open {
-            if transaction.stage != Stage::SelectDue || now.mono >= transaction.command.not_after.mono || !connection.may_send() {
+            if now.mono >= transaction.command.not_after.mono || !connection.may_send() {
                 continue;
             }
-            let element = with_select(transaction.element, true);
+            if transaction.stage == Stage::CancelDue {
+                let element = transaction.element.with_select(true);
+                connection.put_information(out, now.mono, |out| {
+                    asdu(transaction.address, element, Cause::DEACTIVATION, oa, tag, zone).encode(permit, out);
+                    Sent::Harmless
+                });
+                transaction.stage = Stage::CancelSent(now.mono + timeout);
+            }
+            if transaction.stage != Stage::SelectDue {
+                continue;
+            }
+            let element = transaction.element.with_select(true);
             connection.put_information(out, now.mono, |out| {
                 asdu(transaction.address, element, Cause::ACTIVATION, oa, tag, zone).encode(permit, out);
                 Sent::Harmless
@@ -284,9 +349,10 @@ impl Commands {
     /// The station answered something that looks like one of our commands.
     pub(super) fn answered(&mut self, asdu: &ControlAsdu, events: &mut VecDeque<Event>, now: Now) {
         let cause = asdu.cot.cause;
+        let is_ours = asdu.cot.answers(self.oa);
         let Some(at) = self.open.iter().position(|open| {
-            let Address { ca, ioa, type_id } = open.address;
-            (ca, ioa, type_id) == (asdu.ca, asdu.ioa, asdu.type_id)
+            let Address { ca, ioa, type_id, .. } = open.address;
+            is_ours && (ca, ioa, type_id) == (asdu.ca, asdu.ioa, asdu.type_id)
         }) else {
             // A late answer, a withdrawal's confirmation, or another controlling station's business.
             return;
@@ -298,7 +364,9 @@ impl Commands {
         let leg_fits = match open.stage {
             Stage::SelectSent(_) => asdu.element.is_select(),
             Stage::Executed(_) | Stage::Confirmed(_) => !asdu.element.is_select(),
-            Stage::SelectDue | Stage::ExecuteDue(_) => false,
+            // Stations mirror a withdrawal with the S/E bit or without.
+            Stage::CancelSent(_) => true,
+            Stage::SelectDue | Stage::ExecuteDue(_) | Stage::CancelDue => false,
         };
         if !leg_fits || (!negative && !same) {
             let what = format!("{} ca {} ioa {} cause {} answers no command of ours", asdu.type_id, asdu.ca, asdu.ioa, cause.0);
@@ -310,10 +378,23 @@ impl Commands {
             Stage::SelectSent(_) if unknown.is_some() || (cause == Cause::ACTIVATION_CON && negative) => {
                 self.settle(at, Outcome::Refused(unknown.unwrap_or(Refusal::SelectRefused)), events, now);
             }
-            Stage::SelectSent(_) if cause == Cause::ACTIVATION_CON => {
-                open.stage = Stage::ExecuteDue(false);
+            Stage::SelectSent(answer_by) if cause == Cause::ACTIVATION_CON => {
                 events.push_back(Event::Progress { id, phase: Phase::Selected });
+                if open.command.mode == CommandMode::Select {
+                    // The station's select timeout, less one round trip: what leaves in time arrives in time (R4).
+                    let left = answer_by.since(now.mono);
+                    let round_trip = self.timeout.saturating_sub(left);
+                    let held = Selection { element: open.element, until: now.mono + self.select_life.saturating_sub(2 * round_trip) };
+                    self.selected.insert(open.command.point, held);
+                    self.settle(at, Outcome::Completed, events, now);
+                } else {
+                    open.stage = Stage::ExecuteDue(false);
+                }
             }
+            Stage::CancelSent(_) if unknown.is_some() || (cause == Cause::DEACTIVATION_CON && negative) => {
+                self.settle(at, Outcome::Refused(unknown.unwrap_or(Refusal::SelectRefused)), events, now);
+            }
+            Stage::CancelSent(_) if cause == Cause::DEACTIVATION_CON => self.settle(at, Outcome::Completed, events, now),
             Stage::Executed(_) if unknown.is_some() || (cause == Cause::ACTIVATION_CON && negative) => {
                 self.settle(at, Outcome::Refused(unknown.unwrap_or(Refusal::ExecuteRefused)), events, now);
             }
@@ -330,7 +411,13 @@ impl Commands {
                 let outcome = if negative { Outcome::Indeterminate(IndeterminateWhy::Unanswered) } else { Outcome::Completed };
                 self.settle(at, outcome, events, now);
             }
-            Stage::SelectDue | Stage::SelectSent(_) | Stage::ExecuteDue(_) | Stage::Executed(_) | Stage::Confirmed(_) => {}
+            Stage::SelectDue
+            | Stage::SelectSent(_)
+            | Stage::ExecuteDue(_)
+            | Stage::Executed(_)
+            | Stage::Confirmed(_)
+            | Stage::CancelDue
+            | Stage::CancelSent(_) => {}
         }
     }
 
@@ -339,16 +426,26 @@ impl Commands {
     /// # Errors
     /// If an execute outlived its command, or the time for its answer, and is not known to have arrived: the connection must be aborted.
     pub(super) fn handle_timeout(&mut self, events: &mut VecDeque<Event>, now: Now) -> Result<bool, Error> {
+        let lapsed: Vec<PointId> = self.selected.iter().filter(|(_, held)| now.mono >= held.until).map(|(point, _)| *point).collect();
+        for point in lapsed {
+            // The station may hold it for a round trip longer: taken back, so that nothing stays selected that nobody will operate.
+            if let (Some(held), Some(address)) = (self.selected.remove(&point), self.controls.get(&point)) {
+                self.withdrawals.push_back((*address, held.element.with_select(true)));
+            }
+            events.push_back(Event::SelectLapsed(point));
+        }
         let mut probe = false;
         let mut overdue = false;
         let mut at = 0;
         while let Some(open) = self.open.get_mut(at) {
             let expired = now.mono >= open.command.not_after.mono;
             let outcome = match &mut open.stage {
-                Stage::SelectDue if expired => Some(Outcome::NotOperated(NotOperatedWhy::Expired)),
+                Stage::SelectDue | Stage::CancelDue if expired => Some(Outcome::NotOperated(NotOperatedWhy::Expired)),
                 Stage::ExecuteDue(false) if expired => Some(Outcome::NotOperated(NotOperatedWhy::Expired)),
                 Stage::ExecuteDue(true) if expired => Some(Outcome::NotOperated(NotOperatedWhy::NotFresh)),
-                Stage::SelectSent(until) if now.mono >= *until => Some(Outcome::NotOperated(NotOperatedWhy::SelectUnanswered)),
+                Stage::SelectSent(until) | Stage::CancelSent(until) if now.mono >= *until => {
+                    Some(Outcome::NotOperated(NotOperatedWhy::SelectUnanswered))
+                }
                 Stage::SelectSent(_) if expired => Some(Outcome::NotOperated(NotOperatedWhy::Expired)),
                 Stage::Executed(execute) => {
                     if !execute.arrived {
@@ -361,7 +458,12 @@ impl Commands {
                     (execute.arrived && now.mono >= execute.answer_by).then_some(Outcome::Indeterminate(IndeterminateWhy::Unanswered))
                 }
                 Stage::Confirmed(until) if now.mono >= *until => Some(Outcome::Indeterminate(IndeterminateWhy::Unanswered)),
-                Stage::SelectDue | Stage::SelectSent(_) | Stage::ExecuteDue(_) | Stage::Confirmed(_) => None,
+                Stage::SelectDue
+                | Stage::SelectSent(_)
+                | Stage::ExecuteDue(_)
+                | Stage::Confirmed(_)
+                | Stage::CancelDue
+                | Stage::CancelSent(_) => None,
             };
             match outcome {
                 Some(outcome) => self.settle(at, outcome, events, now),
@@ -375,21 +477,28 @@ impl Commands {
         let of = |open: &Transaction| {
             let not_after = open.command.not_after.mono;
             match open.stage {
-                Stage::SelectDue | Stage::ExecuteDue(_) => not_after,
+                Stage::SelectDue | Stage::ExecuteDue(_) | Stage::CancelDue => not_after,
                 Stage::SelectSent(until) => until.min(not_after),
                 Stage::Executed(Execute { arrived: true, answer_by, .. }) => answer_by,
                 Stage::Executed(Execute { answer_by, probe_at, .. }) => answer_by.min(probe_at).min(not_after + EXECUTE_MARGIN),
-                Stage::Confirmed(until) => until,
+                Stage::Confirmed(until) | Stage::CancelSent(until) => until,
             }
         };
-        self.open.iter().map(of).min().unwrap_or(Mono::NEVER)
+        let lapse = self.selected.values().map(|held| held.until).min().unwrap_or(Mono::NEVER);
+        self.open.iter().map(of).min().unwrap_or(Mono::NEVER).min(lapse)
     }
 
     /// The shortest remaining life of an execute that is not known to have arrived.
     pub(super) fn remaining_life(&self, now: Now) -> Option<Duration> {
         let of = |open: &Transaction| match open.stage {
             Stage::Executed(Execute { arrived: false, .. }) => Some((open.command.not_after.mono + EXECUTE_MARGIN).since(now.mono)),
-            Stage::Executed(_) | Stage::SelectDue | Stage::SelectSent(_) | Stage::ExecuteDue(_) | Stage::Confirmed(_) => None,
+            Stage::Executed(_)
+            | Stage::SelectDue
+            | Stage::SelectSent(_)
+            | Stage::ExecuteDue(_)
+            | Stage::Confirmed(_)
+            | Stage::CancelDue
+            | Stage::CancelSent(_) => None,
         };
         self.open.iter().filter_map(of).min().map(|life| life.max(Duration::from_millis(1)))
     }
@@ -398,11 +507,14 @@ impl Commands {
     pub(super) fn connection_lost(&mut self, events: &mut VecDeque<Event>, now: Now) {
         for transaction in self.open.drain(..) {
             let outcome = match transaction.stage {
-                Stage::SelectDue | Stage::SelectSent(_) | Stage::ExecuteDue(_) => Outcome::NotOperated(NotOperatedWhy::LinkDown),
+                Stage::SelectDue | Stage::SelectSent(_) | Stage::ExecuteDue(_) | Stage::CancelDue | Stage::CancelSent(_) => {
+                    Outcome::NotOperated(NotOperatedWhy::LinkDown)
+                }
                 Stage::Executed(_) | Stage::Confirmed(_) => Outcome::Indeterminate(IndeterminateWhy::ConnectionLost),
             };
             events.push_back(Event::Settled { command: transaction.command, outcome, at: now });
         }
         self.withdrawals.clear();
+        self.selected.clear();
     }
 }

@@ -31,6 +31,7 @@ enum Step {
 #[derive(Debug)]
 pub(super) struct Interrogation {
     cas: BTreeSet<u16>,
+    oa: u8,
     ei_wait: Duration,
     con_timeout: Duration,
     silence: Duration,
@@ -46,6 +47,7 @@ impl Interrogation {
     pub(super) fn new(params: &Params, cas: BTreeSet<u16>) -> Self {
         Self {
             cas,
+            oa: params.oa,
             ei_wait: params.ei_wait,
             con_timeout: params.command_timeout,
             silence: params.gi_timeout,
@@ -80,9 +82,11 @@ impl Interrogation {
         self.step = if self.rest.is_empty() { Step::Idle } else { Step::Due };
     }
 
-    /// A value came as answer.
-    pub(super) fn heard(&mut self, now: Mono) {
-        if let Step::Running(ca, _) = self.step {
+    /// A value came with this cause.
+    pub(super) fn heard(&mut self, cause: Cause, now: Mono) {
+        if cause == Cause::INTERROGATED
+            && let Step::Running(ca, _) = self.step
+        {
             self.step = Step::Running(ca, now + self.silence);
         }
     }
@@ -90,7 +94,7 @@ impl Interrogation {
     /// A system ASDU came.
     pub(super) fn system(&mut self, asdu: &SystemAsdu, events: &mut VecDeque<Event>, now: Mono) {
         match asdu.element {
-            SystemElement::EndOfInit(_) if asdu.cot.cause == Cause::INITIALISED => {
+            SystemElement::EndOfInit(_) if asdu.cot.cause == Cause::INITIALISED && !asdu.cot.test => {
                 events.push_back(Event::PeerRestarted);
                 match self.step {
                     Step::Idle | Step::AwaitingInit(_) => self.begin(),
@@ -99,8 +103,15 @@ impl Interrogation {
                     Step::Running(..) => self.again = true,
                 }
             }
-            SystemElement::Interrogation(QOI_STATION) => self.answered(asdu, events, now),
-            SystemElement::EndOfInit(_) | SystemElement::Interrogation(_) | SystemElement::ClockSync(_) | SystemElement::Test(..) => {}
+            SystemElement::Interrogation(QOI_STATION) if asdu.cot.answers(self.oa) => self.answered(asdu, events, now),
+            SystemElement::EndOfInit(_)
+            | SystemElement::Interrogation(_)
+            | SystemElement::CounterInterrogation(_)
+            | SystemElement::Read
+            | SystemElement::ClockSync(_)
+            | SystemElement::TestPattern(_)
+            | SystemElement::Delay(_)
+            | SystemElement::Test(..) => {}
         }
     }
 
@@ -144,7 +155,7 @@ impl Interrogation {
     }
 
     /// Asks the next common address, if that is due. The caller asked the window.
-    pub(super) fn put(&mut self, connection: &mut Connection<Sent>, oa: u8, out: &mut Vec<u8>, now: Mono) {
+    pub(super) fn put(&mut self, connection: &mut Connection<Sent>, out: &mut Vec<u8>, now: Mono) {
         if self.step != Step::Due {
             return;
         }
@@ -152,7 +163,7 @@ impl Interrogation {
             self.step = Step::Idle;
             return;
         };
-        let cot = Cot { originator: oa, ..Cot::new(Cause::ACTIVATION) };
+        let cot = Cot { originator: self.oa, ..Cot::new(Cause::ACTIVATION) };
         connection.put_information(out, now, |out| {
             SystemAsdu { cot, ca, ioa: 0, element: SystemElement::Interrogation(QOI_STATION) }.encode(out);
             Sent::Harmless

@@ -1,26 +1,31 @@
 //! The controlling station: starts data transfer, reads, interrogates, commands.
 //!
-//! States of IEC 60870-5-104 clause 5.3: stopped, waiting for STARTDT con, started. `receive.rs` turns I frames into updates,
+//! A session is one redundancy group (clause 10) with the states of IEC 60870-5-104 clause 5.3 for each connection: stopped, waiting for
+//! STARTDT con, started, waiting for STOPDT con. `switch_over.rs` decides which is started, `receive.rs` turns I frames into updates,
 //! `interrogation.rs` asks for the whole image, `commands.rs` settles every command exactly once.
 
 mod commands;
+mod housekeeping;
 mod interrogation;
 mod receive;
+mod switch_over;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bridge_model::{Mono, NotOperatedWhy, Now, Zone};
-use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkSpec, LinkState, PeerInfo, Request, Session};
+use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkSpec, PeerInfo, Request, Session};
 
 use crate::address::{Address, PointTable};
 use crate::apci::{APCI_LEN, Function};
 use crate::controlling::commands::Commands;
+use crate::controlling::housekeeping::Housekeeping;
 use crate::controlling::interrogation::Interrogation;
+use crate::controlling::switch_over::SwitchOver;
 use crate::error::Error;
-use crate::link104::{Connection, Deframer, Taken, Timing};
+use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
-use crate::{Asdu, AsduView, ControlPermit, DayCache, TypeId};
+use crate::{Asdu, AsduView, ControlPermit, DayCache, Repertoire, TypeId};
 
 pub(crate) use commands::control_asdu;
 pub(crate) use receive::read_objects;
@@ -34,32 +39,35 @@ enum Sent {
     Execute(u64),
 }
 
-/// The state of data transfer.
+/// The state of data transfer of one connection. At most one that is open is not stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
+    /// Standing by, or about to be closed.
+    Stopped,
+    /// STARTDT act left or will.
     Starting,
     Started,
+    /// STOPDT act left or will; I frames still come until its con.
+    Stopping,
 }
 
-/// The session of a controlling station. Holds one connection at a time; a second is refused.
+/// The session of a controlling station.
 #[derive(Debug)]
 pub struct Controlling {
     zone: Zone,
-    timing: Timing,
     params: Params,
     fresh: Duration,
     table: PointTable,
     permit: Option<ControlPermit>,
-    phase: Phase,
-    connection: Option<Connection<Sent>>,
-    connections: u32,
-    refused: Vec<(Channel, bool)>,
+    group: Group<Sent, Phase>,
+    switch: SwitchOver,
     batch: FrameBatch,
     events: VecDeque<Event>,
     days: DayCache,
     interrogation: Interrogation,
+    housekeeping: Housekeeping,
     commands: Commands,
-    /// Types told about as unknown on this connection: one log line each.
+    /// Types told about as unknown since the last start: one log line each.
     unknown_types: BTreeSet<TypeId>,
     misfits_told: bool,
 }
@@ -75,17 +83,15 @@ impl Controlling {
         let controls = if permit.is_some() { Address::all(spec, AddressUse::Control).collect() } else { Vec::new() };
         Self {
             zone: spec.zone,
-            timing: Timing::new(&params, spec.max_unacked),
+            group: Group::new(params.connections, Timing::new(&params, spec.max_unacked)),
+            switch: SwitchOver::default(),
             fresh: Duration::from_millis(u64::from(spec.fresh_link_ms)),
+            housekeeping: Housekeeping::new(&params, cas.iter().copied().collect(), Address::all(spec, AddressUse::Monitor)),
             interrogation: Interrogation::new(&params, cas),
             commands: Commands::new(&params, controls),
             params,
             table,
             permit,
-            phase: Phase::Starting,
-            connection: None,
-            connections: 0,
-            refused: Vec::new(),
             batch: FrameBatch::default(),
             events: VecDeque::new(),
             days: DayCache::default(),
@@ -100,10 +106,10 @@ impl Controlling {
         &self.params
     }
 
-    fn apdu(&mut self, apdu: &[u8], now: Now) -> Result<(), Error> {
-        let Some(connection) = self.connection.as_mut() else { return Ok(()) };
+    /// One APDU of the connection at `at`.
+    fn apdu(&mut self, at: usize, apdu: &[u8], now: Now) -> Result<(), Error> {
+        let Some(Member { connection, phase, .. }) = self.group.get_mut(at) else { return Ok(()) };
         let taken = connection.take(apdu, now.mono)?;
-        let number = connection.number;
         for sent in connection.acked.drain(..) {
             match sent {
                 Sent::Harmless => {}
@@ -111,44 +117,54 @@ impl Controlling {
             }
         }
         match taken {
-            Taken::Supervisory => Ok(()),
+            Taken::Supervisory => {}
             Taken::Information(frame, asdu) => {
-                let first = self.batch.updates.len();
+                let (number, first) = (connection.number, self.batch.updates.len());
                 // Evidence first: a frame that closes the connection is journaled too, and never acknowledged.
-                let outcome = match self.phase {
+                let outcome = match phase {
                     Phase::Started => self.information(asdu, now),
+                    Phase::Stopping => {
+                        connection.hurry();
+                        self.information(asdu, now)
+                    }
                     Phase::Starting => Err(Error::misbehaved("I frame before STARTDT con")),
+                    Phase::Stopped => Err(Error::misbehaved("I frame on a stopped connection")),
                 };
                 self.batch.push_framed(number, frame, now.utc, apdu, APCI_LEN, first);
-                outcome
+                outcome?;
+                if !self.switch.is_wanted() {
+                    return Ok(());
+                }
             }
-            Taken::Unnumbered(Function::StartCon) => {
-                self.phase = Phase::Started;
-                self.events.push_back(Event::LinkState(LinkState::Started));
-                self.interrogation.started(now.mono);
-                Ok(())
-            }
+            Taken::Unnumbered(Function::StartCon) => self.confirmed(at, now)?,
+            Taken::Unnumbered(Function::StopCon) => self.stopped(at, now)?,
             Taken::Unnumbered(Function::TestCon) => {
-                if let Some(connection) = &self.connection {
+                if *phase != Phase::Stopped {
+                    let connection = &*connection;
                     self.commands.test_answered(|mark| connection.answered_since(mark));
                 }
-                Ok(())
             }
-            Taken::Unnumbered(Function::TestAct) => Ok(()),
-            Taken::Unnumbered(function @ (Function::StartAct | Function::StopAct | Function::StopCon)) => {
-                Err(Error::misbehaved(format!("{} from a controlled station", function.name())))
+            Taken::Unnumbered(Function::TestAct) => {}
+            Taken::Unnumbered(function @ (Function::StartAct | Function::StopAct)) => {
+                return Err(Error::misbehaved(format!("{} from a controlled station", function.name())));
             }
         }
+        self.settle(now);
+        Ok(())
     }
 
     /// The meaning of one I frame.
     fn information(&mut self, octets: &[u8], now: Now) -> Result<(), Error> {
         let view = AsduView::parse(octets)?;
-        if let Some((family, tagged)) = view.type_id.family() {
-            return self.monitored(&view, family, tagged, now);
+        if let Some((family, tag)) = view.type_id.family().filter(|_| !view.type_id.is_101_only()) {
+            return self.monitored(&view, family, tag, now);
         }
-        match view.meaning()? {
-            Some(Asdu::System(asdu)) => self.interrogation.system(&asdu, &mut self.events, now.mono),
+        match view.meaning()?.filter(|_| !Repertoire::of(view.type_id).controlling.taken.is_empty()) {
+            Some(Asdu::System(asdu)) => {
+                self.interrogation.system(&asdu, &mut self.events, now.mono);
+                self.housekeeping.answered(&Asdu::System(asdu), self.zone, &mut self.events, now);
+            }
+            Some(asdu @ Asdu::Parameter(_)) => self.housekeeping.answered(&asdu, self.zone, &mut self.events, now),
             Some(Asdu::Control(asdu)) => self.commands.answered(&asdu, &mut self.events, now),
             Some(Asdu::Monitor(_)) | None => {
                 if self.unknown_types.insert(view.type_id) {
@@ -160,62 +176,51 @@ impl Controlling {
         Ok(())
     }
 
-    /// The connection is to be closed: nothing more is sent, every command is settled.
-    fn fail(&mut self, cause: &Error, now: Now) {
+    /// A connection is to be closed: nothing more is sent on it. If it was the one that transfers data, every command is settled.
+    fn fail(&mut self, at: usize, cause: &Error, now: Now) {
+        let Some(link) = self.group.get_mut(at) else { return };
+        let phase = std::mem::replace(&mut link.phase, Phase::Stopped);
         // Whatever the cause: an execute that may still wait in the kernel must not arrive later (R5).
-        let abort = self.commands.remaining_life(now).is_some();
-        if let Some(connection) = self.connection.as_mut() {
-            connection.close(cause, abort);
+        let abort = phase != Phase::Stopped && self.commands.remaining_life(now).is_some();
+        link.connection.close(cause, abort);
+        if matches!(phase, Phase::Started | Phase::Stopping) {
+            self.ended(now);
         }
-        self.commands.connection_lost(&mut self.events, now);
-    }
-
-    fn is_started(&self) -> bool {
-        self.phase == Phase::Started && self.connection.as_ref().is_some_and(|connection| !connection.is_closing())
-    }
-
-    fn is_current(&self, channel: Channel) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.channel == channel)
     }
 }
 
 impl Session for Controlling {
-    fn handle_open(&mut self, channel: Channel, _peer: &PeerInfo, now: Now) {
-        if self.connection.is_some() {
-            self.refused.push((channel, false));
-            return;
-        }
-        self.connections += 1;
-        let mut connection = Connection::new(channel, self.connections, self.timing, now.mono);
-        connection.ask(Function::StartAct, now.mono);
-        self.connection = Some(connection);
-        self.phase = Phase::Starting;
-        self.unknown_types.clear();
-        self.misfits_told = false;
-        self.events.push_back(Event::LinkState(LinkState::Connected));
+    fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now) {
+        self.group.open(channel, peer, Phase::Stopped, now.mono);
+        self.settle(now);
     }
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
         let Chunk::Stream(mut bytes) = chunk else { return };
-        let Some(connection) = self.connection.as_mut().filter(|c| c.channel == channel && !c.is_closing()) else { return };
-        let mut deframer = std::mem::take(&mut connection.deframer);
+        let Some(at) = self.group.find(channel) else { return };
+        let Some(link) = self.group.get_mut(at).filter(|link| link.is_open()) else { return };
+        let mut deframer = std::mem::take(&mut link.connection.deframer);
         let outcome = loop {
             match deframer.next(&mut bytes) {
                 Ok(Some(apdu)) => {
-                    if let Err(error) = self.apdu(apdu, now) {
+                    if let Err(error) = self.apdu(at, apdu, now) {
                         break Err(error);
                     }
-                    if let Some(connection) = self.connection.as_mut() {
-                        connection.apdu_complete();
+                    if let Some(link) = self.group.get_mut(at) {
+                        link.connection.apdu_complete();
                     }
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error.into()),
             }
         };
-        self.return_deframer(deframer, now.mono);
+        if let Some(link) = self.group.get_mut(at) {
+            link.connection.deframer = deframer;
+            link.connection.end_of_chunk(now.mono);
+        }
         if let Err(error) = outcome {
-            self.fail(&error, now);
+            self.fail(at, &error, now);
+            self.settle(now);
         }
     }
 
@@ -224,61 +229,82 @@ impl Session for Controlling {
             Request::Command(command) => {
                 let refusal = if self.permit.is_none() {
                     Some(NotOperatedWhy::NotPermitted)
-                } else if self.is_started() {
+                } else if self.started().is_some() {
                     None
+                } else if self.wait(command) {
+                    return;
                 } else {
                     Some(NotOperatedWhy::LinkDown)
                 };
                 self.commands.request(command, refusal, &mut self.events, now);
             }
-            Request::Cancel(id) => self.commands.cancel(id, &mut self.events, now),
+            Request::Cancel(id) => {
+                self.commands.cancel(id, &mut self.events, now);
+                self.cancel_waiting(id, now);
+                self.settle(now);
+            }
             Request::Interrogate => {
-                if self.is_started() {
+                if self.started().is_some() {
                     self.interrogation.want(now.mono);
                 } else {
                     self.events.push_back(Event::InterrogationFailed);
                 }
             }
+            Request::Housekeep(id, wish) => {
+                self.housekeeping.request(id, wish, self.permit.is_some(), self.started().is_some(), &mut self.events);
+            }
+            Request::SwitchOver => self.want_another(now),
             // Serving is the controlled station's.
             Request::Publish(_) | Request::Answer { .. } => {}
         }
     }
 
     fn handle_durable(&mut self, connection: u32, frame: u64, now: Now) {
-        if let Some(current) = self.connection.as_mut().filter(|current| current.number == connection) {
-            current.make_durable(frame, now.mono);
-        }
+        self.group.make_durable(connection, frame, now.mono);
     }
 
     fn handle_timeout(&mut self, now: Now) {
-        let Some(connection) = self.connection.as_mut().filter(|connection| !connection.is_closing()) else { return };
-        let supervised = connection.supervise(now.mono);
         let probes = self.commands.handle_timeout(&mut self.events, now);
-        match (supervised, probes) {
-            (Err(error), _) | (Ok(()), Err(error)) => return self.fail(&error, now),
-            (Ok(()), Ok(probe)) => {
-                if probe && let Some(connection) = self.connection.as_mut() {
-                    connection.ask(Function::TestAct, now.mono);
-                }
+        for at in 0..self.group.len() {
+            let supervised = match self.group.get_mut(at).filter(|link| link.is_open()) {
+                Some(link) => link.connection.supervise(now.mono),
+                None => Ok(()),
+            };
+            if let Err(error) = supervised {
+                self.fail(at, &error, now);
             }
         }
-        self.interrogation.handle_timeout(&mut self.events, now.mono);
+        if let Some(at) = self.active() {
+            match probes {
+                Err(error) => self.fail(at, &error, now),
+                Ok(true) => {
+                    if let Some(link) = self.group.get_mut(at) {
+                        link.connection.ask(Function::TestAct, now.mono);
+                    }
+                }
+                Ok(false) => {}
+            }
+            self.interrogation.handle_timeout(&mut self.events, now.mono);
+            self.housekeeping.handle_timeout(&mut self.events, now.mono);
+        }
+        self.settle(now);
     }
 
     fn handle_close(&mut self, channel: Channel, now: Now) {
-        if let Some(at) = self.refused.iter().position(|(refused, _)| *refused == channel) {
-            self.refused.remove(at);
-            self.events.push_back(Event::Closed { channel, cause: Error::SecondConnection.to_string(), at: now.mono });
-            return;
+        let link = match self.group.close(channel) {
+            Gone::Member(link) => link,
+            Gone::Refused => {
+                let cause = self.group.refusal().to_string();
+                self.events.push_back(Event::Closed { channel, cause, at: now.mono });
+                return;
+            }
+            Gone::Unknown => return,
+        };
+        if matches!(link.phase, Phase::Started | Phase::Stopping) {
+            self.ended(now);
         }
-        if !self.is_current(channel) {
-            return;
-        }
-        self.commands.connection_lost(&mut self.events, now);
-        self.interrogation.connection_lost(&mut self.events);
-        let cause = self.connection.take().map(|connection| connection.cause()).unwrap_or_default();
-        self.events.push_back(Event::Closed { channel, cause, at: now.mono });
-        self.events.push_back(Event::LinkState(LinkState::Down));
+        self.events.push_back(Event::Closed { channel, cause: link.connection.cause(), at: now.mono });
+        self.settle(now);
     }
 
     fn poll_frames(&mut self, batch: &mut FrameBatch) -> bool {
@@ -295,12 +321,16 @@ impl Session for Controlling {
     }
 
     fn poll_output(&mut self, channel: Channel, out: &mut Vec<u8>, limit: usize, now: Now) -> bool {
-        let Some(connection) = self.connection.as_mut().filter(|c| c.channel == channel && !c.is_closing()) else { return false };
+        let Some(at) = self.group.find(channel) else { return false };
+        let Some(Member { connection, phase, .. }) = self.group.get_mut(at).filter(|link| link.is_open()) else { return false };
         let start = out.len();
         connection.put_control(out, start.saturating_add(limit), now.mono);
-        if self.phase == Phase::Started {
+        if *phase == Phase::Started {
             if connection.may_send() {
-                self.interrogation.put(connection, self.params.oa, out, now.mono);
+                self.interrogation.put(connection, out, now.mono);
+            }
+            if connection.may_send() {
+                self.housekeeping.put(self.permit.as_ref(), connection, self.zone, out, &mut self.events, now);
             }
             if let Some(permit) = &self.permit {
                 self.commands.put_selects(permit, connection, self.zone, out, &mut self.events, now);
@@ -320,11 +350,7 @@ impl Session for Controlling {
     }
 
     fn poll_close(&mut self, channel: Channel) -> Option<Close> {
-        if let Some((_, told)) = self.refused.iter_mut().find(|(refused, told)| *refused == channel && !told) {
-            *told = true;
-            return Some(Close { abort: false, cause: Error::SecondConnection.to_string() });
-        }
-        self.connection.as_mut().filter(|connection| connection.channel == channel)?.poll_close()
+        self.group.poll_close(channel)
     }
 
     fn poll_timeout(&self) -> Option<Mono> {
@@ -332,25 +358,23 @@ impl Session for Controlling {
             // Some events arise in `poll_output`: they must not wait for the next input.
             return Some(Mono(0));
         }
-        let connection = self.connection.as_ref().filter(|connection| !connection.is_closing())?;
-        let next = connection.deadline().min(self.commands.deadline());
-        Some(if self.phase == Phase::Started { next.min(self.interrogation.deadline()) } else { next })
+        let mut next = self.group.deadline().min(self.switch_deadline());
+        if self.active().is_some() {
+            next = next.min(self.commands.deadline());
+        }
+        if self.started().is_some() {
+            next = next.min(self.interrogation.deadline()).min(self.housekeeping.deadline());
+        }
+        (next != Mono::NEVER).then_some(next)
     }
 
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
-        self.connection.as_ref().filter(|connection| connection.channel == channel)?;
+        self.active().filter(|at| self.group.find(channel) == Some(*at))?;
         self.commands.remaining_life(now)
-    }
-}
-
-impl Controlling {
-    fn return_deframer(&mut self, deframer: Deframer, now: Mono) {
-        if let Some(connection) = self.connection.as_mut() {
-            connection.deframer = deframer;
-            connection.end_of_chunk(now);
-        }
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_functions;

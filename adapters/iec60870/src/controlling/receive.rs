@@ -7,15 +7,14 @@ use super::Controlling;
 use crate::address::{CaTable, PointTable};
 use crate::asdu::{IOA, Objects};
 use crate::error::{Error, Malformed};
-use crate::{AsduView, Cause, Cp56Time2a, DayCache, Family, QualityBits};
+use crate::{AsduView, Cp24Time2a, Cp56Time2a, DayCache, Family, MonitorElement, Part, QualityBits, Tag};
 
 impl Controlling {
-    /// Types 1, 3, 13, 30, 31 and 36.
-    pub(super) fn monitored(&mut self, view: &AsduView<'_>, family: Family, tagged: bool, now: bridge_model::Now) -> Result<(), Error> {
-        let misfit = read_objects(view, family, tagged, &self.table, self.zone, now.utc, &mut self.days, &mut self.batch.updates)?;
-        if view.cot.cause == Cause::INTERROGATED {
-            self.interrogation.heard(now.mono);
-        }
+    /// Process information, types 1 to 21 and 30 to 40.
+    pub(super) fn monitored(&mut self, view: &AsduView<'_>, family: Family, tag: Tag, now: bridge_model::Now) -> Result<(), Error> {
+        let misfit = read_objects(view, family, tag, &self.table, self.zone, now.utc, &mut self.days, &mut self.batch.updates)?;
+        self.interrogation.heard(view.cot.cause, now.mono);
+        self.housekeeping.heard(view, &mut self.events, now.mono);
         if let Some(what) = misfit
             && !self.misfits_told
         {
@@ -43,39 +42,56 @@ struct Shared {
 pub(crate) fn read_objects(
     view: &AsduView<'_>,
     family: Family,
-    tagged: bool,
+    tag: Tag,
     table: &PointTable,
     zone: Zone,
     received: Utc,
     days: &mut DayCache,
     updates: &mut Vec<PointUpdate>,
 ) -> Result<Option<String>, Malformed> {
-    let value_octets = match family {
-        Family::Single | Family::Double => 1,
-        Family::Float => 5,
-    };
-    let objects = view.objects(value_octets + if tagged { 7 } else { 0 })?;
+    let objects = view.objects(family.octets() + tag.octets())?;
     let Some(cause) = view.cot.cause.of_update() else {
         return Ok(Some(format!("{} with cause {} is journaled and not read", view.type_id, view.cot.cause.0)));
     };
     let Some(table) = table.of_ca(view.ca) else { return Ok(None) };
     let shared = Shared { received, cause, test: view.cot.test };
     updates.reserve(usize::from(view.count));
-    let strangers = match (family, tagged) {
-        (Family::Single, false) => each::<1>(objects, table, family, shared, updates, |e| single(e[0], at_receipt(received))),
-        (Family::Double, false) => each::<1>(objects, table, family, shared, updates, |e| double(e[0], at_receipt(received))),
-        (Family::Float, false) => each::<5>(objects, table, family, shared, updates, |e| float(e, at_receipt(received))),
-        (Family::Single, true) => each::<8>(objects, table, family, shared, updates, |&[o, a, b, c, d, e, f, g]| {
-            single(o, Cp56Time2a([a, b, c, d, e, f, g]).timestamp(zone, received, days))
+    let untagged = Timestamp::at_receipt(received);
+    let tagged = |time: &[u8; 7], days: &mut DayCache| Cp56Time2a(*time).timestamp(zone, received, days);
+    let strangers = match (family, tag) {
+        // The types that carry nearly all traffic have element and tag of a known size: one copy, no branch per object.
+        (Family::Single, Tag::None) => each::<1>(objects, table, family, shared, updates, |e| single(e[0], untagged)),
+        (Family::Double, Tag::None) => each::<1>(objects, table, family, shared, updates, |e| double(e[0], untagged)),
+        (Family::Float, Tag::None) => each::<5>(objects, table, family, shared, updates, |e| float(e, untagged)),
+        (Family::Scaled, Tag::None) => each::<3>(objects, table, family, shared, updates, |e| scaled(e, untagged)),
+        (Family::Normalised, Tag::None) => each::<3>(objects, table, family, shared, updates, |e| normalised(e, untagged)),
+        (Family::Single, Tag::Cp56) => {
+            each::<8>(objects, table, family, shared, updates, |&[o, ref time @ ..]| single(o, tagged(time, days)))
+        }
+        (Family::Double, Tag::Cp56) => {
+            each::<8>(objects, table, family, shared, updates, |&[o, ref time @ ..]| double(o, tagged(time, days)))
+        }
+        (Family::Float, Tag::Cp56) => each::<12>(objects, table, family, shared, updates, |&[v, w, x, y, o, ref time @ ..]| {
+            float(&[v, w, x, y, o], tagged(time, days))
         }),
-        (Family::Double, true) => each::<8>(objects, table, family, shared, updates, |&[o, a, b, c, d, e, f, g]| {
-            double(o, Cp56Time2a([a, b, c, d, e, f, g]).timestamp(zone, received, days))
-        }),
-        (Family::Float, true) => each::<12>(objects, table, family, shared, updates, |&[v, w, x, y, o, a, b, c, d, e, f, g]| {
-            float(&[v, w, x, y, o], Cp56Time2a([a, b, c, d, e, f, g]).timestamp(zone, received, days))
+        (Family::Scaled, Tag::Cp56) => {
+            each::<10>(objects, table, family, shared, updates, |&[v, w, o, ref time @ ..]| scaled(&[v, w, o], tagged(time, days)))
+        }
+        (Family::Normalised, Tag::Cp56) => {
+            each::<10>(objects, table, family, shared, updates, |&[v, w, o, ref time @ ..]| normalised(&[v, w, o], tagged(time, days)))
+        }
+        _ => each_element(objects, table, (family, tag), shared, updates, |tag| match tag {
+            [] => untagged,
+            [a, b, c] => Cp24Time2a([*a, *b, *c]).timestamp(zone, received),
+            _ => time_of(tag, zone, received, days),
         }),
     };
     Ok(strangers.map(|ioa| format!("ca {} ioa {ioa} is configured with another type than {}", view.ca, view.type_id)))
+}
+
+fn time_of(octets: &[u8], zone: Zone, received: Utc, days: &mut DayCache) -> Timestamp {
+    // The sizes come from the type table: seven octets.
+    octets.try_into().map_or(Timestamp::at_receipt(received), |octets| Cp56Time2a(octets).timestamp(zone, received, days))
 }
 
 /// Every object of `N` octets per element; gives the first address that is known, but in another family.
@@ -103,17 +119,55 @@ fn each<const N: usize>(
             }
             continue;
         };
-        let (value, mut quality, time) = read(element);
-        if shared.test {
-            quality.detail = quality.detail.with(Detail::TEST);
-        }
-        updates.push(PointUpdate { point: PointId(point), value, quality, time, received: shared.received, cause: shared.cause });
+        let (value, quality, time) = read(element);
+        shared.push(PointId(point), value, quality, time, updates);
     }
     stranger
 }
 
-const fn at_receipt(received: Utc) -> Timestamp {
-    Timestamp::at_receipt(received)
+/// As [`each`], for the rarer families: through the element's meaning, with points that are parts of an object.
+fn each_element(
+    objects: Objects<'_>,
+    table: &CaTable,
+    (family, tag): (Family, Tag),
+    shared: Shared,
+    updates: &mut Vec<PointUpdate>,
+    mut time_of: impl FnMut(&[u8]) -> Timestamp,
+) -> Option<u32> {
+    let map = table.family(family);
+    let mut stranger = None;
+    for (ioa, octets) in objects.map(|ioa, octets| (ioa, octets)) {
+        let Some((element, time)) = octets.split_at_checked(family.octets()).filter(|(_, time)| time.len() == tag.octets()) else { break };
+        let Some((element, bits)) = MonitorElement::read(family, element) else { break };
+        let (whole, parts) = (map.find(ioa), table.parts(family, ioa));
+        if whole.is_none() && parts.is_empty() {
+            if stranger.is_none() && table.knows(ioa) {
+                stranger = Some(ioa);
+            }
+            continue;
+        }
+        let time = time_of(time);
+        if let Some(point) = whole {
+            let (value, quality) = whole_of(element, bits);
+            shared.push(PointId(point), value, quality, time, updates);
+        }
+        for (part, point) in parts {
+            if let Some((value, quality)) = part_of(element, bits, *part) {
+                shared.push(*point, value, quality, time, updates);
+            }
+        }
+    }
+    stranger
+}
+
+impl Shared {
+    #[inline]
+    fn push(self, point: PointId, value: Value, mut quality: Quality, time: Timestamp, updates: &mut Vec<PointUpdate>) {
+        if self.test {
+            quality.detail = quality.detail.with(Detail::TEST);
+        }
+        updates.push(PointUpdate { point, value, quality, time, received: self.received, cause: self.cause });
+    }
 }
 
 #[inline]
@@ -126,6 +180,16 @@ fn double(octet: u8, time: Timestamp) -> (Value, Quality, Timestamp) {
     (Value::Double(DoublePoint::from_bits(octet)), QualityBits(octet & 0xF0).quality(), time)
 }
 
+#[inline]
+fn scaled(&[a, b, qds]: &[u8; 3], time: Timestamp) -> (Value, Quality, Timestamp) {
+    (Value::Int(i64::from(i16::from_le_bytes([a, b]))), QualityBits(qds & 0xF1).quality(), time)
+}
+
+#[inline]
+fn normalised(&[a, b, qds]: &[u8; 3], time: Timestamp) -> (Value, Quality, Timestamp) {
+    (of_full_scale(i16::from_le_bytes([a, b])), QualityBits(qds & 0xF1).quality(), time)
+}
+
 /// A value that is no number is kept and marked INVALID and OVERFLOW: no later stage may compute with it.
 #[inline]
 fn float(&[a, b, c, d, qds]: &[u8; 5], time: Timestamp) -> (Value, Quality, Timestamp) {
@@ -135,4 +199,57 @@ fn float(&[a, b, c, d, qds]: &[u8; 5], time: Timestamp) -> (Value, Quality, Time
         quality = quality.worsened(Validity::Invalid, Detail::OVERFLOW);
     }
     (Value::Real32(value), quality, time)
+}
+
+/// A normalised value is a fraction of full scale, exact in a short float.
+#[inline]
+fn of_full_scale(value: i16) -> Value {
+    Value::Real32(f32::from(value) / 32768.0)
+}
+
+/// The value and quality of a whole object. What besides the quality octet the device says of it stays in the high octet of `raw`: the
+/// transient bit of a step position, the sequence, carry and adjustment of a counter, EI of an event.
+fn whole_of(element: MonitorElement, bits: QualityBits) -> (Value, Quality) {
+    let mut quality = QualityBits(bits.0 & !QualityBits::EI).quality();
+    quality.raw = u16::from(bits.0);
+    let value = match element {
+        MonitorElement::Single(on) => Value::Bool(on),
+        MonitorElement::Double(state) | MonitorElement::Protection(state, _) => Value::Double(DoublePoint::from_bits(state)),
+        MonitorElement::Step(step, transient) => {
+            if transient {
+                quality = quality.worsened(Validity::Questionable, Detail(0));
+                quality.raw |= 0x8000;
+            }
+            Value::Int(i64::from(step))
+        }
+        MonitorElement::Bits(bits) | MonitorElement::Packed(bits) => Value::Int(i64::from(bits)),
+        MonitorElement::Normalised(value) | MonitorElement::Bare(value) => of_full_scale(value),
+        MonitorElement::Scaled(value) => Value::Int(i64::from(value)),
+        MonitorElement::Float(value) => Value::Real32(value),
+        MonitorElement::Counter(bcr) => {
+            quality.raw |= u16::from(bcr.sequence_octet()) << 8;
+            if bcr.adjusted {
+                quality.detail = quality.detail.with(Detail::INCONSISTENT);
+            }
+            Value::Int(i64::from(bcr.count))
+        }
+        MonitorElement::Start(bits, _) | MonitorElement::Circuit(bits, _) => Value::Int(i64::from(bits)),
+    };
+    (value, quality)
+}
+
+fn part_of(element: MonitorElement, bits: QualityBits, part: Part) -> Option<(Value, Quality)> {
+    let (_, mut quality) = whole_of(element, bits);
+    let value = match (part, element) {
+        (Part::Bit(bit), MonitorElement::Bits(bits) | MonitorElement::Packed(bits)) => Value::Bool(bits >> bit & 1 == 1),
+        (Part::Bit(bit), MonitorElement::Start(bits, _) | MonitorElement::Circuit(bits, _)) => Value::Bool(bits >> bit & 1 == 1),
+        (Part::Elapsed, MonitorElement::Protection(_, ms) | MonitorElement::Start(_, ms) | MonitorElement::Circuit(_, ms)) => {
+            if bits.0 & QualityBits::EI != 0 || !ms.is_in_range() {
+                quality = quality.worsened(Validity::Invalid, Detail(0));
+            }
+            Value::Int(i64::from(ms.0))
+        }
+        (Part::Whole | Part::Bit(_) | Part::Elapsed, _) => return None,
+    };
+    Some((value, quality))
 }

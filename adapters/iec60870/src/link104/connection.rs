@@ -194,7 +194,12 @@ impl<T> Connection<T> {
                 self.test_since = Some(now);
                 self.tests_asked += 1;
             }
-            Function::StartCon | Function::StopCon | Function::TestCon => {}
+            // An act that is repeated before its confirmation left is confirmed once: a flood queues nothing.
+            Function::StartCon | Function::StopCon | Function::TestCon => {
+                if self.functions.last() == Some(&function) {
+                    return;
+                }
+            }
         }
         self.functions.push(function);
     }
@@ -219,8 +224,8 @@ impl<T> Connection<T> {
     }
 
     /// Tags of what the peer has not acknowledged, oldest first.
-    pub(crate) fn in_flight(&self) -> impl Iterator<Item = &T> {
-        self.in_flight.iter().map(|(_, tag)| tag)
+    pub(crate) fn in_flight_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.in_flight.iter_mut().map(|(_, tag)| tag)
     }
 
     /// Appends U frames and a due S frame, within `limit` octets of `out`'s length.
@@ -244,6 +249,11 @@ impl<T> Connection<T> {
     pub(crate) fn put_supervisory(&mut self, out: &mut Vec<u8>) {
         put_apdu(out, Apci::Supervisory { nr: self.receive.nr() });
         self.receive.acknowledge();
+    }
+
+    /// Whether our last TESTFR act, or a STARTDT or STOPDT act, still waits for its confirmation: the peer may be dead.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.test_since.is_some() || self.awaiting_con.is_some()
     }
 
     /// Whether the durable frames are all acknowledged.

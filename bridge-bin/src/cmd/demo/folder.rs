@@ -200,6 +200,9 @@ contract = "0192f0a4-0000-7000-8000-00000000c001"
 subscribe = {subscribe}
 commands_us = {commands_us}
 
+[[operator]]
+name = "{name}-shift"
+
 [pace]
 attest_every = "{ATTEST_EVERY}"
 report_every = "20s"
@@ -291,7 +294,7 @@ fn trust(dir: &Path, parties: [(Party, &KeyStore); 2], now: Now) -> anyhow::Resu
         authorities: vec![BundleAuthority {
             party: Party::Sldc.did(),
             role: Party::Sldc.role(),
-            verbs: vec![Verb::Dispatch],
+            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
             eras: vec!["era:in/wr/tps-a/u1".to_owned()],
         }],
     };

@@ -79,7 +79,7 @@ impl EmsHost {
         let Some(control) = self.plan.controls.get(index) else { return };
         let life = match &control.kind {
             ControlKind::Relay(relay) => relay.ems.execute_con,
-            ControlKind::Drive(_) => LIFE,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => LIFE,
         };
         tell(format!("sent {} {shown}", control.id));
         self.ems.handle_wish(Wish::Command { control: control.id.clone(), action, mode, life }, now);
@@ -114,6 +114,10 @@ impl Hosted for EmsHost {
             | Event::Delivered(_)
             | Event::Refused { .. }
             | Event::SelectLapsed(_)
+            | Event::Housekept { .. }
+            | Event::Suspicious(_)
+            | Event::SwitchedOver { .. }
+            | Event::Standby { .. }
             | Event::Closed { .. } => {
                 if let Some(text) = link_text(&event) {
                     tell(text);

@@ -1,6 +1,10 @@
 //! How long to wait before the next attempt.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use bridge_model::Mono;
 
 /// The first wait.
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
@@ -31,6 +35,56 @@ impl Backoff {
     /// All is well again.
     pub(crate) const fn reset(&mut self) {
         self.next = BACKOFF_FIRST;
+    }
+}
+
+/// Attempts at something that must work in the end: when the next one may come, and how many failed in a row.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    backoff: Backoff,
+    failures: u64,
+    /// Not before.
+    until: Option<Mono>,
+}
+
+impl Retry {
+    pub(crate) const fn new(not_before: Mono) -> Self {
+        Self { backoff: Backoff::new(), failures: 0, until: Some(not_before) }
+    }
+
+    /// Whether it may be tried now.
+    pub(crate) fn may(&mut self, now: Mono) -> bool {
+        if self.until.is_some_and(|until| until <= now) {
+            self.until = None;
+        }
+        self.until.is_none()
+    }
+
+    pub(crate) fn deadline(&self) -> Mono {
+        self.until.unwrap_or(Mono::NEVER)
+    }
+
+    pub(crate) fn worked(&mut self) {
+        self.failures = 0;
+    }
+
+    pub(crate) fn failed(&mut self, what: &'static str, address: SocketAddr, error: &dyn fmt::Display, now: Mono, random: u128) {
+        self.failures += 1;
+        self.rest(now, random);
+        if self.failures == 1 {
+            tracing::warn!(%address, %error, what, "trying again until it works");
+        } else {
+            tracing::debug!(%address, %error, what, failures = self.failures, "trying again");
+        }
+    }
+
+    /// What was there lasted long: the next wait is the shortest.
+    pub(crate) const fn was_steady(&mut self) {
+        self.backoff.reset();
+    }
+
+    pub(crate) fn rest(&mut self, now: Mono, random: u128) {
+        self.until = Some(now + self.backoff.delay(random));
     }
 }
 

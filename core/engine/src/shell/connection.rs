@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use bridge_model::Mono;
 use bridge_session::Channel;
+use rustls_pki_types::CertificateDer;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::tls::{Facts, TlsStream};
 
 /// How long a connection attempt may take (IEC 60870-5-104 clause 9.6, t0).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,14 +28,62 @@ const SAME_DEADLINE: Duration = Duration::from_millis(2);
 /// An attempt under way.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
+/// What octets travel on.
+pub(crate) enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+impl Wire {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(tls) => &tls.stream,
+        }
+    }
+
+    /// What the peer's certificate says.
+    pub(crate) fn facts(&self) -> Option<&Facts> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(&tls.facts),
+        }
+    }
+
+    /// What the peer showed, end entity first.
+    pub(crate) fn chain(&self) -> Option<&[CertificateDer<'static>]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(tls.chain()),
+        }
+    }
+
+    /// Ends it with RST, at once.
+    pub(crate) fn reset(self) {
+        // If this fails the peer sees an orderly end.
+        let _ = SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// Ends a connection with RST, at once.
+pub(crate) fn reset(stream: TcpStream) {
+    Wire::Plain(stream).reset();
+}
+
 /// An open connection and the octets that were taken from the session for it.
 pub(crate) struct Connection {
     pub(crate) channel: Channel,
     pub(crate) peer: SocketAddr,
     pub(crate) opened: Mono,
+    /// The line of a connecting link that it is on.
+    pub(crate) line: Option<usize>,
     /// Said goodbye; what is left to write may be written until then.
     pub(crate) closing: Option<Mono>,
-    stream: TcpStream,
+    /// When its peer's certificate is to be judged again, in seconds since 1970.
+    pub(crate) review: Option<i64>,
+    /// When it takes new keys.
+    pub(crate) rekey: Option<Mono>,
+    pub(crate) wire: Wire,
     out: Vec<u8>,
     written: usize,
     alive_until: Option<Mono>,
@@ -41,30 +92,44 @@ pub(crate) struct Connection {
 impl Connection {
     /// No delay, and from the first moment on whatever ends this connection without [`Connection::goodbye`] ends it with RST: an abort, a
     /// panic or the end of the process must not leave a command in the kernel that would still arrive (R5).
-    pub(crate) fn new(stream: TcpStream, channel: Channel, peer: SocketAddr, opened: Mono) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-        Ok(Self { channel, peer, opened, closing: None, stream, out: Vec::new(), written: 0, alive_until: None })
+    pub(crate) fn new(wire: Wire, channel: Channel, peer: SocketAddr, opened: Mono) -> io::Result<Self> {
+        wire.socket().set_nodelay(true)?;
+        SockRef::from(wire.socket()).set_linger(Some(Duration::ZERO))?;
+        let review = wire.facts().map(|facts| facts.not_after);
+        let (out, written, alive_until) = (Vec::new(), 0, None);
+        Ok(Self { channel, peer, opened, line: None, closing: None, review, rekey: None, wire, out, written, alive_until })
     }
 
     /// One read. `Ready(Ok(0))`: the peer said goodbye.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        match &mut self.wire {
+            Wire::Plain(stream) => {
+                let mut buffer = ReadBuf::new(buffer);
+                ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+            Wire::Tls(tls) => tls.poll_read(cx, buffer),
+        }
     }
 
     /// Writes what was taken from the session. `Ready(Ok(()))`: all of it is with the kernel.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+            let written = match &mut self.wire {
+                Wire::Plain(stream) => Pin::new(stream).poll_write(cx, rest),
+                Wire::Tls(tls) => tls.poll_write(cx, rest),
+            };
+            match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }
         }
         self.out.clear();
         self.written = 0;
-        Poll::Ready(Ok(()))
+        match &mut self.wire {
+            Wire::Plain(_) => Poll::Ready(Ok(())),
+            Wire::Tls(tls) => tls.poll_flush(cx),
+        }
     }
 
     /// Where the session puts its octets; empty after a complete [`Connection::poll_flush`].
@@ -86,15 +151,19 @@ impl Connection {
         }
         self.alive_until = until;
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Err(error) = SockRef::from(&self.stream).set_tcp_user_timeout(remaining.map(|life| life.max(Duration::from_millis(1)))) {
+        if let Err(error) = SockRef::from(self.wire.socket()).set_tcp_user_timeout(remaining.map(|life| life.max(Duration::from_millis(1))))
+        {
             tracing::warn!(%error, "the kernel does not limit how long a command may stay on the wire");
         }
     }
 
     /// From here on the connection ends in order: dropping it sends what the kernel has and then FIN.
     pub(crate) fn goodbye(&mut self) {
+        if let Wire::Tls(tls) = &mut self.wire {
+            tls.say_goodbye();
+        }
         // If this fails the peer sees a reset instead of an end: it reconnects either way.
-        let _ = SockRef::from(&self.stream).set_linger(None);
+        let _ = SockRef::from(self.wire.socket()).set_linger(None);
     }
 }
 
@@ -133,14 +202,14 @@ mod tests {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let ours = attempt(listener.local_addr().unwrap(), Some("127.0.0.1".parse().unwrap())).await.unwrap();
         let (theirs, peer) = listener.accept().await.unwrap();
-        (Connection::new(ours, Channel(1), peer, Mono(0)).unwrap(), theirs)
+        (Connection::new(Wire::Plain(ours), Channel(1), peer, Mono(0)).unwrap(), theirs)
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn r05_the_kernels_limit_follows_the_commands_end_and_not_the_clock() {
         let (mut connection, _peer) = pair().await;
-        let limit = |connection: &Connection| SockRef::from(&connection.stream).tcp_user_timeout().unwrap();
+        let limit = |connection: &Connection| SockRef::from(connection.wire.socket()).tcp_user_timeout().unwrap();
         let second = Duration::from_secs(1);
         connection.limit_life(Some(10 * second), Mono(0));
         assert_eq!(limit(&connection), Some(10 * second));
@@ -152,7 +221,7 @@ mod tests {
         assert_eq!(limit(&connection), Some(Duration::from_millis(1)), "zero would mean no limit");
         connection.limit_life(None, Mono(0) + 8 * second);
         assert!(limit(&connection).is_none_or(|limit| limit.is_zero()));
-        assert!(connection.stream.nodelay().unwrap());
+        assert!(connection.wire.socket().nodelay().unwrap());
     }
 
     #[tokio::test]

@@ -3,7 +3,6 @@
 //! Everything of one link happens in one task and nothing in it waits: a slow engine, a full disk or a peer that does not read never keeps
 //! a session from its timers. Sockets, orders and deadlines wake it; there is no polling interval.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -12,12 +11,15 @@ use std::time::Duration;
 
 use bridge_model::{Mono, Now};
 use bridge_session::{Channel, Chunk, PeerInfo, Session};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
-use super::backoff::Backoff;
 use super::clock::{SystemClock, random};
-use super::connection::{Attempt, Connection, attempt, listen};
+use super::connection::{Connection, Wire};
+use super::gate::{Came, Entry, Gate, Handed};
+use super::line::{Line, Tried};
+use super::security::Watch;
+use super::tls::{Check, Keeper, Look, Refusal, Tls, Usage, utc_text};
 
 /// One read takes at most so many octets: one read, one batch, one message.
 pub const READ_CHUNK: usize = 64 << 10;
@@ -41,26 +43,56 @@ const TURNS: usize = 16;
 /// The rest after a deadline that was due again at once: a session that asks for the past must not spin.
 const SPIN_GUARD: Duration = Duration::from_millis(1);
 
-/// Refused strangers whose address is remembered, so that each is reported once.
-const STRANGERS: usize = 64;
+/// Seconds until a peer whose revocation status is not known is judged again.
+const STATUS_AGAIN: i64 = 60;
+
+/// Addresses that one connecting link keeps a connection to.
+pub const LINES: usize = 8;
 
 /// How a link reaches its peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Endpoint {
     /// We connect.
     Connect {
-        /// To here.
-        addr: SocketAddr,
+        /// To each of these, at most [`LINES`], all the time. Which connection carries what is the session's decision.
+        to: Vec<SocketAddr>,
         /// From this local address, if several would do.
         bind: Option<IpAddr>,
+        /// With TLS.
+        tls: Option<Box<Tls>>,
     },
     /// We listen.
     Listen {
-        /// Here.
+        /// Here. Links that name the same address share it.
         addr: SocketAddr,
         /// Only to these peers. Empty: to none.
         allow: Vec<IpAddr>,
+        /// With TLS.
+        tls: Option<Box<Tls>>,
     },
+}
+
+impl Endpoint {
+    /// Connects to one address, without TLS.
+    #[must_use]
+    pub fn connect(to: SocketAddr) -> Self {
+        Self::Connect { to: vec![to], bind: None, tls: None }
+    }
+
+    /// Listens for these peers, without TLS.
+    #[must_use]
+    pub fn listen(addr: SocketAddr, allow: Vec<IpAddr>) -> Self {
+        Self::Listen { addr, allow, tls: None }
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn with_tls(mut self, with: Tls) -> Self {
+        match &mut self {
+            Self::Connect { tls, .. } | Self::Listen { tls, .. } => *tls = Some(Box::new(with)),
+        }
+        self
+    }
 }
 
 /// What stands above a session: the engine, or the simulator that plays its part.
@@ -69,6 +101,9 @@ pub(crate) trait Upper: Send {
 
     /// Takes frames and events from the session. Called after everything that touched it.
     fn settle(&mut self, now: Now);
+
+    /// A security event of the transport: somebody was refused, and why.
+    fn security(&mut self, what: String, now: Now);
 
     /// Hands waiting orders to the session.
     fn poll_orders(&mut self, cx: &mut Context<'_>, now: Now) -> Poll<Ordered>;
@@ -96,8 +131,33 @@ pub(crate) enum Ordered {
 }
 
 enum Side {
-    Connect { to: SocketAddr, bind: Option<IpAddr>, attempt: Option<Attempt> },
-    Listen { at: SocketAddr, allow: Vec<IpAddr>, listener: Option<TcpListener>, strangers: BTreeSet<IpAddr> },
+    Connect {
+        lines: Vec<Line>,
+        keeper: Option<Keeper>,
+    },
+    Listen(Gate),
+    /// Behind a gate that several links share.
+    Handed {
+        from: mpsc::Receiver<Handed>,
+        keeper: Option<Keeper>,
+        not_before: Mono,
+    },
+}
+
+impl Side {
+    fn keeper(&self) -> Option<&Keeper> {
+        match self {
+            Self::Connect { keeper, .. } | Self::Handed { keeper, .. } => keeper.as_ref(),
+            Self::Listen(gate) => gate.entries.first().and_then(|entry| entry.keeper.as_ref()),
+        }
+    }
+
+    const fn usage(&self) -> Usage {
+        match self {
+            Self::Connect { .. } => Usage::Server,
+            Self::Listen(_) | Self::Handed { .. } => Usage::Client,
+        }
+    }
 }
 
 /// One link at work.
@@ -105,11 +165,10 @@ pub(crate) struct Driver<U> {
     pub(crate) upper: U,
     clock: SystemClock,
     side: Side,
-    backoff: Backoff,
-    /// Attempts that failed in a row.
-    failures: u64,
-    /// No attempt, no listening and no accepting before.
-    rest_until: Option<Mono>,
+    /// What strangers cause.
+    watch: Watch,
+    /// What we find ourselves: a flood of strangers must not hide it.
+    own_watch: Watch,
     connections: Vec<Connection>,
     next_channel: u32,
     buffer: Vec<u8>,
@@ -120,17 +179,33 @@ pub(crate) struct Driver<U> {
 impl<U: Upper> Driver<U> {
     /// Must be made inside the runtime. Does nothing before `start_after` has passed.
     pub(crate) fn new(upper: U, endpoint: Endpoint, clock: SystemClock, start_after: Duration) -> Self {
+        let not_before = clock.now().mono + start_after;
+        let keeper = |tls: Option<Box<Tls>>| tls.map(|tls| Keeper::new(*tls));
         let side = match endpoint {
-            Endpoint::Connect { addr, bind } => Side::Connect { to: addr, bind, attempt: None },
-            Endpoint::Listen { addr, allow } => Side::Listen { at: addr, allow, listener: None, strangers: BTreeSet::new() },
+            Endpoint::Connect { to, bind, tls } => {
+                let lines = to.into_iter().take(LINES).map(|to| Line::new(to, bind, not_before)).collect();
+                Side::Connect { lines, keeper: keeper(tls) }
+            }
+            Endpoint::Listen { addr, allow, tls } => {
+                Side::Listen(Gate::new(addr, vec![Entry::new(allow, tls.map(|tls| *tls))], not_before))
+            }
         };
+        Self::with_side(upper, side, clock)
+    }
+
+    /// Behind a shared gate: connections come from there.
+    pub(crate) fn handed(upper: U, from: mpsc::Receiver<Handed>, tls: Option<Tls>, clock: SystemClock, start_after: Duration) -> Self {
+        let not_before = clock.now().mono + start_after;
+        Self::with_side(upper, Side::Handed { from, keeper: tls.map(Keeper::new), not_before }, clock)
+    }
+
+    fn with_side(upper: U, side: Side, clock: SystemClock) -> Self {
         Self {
             upper,
             clock,
             side,
-            backoff: Backoff::new(),
-            failures: 0,
-            rest_until: Some(clock.now().mono + start_after),
+            watch: Watch::new(clock.now().mono),
+            own_watch: Watch::new(clock.now().mono),
             connections: Vec::new(),
             next_channel: 1,
             buffer: vec![0; READ_CHUNK],
@@ -172,92 +247,210 @@ impl<U: Upper> Driver<U> {
     }
 
     fn open(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.rest_until.is_some_and(|until| until <= self.clock.now().mono) {
-            self.rest_until = None;
+        let now = self.clock.now();
+        if self.connections.iter().any(|connection| connection.review.is_some_and(|review| review < now.utc.as_secs())) {
+            self.review(now, false);
         }
-        let may_open = self.rest_until.is_none() && self.upper.may_open();
+        self.rekey(now.mono);
+        let may_open = self.upper.may_open();
         match &mut self.side {
-            Side::Connect { to, bind, attempt: under_way } => {
-                if under_way.is_none() && self.connections.is_empty() && may_open {
-                    *under_way = Some(attempt(*to, *bind));
+            Side::Connect { lines, keeper } => {
+                if let Some(keeper) = keeper
+                    && let Poll::Ready(look) = keeper.poll(cx, now)
+                {
+                    self.looked(look, now);
+                    return true;
                 }
-                let peer = *to;
-                let Some(result) = under_way.as_mut().map(|attempt| attempt.as_mut().poll(cx)) else { return false };
-                let Poll::Ready(result) = result else { return false };
-                *under_way = None;
-                if let Err(error) = result.and_then(|stream| self.opened(stream, peer)) {
-                    self.failed("cannot connect", peer, &error);
+                for (at, line) in lines.iter_mut().enumerate() {
+                    if let Poll::Ready(tried) = line.poll(cx, keeper.as_ref(), may_open, now) {
+                        self.tried(at, tried, now);
+                        return true;
+                    }
                 }
-                true
+                false
             }
-            Side::Listen { at, listener, .. } => {
+            Side::Listen(gate) => {
                 if !may_open {
                     return false;
                 }
-                let address = *at;
-                let Some(open) = listener else {
-                    match listen(address) {
-                        Ok(open) => {
-                            tracing::info!(%address, "listening");
-                            *listener = Some(open);
-                        }
-                        Err(error) => self.failed("cannot listen", address, &error),
-                    }
-                    return true;
-                };
-                match open.poll_accept(cx) {
+                match gate.poll(cx, now) {
                     Poll::Pending => return false,
-                    Poll::Ready(Ok((stream, peer))) => self.accepted(stream, peer),
-                    Poll::Ready(Err(error)) => self.failed("cannot accept", address, &error),
+                    Poll::Ready(Came::Open(_, wire, peer)) => self.accepted(wire, peer, now),
+                    Poll::Ready(Came::Refused(_, what)) => self.security(&what, now),
+                    Poll::Ready(Came::Look(look)) => self.looked(look, now),
+                    Poll::Ready(Came::Moved) => {}
+                }
+                true
+            }
+            Side::Handed { from, keeper, not_before } => {
+                if let Some(keeper) = keeper
+                    && let Poll::Ready(look) = keeper.poll(cx, now)
+                {
+                    self.looked(look, now);
+                    return true;
+                }
+                if !may_open || *not_before > now.mono {
+                    return false;
+                }
+                match from.poll_recv(cx) {
+                    Poll::Ready(Some(Handed::Open(wire, peer))) => self.accepted(wire, peer, now),
+                    Poll::Ready(Some(Handed::Refused(what))) => self.security(&what, now),
+                    Poll::Ready(None) | Poll::Pending => return false,
                 }
                 true
             }
         }
     }
 
-    fn accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let ip = peer.ip().to_canonical();
-        let Side::Listen { allow, strangers, .. } = &mut self.side else { return };
-        let open = self.connections.iter().filter(|connection| connection.peer.ip() == peer.ip()).count();
-        if !allow.contains(&ip) || open >= CONNECTIONS_PER_PEER {
-            if strangers.len() < STRANGERS && strangers.insert(ip) {
-                tracing::warn!(%peer, open, "connection refused: not an allowed peer, or too many connections of one");
+    /// What came of a line's attempt.
+    fn tried(&mut self, at: usize, tried: Tried, now: Now) {
+        let Side::Connect { lines, .. } = &mut self.side else { return };
+        let Some(line) = lines.get_mut(at) else { return };
+        let peer = line.to;
+        let error = match tried {
+            Tried::Open(wire) => match self.opened(wire, peer, Some(at), now) {
+                Ok(()) => return,
+                Err(error) => error,
+            },
+            Tried::Failed(error) => error,
+            Tried::Refused(refusal) => {
+                line.retry.rest(now.mono, random());
+                return self.security(&format!("{peer} refused: {refusal}"), now);
             }
-            // With RST, at once.
-            drop(Connection::new(stream, Channel(0), peer, Mono(0)));
-            return;
+        };
+        if let Side::Connect { lines, .. } = &mut self.side
+            && let Some(line) = lines.get_mut(at)
+        {
+            line.retry.failed("cannot connect", peer, &error, now.mono, random());
         }
-        strangers.remove(&ip);
-        if let Err(error) = self.opened(stream, peer) {
+    }
+
+    fn accepted(&mut self, wire: Wire, peer: SocketAddr, now: Now) {
+        let open = self.connections.iter().filter(|connection| connection.peer.ip() == peer.ip()).count();
+        if open >= CONNECTIONS_PER_PEER {
+            wire.reset();
+            return self.security(&format!("{peer} refused: it has {open} connections open already"), now);
+        }
+        if let Err(error) = self.opened(wire, peer, None, now) {
             tracing::warn!(%peer, %error, "a connection could not be set up");
         }
     }
 
-    fn opened(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        let now = self.clock.now();
+    fn opened(&mut self, wire: Wire, peer: SocketAddr, line: Option<usize>, now: Now) -> io::Result<()> {
         let channel = Channel(self.next_channel);
-        let connection = Connection::new(stream, channel, peer, now.mono)?;
+        let tls_identity = wire.facts().map(|facts| facts.name());
+        match &wire {
+            Wire::Plain(_) => tracing::info!(%peer, channel = channel.0, "connection open"),
+            Wire::Tls(tls) => {
+                tracing::info!(%peer, channel = channel.0, tls = tls.version(), identity = tls_identity, "connection open");
+            }
+        }
+        let mut connection = Connection::new(wire, channel, peer, now.mono)?;
+        connection.line = line;
+        connection.rekey = self.side.keeper().map(|keeper| now.mono + keeper.tls().rekey);
         self.next_channel += 1;
-        self.failures = 0;
+        if let Some(line) = self.line(line) {
+            line.open = true;
+            line.retry.worked();
+        }
         self.connections.push(connection);
-        tracing::info!(%peer, channel = channel.0, "connection open");
-        self.upper.session().handle_open(channel, &PeerInfo { addr: peer, tls_identity: None }, now);
+        self.upper.session().handle_open(channel, &PeerInfo { addr: peer, tls_identity }, now);
         self.upper.settle(now);
         Ok(())
     }
 
-    fn failed(&mut self, what: &'static str, address: SocketAddr, error: &io::Error) {
-        self.failures += 1;
-        self.rest();
-        if self.failures == 1 {
-            tracing::warn!(%address, %error, what, "trying again until it works");
-        } else {
-            tracing::debug!(%address, %error, what, failures = self.failures, "trying again");
+    fn line(&mut self, at: Option<usize>) -> Option<&mut Line> {
+        match &mut self.side {
+            Side::Connect { lines, .. } => lines.get_mut(at?),
+            Side::Listen(_) | Side::Handed { .. } => None,
         }
     }
 
-    fn rest(&mut self) {
-        self.rest_until = Some(self.clock.now().mono + self.backoff.delay(random()));
+    /// Tells the log and the engine, at a bounded rate.
+    fn security(&mut self, what: &str, now: Now) {
+        if let Some(what) = self.watch.tell(what, now.mono) {
+            self.upper.security(what, now);
+        }
+    }
+
+    /// The same for what we find out ourselves.
+    fn finding(&mut self, what: &str, now: Now) {
+        if let Some(what) = self.own_watch.tell(what, now.mono) {
+            self.upper.security(what, now);
+        }
+    }
+
+    fn looked(&mut self, look: Look, now: Now) {
+        match look {
+            Look::Changed(what) => {
+                self.finding(&what, now);
+                self.review(now, true);
+            }
+            Look::Told(what) => self.finding(&what, now),
+        }
+    }
+
+    /// Takes new keys for connections whose time has come.
+    fn rekey(&mut self, now: Mono) {
+        let Some(every) = self.side.keeper().map(|keeper| keeper.tls().rekey) else { return };
+        for connection in self.connections.iter_mut().filter(|connection| connection.rekey.is_some_and(|due| due <= now)) {
+            let again = match &mut connection.wire {
+                Wire::Tls(tls) => tls.rekey(),
+                Wire::Plain(_) => false,
+            };
+            connection.rekey = again.then_some(now + every);
+            tracing::debug!(channel = connection.channel.0, again, "new TLS keys");
+        }
+    }
+
+    /// Judges the peers of open connections again: all of them when files changed, else those whose certificate has come to its end. Who is
+    /// revoked, or no longer believed or allowed, is cut off at once; who has merely expired goes on until the grace is over.
+    fn review(&mut self, now: Now, all: bool) {
+        let Some(keeper) = self.side.keeper() else { return };
+        let Some(material) = keeper.material().cloned() else { return };
+        let (grace, usage) = (keeper.tls().expired_grace, self.side.usage());
+        let listed = material.listed || usage == Usage::Client;
+        let seconds = now.utc.as_secs();
+        let mut at = 0;
+        while let Some(connection) = self.connections.get_mut(at) {
+            let due = all || connection.review.is_some_and(|review| review < seconds);
+            let Some(chain) = connection.wire.chain().filter(|_| due) else {
+                at += 1;
+                continue;
+            };
+            let peer = connection.peer;
+            let judged = material
+                .judge(chain, usage, peer, now.utc)
+                .and_then(|facts| if listed { material.on_list(&facts, peer).map(|()| facts) } else { Ok(facts) });
+            let what = match judged {
+                Ok(facts) => {
+                    connection.review = Some(facts.not_after);
+                    at += 1;
+                    continue;
+                }
+                // A list that is overdue refuses newcomers; it says nothing against who is here.
+                Err(Refusal { check: Check::Status, .. }) => {
+                    connection.review = Some(seconds.saturating_add(STATUS_AGAIN));
+                    at += 1;
+                    continue;
+                }
+                Err(Refusal { check: Check::Expired(not_after), text }) => {
+                    let end = not_after.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX));
+                    if seconds <= end {
+                        let before = connection.review.replace(end);
+                        at += 1;
+                        if before != Some(end) {
+                            self.finding(&format!("{text}; the open session is kept until {}", utc_text(end)), now);
+                        }
+                        continue;
+                    }
+                    format!("{text}; expired_grace is over")
+                }
+                Err(refusal) => refusal.text,
+            };
+            self.finding(&format!("{peer} cut off: {what}"), now);
+            self.gone(at, &what);
+        }
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
@@ -285,12 +478,22 @@ impl<U: Upper> Driver<U> {
                     at += 1;
                 }
                 Poll::Ready(Err(error)) => {
-                    self.gone(at, &error.to_string());
+                    self.broken(at, &error);
                     moved = true;
                 }
             }
         }
         moved
+    }
+
+    /// A connection failed; if TLS said so, that is a security event.
+    fn broken(&mut self, at: usize, error: &io::Error) {
+        let peer = self.connections.get(at).map(|connection| connection.peer);
+        if let (Some(peer), Some(refusal)) = (peer, error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>())) {
+            let now = self.clock.now();
+            self.security(&format!("{peer} lost: {refusal}"), now);
+        }
+        self.gone(at, &error.to_string());
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
@@ -312,7 +515,7 @@ impl<U: Upper> Driver<U> {
                 self.upper.settle(now);
             }
             if let Poll::Ready(Err(error)) = flushed {
-                self.gone(at, &error.to_string());
+                self.broken(at, &error);
                 moved = true;
                 continue;
             }
@@ -341,15 +544,12 @@ impl<U: Upper> Driver<U> {
     fn gone(&mut self, at: usize, cause: &str) {
         let connection = self.connections.remove(at);
         let now = self.clock.now();
-        let Connection { channel, peer, opened, .. } = connection;
+        let Connection { channel, peer, opened, line, .. } = connection;
         // The socket closes here, before anyone hears that it is closed.
         drop(connection);
         tracing::info!(%peer, channel = channel.0, cause, "connection closed");
-        if let Side::Connect { .. } = self.side {
-            if now.mono.since(opened) >= STEADY {
-                self.backoff.reset();
-            }
-            self.rest();
+        if let Some(line) = self.line(line) {
+            line.gone(now.mono.since(opened) >= STEADY, now.mono);
         }
         self.upper.session().handle_close(channel, now);
         self.upper.settle(now);
@@ -373,9 +573,9 @@ impl<U: Upper> Driver<U> {
             return true;
         }
         let mut next = if *fired { due.max(now.mono + SPIN_GUARD) } else { due };
-        next = next.min(self.rest_until.unwrap_or(Mono::NEVER));
+        next = next.min(self.side_deadline(now));
         for connection in &self.connections {
-            next = next.min(connection.closing.unwrap_or(Mono::NEVER));
+            next = next.min(connection.closing.unwrap_or(Mono::NEVER)).min(connection.rekey.unwrap_or(Mono::NEVER));
         }
         if next == Mono::NEVER {
             return false;
@@ -392,5 +592,23 @@ impl<U: Upper> Driver<U> {
             self.sleep_until = None;
         }
         woken
+    }
+
+    /// When the transport wants to be looked at again. The end of a peer's certificate is seen when the files are looked at.
+    fn side_deadline(&self, now: Now) -> Mono {
+        match &self.side {
+            Side::Connect { lines, keeper } => {
+                let idle = self.upper.may_open() && keeper.as_ref().is_none_or(|keeper| keeper.material().is_some());
+                let of_line = |line: &Line| if idle || line.busy() { line.deadline() } else { Mono::NEVER };
+                let keeper = keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline);
+                lines.iter().map(of_line).min().unwrap_or(Mono::NEVER).min(keeper)
+            }
+            Side::Listen(gate) if self.upper.may_open() => gate.deadline(),
+            Side::Listen(_) => Mono::NEVER,
+            Side::Handed { keeper, not_before, .. } => {
+                let start = if *not_before > now.mono { *not_before } else { Mono::NEVER };
+                keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline).min(start)
+            }
+        }
     }
 }

@@ -26,6 +26,11 @@ pub trait Hosted: Send {
         let _ = (event, now);
     }
 
+    /// A security event of the transport.
+    fn handle_security(&mut self, what: &str, now: Now) {
+        let _ = (what, now);
+    }
+
     /// The instant of [`Hosted::next_tick`] has come: act on the session.
     fn tick(&mut self, now: Now) {
         let _ = now;
@@ -68,6 +73,10 @@ impl<H: Hosted> Upper for Host<H> {
         while let Some(event) = self.hosted.session().poll_event() {
             self.hosted.handle_event(event, now);
         }
+    }
+
+    fn security(&mut self, what: String, now: Now) {
+        self.hosted.handle_security(&what, now);
     }
 
     fn poll_orders(&mut self, _cx: &mut Context<'_>, _now: Now) -> Poll<Ordered> {

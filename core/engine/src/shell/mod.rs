@@ -12,23 +12,33 @@ mod committer;
 mod connection;
 mod driver;
 mod error;
+mod gate;
 mod hosted;
+mod line;
 mod north;
 mod orders;
 mod port;
 mod runtime;
+mod security;
 mod supervise;
+mod tls;
 mod uplink;
 
 pub use backoff::{BACKOFF_FIRST, BACKOFF_MOST};
 pub use clock::{SystemClock, random};
 pub use connection::CONNECT_TIMEOUT;
-pub use driver::{CONNECTIONS_PER_PEER, Endpoint, READ_CHUNK};
+pub use driver::{CONNECTIONS_PER_PEER, Endpoint, LINES, READ_CHUNK};
 pub use error::Error;
+pub use gate::{HANDSHAKES, HANDSHAKES_PER_PEER};
 pub use hosted::{Hosted, host};
 pub use north::NORTH_OVERFLOW;
 pub use orders::MAX_ORDERS;
 pub use port::Restart;
 pub use runtime::{Engine, INBOX, LinkTask, Local, MAX_LOCAL, STOP_PATIENCE, Story, run};
+pub use security::{SECURITY_BURST, SECURITY_EVERY};
 pub use supervise::{Ended, Tasks, spawn};
+pub use tls::{
+    Allow, Allowed, CRL_GRACE, EXPIRED_GRACE, EXPIRY_NEAR, HANDSHAKE_BYTES, HANDSHAKE_TIMEOUT, MAX_ALLOWED, MAX_CHAIN, MAX_CRL_BYTES,
+    MAX_FILE_BYTES, Problem as TlsProblem, REKEY_EVERY, RELOAD_EVERY, Tls, TlsVersion,
+};
 pub use uplink::MAX_WAITING;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bridge_session::{Ack, DeliveryResult, Inbound, Outbound, StreamEvent, SubscriberId};
+use bridge_session::{Ack, DeliveryResult, Inbound, Outbound, PostAnswer, Posted, StreamEvent, SubscriberId};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -76,6 +76,10 @@ impl North {
             Outbound::Deliver(delivery) => {
                 let ack = Ack::Unreachable(why.to_owned());
                 self.refused.push_back(Inbound::Delivered(DeliveryResult { sink: delivery.sink, id: delivery.id, ack }));
+            }
+            Outbound::Post(post) => {
+                let answer = PostAnswer::Later { cause: why.to_owned(), after: None };
+                self.refused.push_back(Inbound::Posted(Posted { hook: post.hook, id: post.id, answer }));
             }
             Outbound::Push { subscriber, .. } => self.end(subscriber),
             Outbound::Subscribe { sink, .. } => {

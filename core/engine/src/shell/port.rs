@@ -9,11 +9,22 @@ use tokio::task::AbortHandle;
 
 use super::backoff::Backoff;
 use super::driver::Endpoint;
+use super::gate::Hatch;
 use super::orders::{Full, Order, Orders};
+use super::tls::Tls;
 use super::uplink::Upward;
 
 /// Makes a new session for a link whose session panicked.
 pub type Restart = Box<dyn Fn() -> Box<dyn Session> + Send>;
+
+/// How a link's driver reaches its peer.
+#[derive(Clone)]
+pub(crate) enum Way {
+    /// By itself.
+    Own(Endpoint),
+    /// Through a gate that it shares with other links.
+    Shared(Arc<Hatch>, Option<Box<Tls>>),
+}
 
 /// A session names connections and tokens from 1 and never reuses a name. A session that takes the place of one that panicked starts from 1
 /// again, so here its names are moved behind those of its predecessor: a late receipt or answer never reaches the wrong one.
@@ -27,7 +38,7 @@ struct Names {
 
 pub(crate) struct Port {
     pub(crate) orders: Arc<Orders>,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) way: Way,
     pub(crate) restart: Restart,
     pub(crate) backoff: Backoff,
     pub(crate) started: Mono,
@@ -40,9 +51,9 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    pub(crate) fn new(orders: Arc<Orders>, endpoint: Endpoint, restart: Restart, started: Mono, task: AbortHandle) -> Self {
+    pub(crate) fn new(orders: Arc<Orders>, way: Way, restart: Restart, started: Mono, task: AbortHandle) -> Self {
         let (open, names) = (BTreeMap::new(), Names::default());
-        Self { orders, endpoint, restart, backoff: Backoff::new(), started, task, hung: false, open, names }
+        Self { orders, way, restart, backoff: Backoff::new(), started, task, hung: false, open, names }
     }
 
     /// For the session. Names of a predecessor reach nobody.
@@ -56,7 +67,9 @@ impl Port {
                 self.open.insert(command.id, command);
                 Request::Command(command)
             }
-            other @ (Request::Cancel(_) | Request::Interrogate | Request::Publish(_)) => other,
+            other @ (Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..) | Request::SwitchOver | Request::Publish(_)) => {
+                other
+            }
         };
         self.orders.push(Order::Request(request))
     }
@@ -79,9 +92,8 @@ impl Port {
                         frame.connection += names.connection_base;
                     }
                 }
-                if let Some(last) = batch.frames.last() {
-                    names.connection_last = names.connection_last.max(last.connection);
-                }
+                let newest = batch.frames.iter().map(|frame| frame.connection).max().unwrap_or_default();
+                names.connection_last = names.connection_last.max(newest);
             }
             Upward::Event(Event::CommandReceived(command)) => {
                 command.connection += names.connection_base;
@@ -96,12 +108,17 @@ impl Port {
                 | Event::InterrogationEnded
                 | Event::InterrogationFailed
                 | Event::PeerRestarted
+                | Event::Housekept { .. }
                 | Event::Progress { .. }
                 | Event::Delivered(_)
                 | Event::Refused { .. }
                 | Event::SelectLapsed(_)
+                | Event::Suspicious(_)
+                | Event::SwitchedOver { .. }
+                | Event::Standby { .. }
                 | Event::Closed { .. },
-            ) => {}
+            )
+            | Upward::Security(_) => {}
         }
     }
 
@@ -130,8 +147,8 @@ mod tests {
     fn port() -> Port {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let task = runtime.spawn(async {}).abort_handle();
-        let endpoint = Endpoint::Listen { addr: "127.0.0.1:0".parse().unwrap(), allow: vec![] };
-        Port::new(Arc::default(), endpoint, Box::new(|| unreachable!("no session is made here")), Mono(0), task)
+        let endpoint = Endpoint::listen("127.0.0.1:0".parse().unwrap(), vec![]);
+        Port::new(Arc::default(), Way::Own(endpoint), Box::new(|| unreachable!("no session is made here")), Mono(0), task)
     }
 
     fn taken(port: &Port) -> Vec<Order> {
@@ -151,7 +168,7 @@ mod tests {
         match message {
             Upward::Frames(batch) => batch.frames[0].connection,
             Upward::Event(Event::CommandReceived(command)) => command.connection,
-            Upward::Event(event) => panic!("{event:?}"),
+            other @ (Upward::Event(_) | Upward::Security(_)) => panic!("{other:?}"),
         }
     }
 

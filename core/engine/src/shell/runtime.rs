@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,9 +20,10 @@ use super::clock::{SystemClock, random};
 use super::committer::{Committer, Lost};
 use super::driver::{Driver, Endpoint};
 use super::error::Error;
+use super::gate::{Hatch, Shared};
 use super::north::North;
 use super::orders::{Full, Orders};
-use super::port::{Port, Restart};
+use super::port::{Port, Restart, Way};
 use super::supervise::{Ended, Tasks};
 use super::uplink::{Uplink, Upward};
 use crate::{Bridge, LocalRequest, LocalWish, Output};
@@ -44,6 +46,9 @@ pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// At the end, how long the engine's own next commit is waited for.
 const LAST_COMMIT: Duration = Duration::from_millis(50);
 
+/// The rest of a shared listener that panicked.
+const GATE_REST: Duration = Duration::from_secs(1);
+
 /// The engine, as the shell drives it.
 pub trait Engine: Send + 'static {
     /// See [`Bridge::handle_frames`].
@@ -60,6 +65,8 @@ pub trait Engine: Send + 'static {
     fn handle_timeout(&mut self, now: Now);
     /// See [`Bridge::handle_restarted`].
     fn handle_restarted(&mut self, _link: LinkId, _now: Now) {}
+    /// See [`Bridge::handle_security`].
+    fn handle_security(&mut self, _link: LinkId, _what: &str, _now: Now) {}
     /// See [`Bridge::handle_stop`].
     fn handle_stop(&mut self, _now: Now) {}
     /// See [`Bridge::poll`].
@@ -91,6 +98,10 @@ impl Engine for Bridge {
 
     fn handle_restarted(&mut self, link: LinkId, now: Now) {
         Self::handle_restarted(self, link, now);
+    }
+
+    fn handle_security(&mut self, link: LinkId, what: &str, now: Now) {
+        Self::handle_security(self, link, what, now);
     }
 
     fn handle_stop(&mut self, now: Now) {
@@ -154,6 +165,8 @@ pub async fn run<E: Engine>(
         clock,
         ports: BTreeMap::new(),
         tasks: Tasks::default(),
+        gates: Tasks::default(),
+        shared: Vec::new(),
         runtime: Handle::current(),
         inbox_in,
         committer,
@@ -170,9 +183,7 @@ pub async fn run<E: Engine>(
     let thread = std::thread::Builder::new().name("engine".to_owned());
     let spawned = thread.spawn(move || {
         let (result_in, ended) = runtime.block_on(async move {
-            for task in links {
-                shell.start(task);
-            }
+            shell.start(links);
             let mut result_in = result_in;
             let ended = shell.turn(sources, &mut result_in).await;
             (result_in, ended.map(|()| shell.engine))
@@ -204,6 +215,9 @@ struct Shell<E> {
     clock: SystemClock,
     ports: BTreeMap<LinkId, Port>,
     tasks: Tasks<LinkId>,
+    /// Addresses that several links share.
+    gates: Tasks<usize>,
+    shared: Vec<Arc<Shared>>,
     /// Where the links run.
     runtime: Handle,
     inbox_in: mpsc::Sender<(LinkId, Upward)>,
@@ -215,18 +229,53 @@ struct Shell<E> {
 }
 
 impl<E: Engine> Shell<E> {
-    fn start(&mut self, task: LinkTask) {
-        let LinkTask { link, session, restart, endpoint } = task;
-        let orders = Arc::new(Orders::default());
-        let abort = self.spawn(link, session, endpoint.clone(), &orders, Duration::ZERO);
-        self.ports.insert(link, Port::new(orders, endpoint, restart, self.clock.now().mono, abort));
+    fn start(&mut self, tasks: Vec<LinkTask>) {
+        let mut at: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+        for task in &tasks {
+            // Port 0 is each time another.
+            if let Endpoint::Listen { addr, .. } = &task.endpoint
+                && addr.port() != 0
+            {
+                *at.entry(*addr).or_default() += 1;
+            }
+        }
+        at.retain(|_, links| *links > 1);
+        let mut gates: BTreeMap<SocketAddr, Shared> = BTreeMap::new();
+        for task in tasks {
+            let LinkTask { link, session, restart, endpoint } = task;
+            let way = match endpoint {
+                Endpoint::Listen { addr, allow, tls } if at.contains_key(&addr) => {
+                    let hatch = Arc::new(Hatch::default());
+                    let gate = gates.entry(addr).or_insert_with(|| Shared { at: addr, links: Vec::new() });
+                    gate.links.push((allow, tls.as_deref().cloned(), Arc::clone(&hatch)));
+                    Way::Shared(hatch, tls)
+                }
+                own @ (Endpoint::Connect { .. } | Endpoint::Listen { .. }) => Way::Own(own),
+            };
+            let orders = Arc::new(Orders::default());
+            let abort = self.spawn(link, session, way.clone(), &orders, Duration::ZERO);
+            self.ports.insert(link, Port::new(orders, way, restart, self.clock.now().mono, abort));
+        }
+        self.shared = gates.into_values().map(Arc::new).collect();
+        for gate in 0..self.shared.len() {
+            self.serve(gate, Duration::ZERO);
+        }
+    }
+
+    fn serve(&mut self, gate: usize, after: Duration) {
+        let Some(shared) = self.shared.get(gate).cloned() else { return };
+        let (clock, name) = (self.clock, format!("listener {}", shared.at));
+        self.gates.spawn_on(&self.runtime, gate, name, async move {
+            tokio::time::sleep(after).await;
+            shared.serve(clock).await;
+        });
     }
 
     fn spawn(
         &mut self,
         link: LinkId,
         session: Box<dyn Session>,
-        endpoint: Endpoint,
+        way: Way,
         orders: &Arc<Orders>,
         after: Duration,
     ) -> tokio::task::AbortHandle {
@@ -234,7 +283,10 @@ impl<E: Engine> Shell<E> {
         let uplink = Uplink::new(link, session, self.inbox_in.clone(), Arc::clone(orders));
         let clock = self.clock;
         let task = async move {
-            let mut driver = Driver::new(uplink, endpoint, clock, after);
+            let mut driver = match way {
+                Way::Own(endpoint) => Driver::new(uplink, endpoint, clock, after),
+                Way::Shared(hatch, tls) => Driver::handed(uplink, hatch.open(), tls.map(|tls| *tls), clock, after),
+            };
             poll_fn(|cx| driver.poll(cx)).await;
             driver.finish();
         };
@@ -276,10 +328,12 @@ impl<E: Engine> Shell<E> {
                     }
                     self.lost(link, &ended)?;
                 }
+                Some((gate, _)) = self.gates.next(), if !self.gates.is_empty() => self.serve(gate, GATE_REST),
                 () = alarm.rings() => {}
             }
             self.due();
         }
+        self.gates = Tasks::default();
         self.stop(inbox, alarm).await
     }
 
@@ -293,6 +347,7 @@ impl<E: Engine> Shell<E> {
                 port.orders.give_back(batch);
             }
             Upward::Event(event) => self.engine.handle_event(link, event, now),
+            Upward::Security(what) => self.engine.handle_security(link, &what, now),
         }
         self.outputs()
     }
@@ -387,14 +442,14 @@ impl<E: Engine> Shell<E> {
         port.orders = Arc::new(Orders::default());
         port.started = now.mono;
         port.hung = false;
-        let (orders, endpoint) = (Arc::clone(&port.orders), port.endpoint.clone());
+        let (orders, way) = (Arc::clone(&port.orders), port.way.clone());
         let session = catch_unwind(AssertUnwindSafe(|| (port.restart)()));
         for event in events {
             self.engine.handle_event(link, event, now);
         }
         match session {
             Ok(session) => {
-                let task = self.spawn(link, session, endpoint, &orders, after);
+                let task = self.spawn(link, session, way, &orders, after);
                 if let Some(port) = self.ports.get_mut(&link) {
                     port.task = task;
                 }

@@ -23,6 +23,8 @@ pub const MAX_WAITING: usize = 4096;
 pub(crate) enum Upward {
     Frames(FrameBatch),
     Event(Event),
+    /// A security event of the transport.
+    Security(String),
 }
 
 type Permit = mpsc::OwnedPermit<(LinkId, Upward)>;
@@ -97,6 +99,10 @@ impl Upper for Uplink {
         while let Some(event) = self.session.poll_event() {
             self.send(Upward::Event(event));
         }
+    }
+
+    fn security(&mut self, what: String, _now: Now) {
+        self.send(Upward::Security(what));
     }
 
     fn poll_orders(&mut self, cx: &mut Context<'_>, now: Now) -> Poll<Ordered> {

@@ -20,6 +20,8 @@ use crate::settings::{Peer, Settings};
 
 /// The seed of this bridge's log key: keys of tests are no secrets.
 pub(super) const LOG_SEED: [u8; 32] = [7; 32];
+/// The person who answers in a test.
+pub(super) const TEST_OPERATOR: &str = "test-operator";
 const OUR_DID: &str = "did:web:bridge.example";
 const NETWORK: &str = "example.in/test-network";
 const CONTRACT: &str = "0192f0a4-0000-7000-8000-00000000c001";
@@ -62,7 +64,8 @@ impl Cast {
         });
         let relays = plan.controls.iter().filter_map(|control| match &control.kind {
             ControlKind::Relay(relay) => Some(relay.peer.clone()),
-            ControlKind::Drive(_) => None,
+            ControlKind::Ask(ask) => Some(ask.peer.clone()),
+            ControlKind::Drive(_) | ControlKind::Instruct(_) => None,
         });
         let read: BTreeSet<String> = sources.chain(relays).chain(plan.peers.iter().map(|peer| peer.name.clone())).collect();
         let mut issuers = BTreeSet::new();
@@ -89,7 +92,7 @@ impl Cast {
             })
             .collect();
         let observer = peers.iter().position(|peer| peer.commands_us).unwrap_or(0);
-        let drives = plan.controls.iter().any(|control| matches!(control.kind, ControlKind::Drive(_)));
+        let drives = plan.controls.iter().any(|control| matches!(control.kind, ControlKind::Drive(_) | ControlKind::Instruct(_)));
         Ok(Self { peers, observer, role: if drives || plan.served.is_empty() { Role::Genco } else { Role::Sldc } })
     }
 
@@ -101,6 +104,8 @@ impl Cast {
             origin: "bridge.example/bridge/1".to_owned(),
             network: NETWORK.to_owned(),
             peers: self.peers.clone(),
+            hooks: Vec::new(),
+            operators: vec![crate::settings::Operator { name: TEST_OPERATOR.to_owned(), roles: vec![Role::Operator] }],
             control_links: plan.links.iter().map(|link| link.spec.name.clone()).collect(),
             pace: Pace { heartbeat: Duration::from_secs(3600), ..Pace::default() },
             clock_source: "virtual".to_owned(),
@@ -146,7 +151,7 @@ impl Cast {
         let authority = |peer: &Peer| BundleAuthority {
             party: peer.did.clone(),
             role: peer.role,
-            verbs: vec![Verb::Dispatch],
+            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
             eras: eras.iter().cloned().collect(),
         };
         let content = BundleContent {
@@ -163,10 +168,13 @@ impl Cast {
     }
 
     /// A request at our door, as the issuer's bridge would have made it.
-    pub(super) fn dispatch(&self, plan: &Plan, verb: &str, fields: &Fields, number: u64, now: Now) -> Result<DoorRequest, String> {
-        if verb != "dispatch" {
-            return Err(format!("`{verb}` cannot be given in a test of this version; use \"dispatch\""));
-        }
+    pub(super) fn order(&self, plan: &Plan, verb: &str, fields: &Fields, number: u64, now: Now) -> Result<DoorRequest, String> {
+        let state = match verb {
+            "dispatch" => None,
+            "start" => Some("ON"),
+            "stop" => Some("OFF"),
+            _ => return Err(format!("`{verb}` cannot be given in a test of this version; use \"dispatch\", \"start\" or \"stop\"")),
+        };
         let name = issuer(fields)?;
         let place = self.peers.iter().position(|peer| peer.name == name).ok_or("no such issuer")?;
         let peer = &self.peers[place];
@@ -192,14 +200,21 @@ impl Cast {
             }
         }
         let era = era.ok_or("an operation needs `era`")?;
-        let (kind, (value, unit)) = setpoint.ok_or("a dispatch needs a set-point, as active_power = \"210 MW\"")?;
-        let mut set = json!({ "quantity": kind.as_str(), "value": value, "unit": unit });
-        if let Some(basis) = basis {
-            set["powerBasis"] = basis.into();
-        }
-        if let Some((value, unit)) = ramp {
-            set["ramp"] = json!({ "value": value, "unit": unit });
-        }
+        let payload = match (state, setpoint) {
+            (Some(state), None) => json!({ "state": state }),
+            (Some(_), Some(_)) => return Err(format!("a {verb} has no set-point")),
+            (None, None) => return Err("a dispatch needs a set-point, as active_power = \"210 MW\"".to_owned()),
+            (None, Some((kind, (value, unit)))) => {
+                let mut set = json!({ "quantity": kind.as_str(), "value": value, "unit": unit });
+                if let Some(basis) = basis {
+                    set["powerBasis"] = basis.into();
+                }
+                if let Some((value, unit)) = ramp {
+                    set["ramp"] = json!({ "value": value, "unit": unit });
+                }
+                json!({ "setpoints": [set] })
+            }
+        };
         let issued = now.utc - age;
         let id = |kind: u128| bridge_ies::uuid7(u64::try_from(issued.as_millis()).unwrap_or(0), (u128::from(number) << 8) | kind);
         let operation_id = id(1);
@@ -207,8 +222,8 @@ impl Cast {
             "@context": CONTEXT_URL,
             "@type": "GridOperation",
             "specVersion": SPEC_VERSION,
-            "verb": "dispatch",
-            "noun": "SETPOINT",
+            "verb": verb,
+            "noun": if state.is_some() { "UNIT" } else { "SETPOINT" },
             "operationId": operation_id,
             "issuedAt": format_time(issued.0),
             "validUntil": format_time((issued + valid_for).0),
@@ -220,7 +235,7 @@ impl Cast {
             "authority": { "basis": "GRID_CODE", "ref": format!("contract:{CONTRACT}") },
             "ack": { "required": "EXECUTION", "deadline": "PT30S" },
             "instructionCode": "TEST",
-            "payload": { "setpoints": [set] },
+            "payload": payload,
         });
         bridge_trust::jws::sign(&mut operation, &identity.content, &identity.content_kid, None).map_err(|error| error.to_string())?;
         let body = envelope(peer, operation, (&operation_id, id(2), id(3)), now).to_bytes().map_err(|error| error.to_string())?;

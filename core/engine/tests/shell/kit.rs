@@ -49,13 +49,16 @@ impl Toy {
 }
 
 impl Session for Toy {
-    fn handle_open(&mut self, channel: Channel, _peer: &PeerInfo, now: Now) {
+    fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now) {
         self.connections += 1;
         self.frames = 0;
         self.open = Some(channel);
         self.out.clear();
         self.next = self.keep_alive.map(|every| now.mono + every);
         self.events.push_back(Event::LinkState(LinkState::Connected));
+        if let Some(identity) = &peer.tls_identity {
+            self.events.push_back(Event::Refused { what: format!("the peer is {identity}") });
+        }
     }
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
@@ -90,7 +93,7 @@ impl Session for Toy {
             }
             Request::Interrogate => self.out.push_back(b'I'),
             Request::Publish(values) => self.out.extend(values.iter().map(|_| b'V')),
-            Request::Cancel(_) | Request::Answer { .. } => {}
+            Request::Housekeep(..) | Request::Cancel(_) | Request::SwitchOver | Request::Answer { .. } => {}
         }
     }
 
@@ -161,6 +164,7 @@ pub(crate) enum Told {
     Event { link: u16, event: Event },
     Synced,
     North(Inbound),
+    Security { link: u16, what: String },
 }
 
 /// Shared with the test.
@@ -185,9 +189,22 @@ impl Book {
         let told = self.told.lock().unwrap();
         let frame = |told: &Told| match told {
             Told::Frame { link: of, connection, number, octet } if *of == link => Some((*connection, *number, *octet)),
-            Told::Frame { .. } | Told::Event { .. } | Told::Synced | Told::North(_) => None,
+            Told::Frame { .. } | Told::Event { .. } | Told::Synced | Told::North(_) | Told::Security { .. } => None,
         };
         told.iter().filter_map(frame).collect()
+    }
+
+    /// The security events of a link.
+    pub(crate) fn security(&self, link: u16) -> Vec<String> {
+        let told = self.told.lock().unwrap();
+        told.iter()
+            .filter_map(|told| if let Told::Security { link: of, what } = told { (*of == link).then(|| what.clone()) } else { None })
+            .collect()
+    }
+
+    /// Whether a security event of a link has all these words.
+    pub(crate) fn says(&self, link: u16, words: &[&str]) -> bool {
+        self.security(link).iter().any(|what| words.iter().all(|word| what.contains(word)))
     }
 }
 
@@ -249,6 +266,10 @@ impl Engine for Clerk {
 
     fn handle_local(&mut self, request: LocalRequest, _now: Now) {
         self.out.push_back(Output::Local(LocalReply { id: request.id, line: format!("{:?}", request.wish) }));
+    }
+
+    fn handle_security(&mut self, link: LinkId, what: &str, _now: Now) {
+        self.tell(Told::Security { link: link.0, what: what.to_owned() });
     }
 
     fn handle_timeout(&mut self, _now: Now) {}
@@ -336,11 +357,11 @@ pub(crate) fn link(number: u16, endpoint: Endpoint, make: impl Fn() -> Toy + Sen
 }
 
 pub(crate) fn connect(addr: SocketAddr) -> Endpoint {
-    Endpoint::Connect { addr, bind: None }
+    Endpoint::connect(addr)
 }
 
 pub(crate) fn listen(addr: SocketAddr) -> Endpoint {
-    Endpoint::Listen { addr, allow: vec![addr.ip()] }
+    Endpoint::listen(addr, vec![addr.ip()])
 }
 
 /// Starts links over a clerk.

@@ -176,7 +176,7 @@ async fn wishes_stories_and_the_ies_side_pass_through() {
 async fn a_client_may_choose_its_address() {
     let (listener, addr) = listener().await;
     let local = "127.0.0.3".parse().unwrap();
-    let rig = start(vec![link(0, Endpoint::Connect { addr, bind: Some(local) }, Toy::default)]);
+    let rig = start(vec![link(0, Endpoint::Connect { to: vec![addr], bind: Some(local), tls: None }, Toy::default)]);
     let peer = Peer::accept(&listener).await;
     assert_eq!(peer.0.peer_addr().unwrap().ip(), local);
     rig.stop().await;

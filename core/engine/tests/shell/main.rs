@@ -6,3 +6,4 @@ mod hosting;
 mod kit;
 mod links;
 mod safety;
+mod tls;

@@ -14,6 +14,14 @@ use crate::codes::DIALECT;
 use crate::plan::{Control, ControlKind, Drive, EmsTiming, Execution, Followed, Lapse, Ramp, RampBy, Relay, Require, SelectMode, Taken};
 use crate::units::unit;
 
+/// `start` or `stop`, if that is the verb.
+fn unit_verb<'t>(view: &mut View<'t>) -> Option<&'t str> {
+    match &view.take("verb")?.node.shape {
+        Shape::Str(verb) if matches!(verb.as_str(), "start" | "stop") => Some(verb),
+        Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) | Shape::Table(_) => None,
+    }
+}
+
 /// The verbs a control may carry.
 const VERBS: &[&str] =
     &["dispatch", "curtail", "start", "stop", "reconfigure", "override", "enable", "disable", "shed", "restore", "trip", "block"];
@@ -36,6 +44,10 @@ impl Scope<'_> {
         let id = take_id(&mut self.control_names, "control", &mut view, report);
         let link = self.control_link(&mut view, report);
         let role = link.and_then(|index| self.links.get(index)).map(|draft| draft.plan.spec.role);
+        if let Some(verb) = unit_verb(&mut view) {
+            self.compile_instruction(view, (id, link, role), verb, report);
+            return;
+        }
         let address = self.address(&mut view, link, AddressUse::Control, report);
         let cim = self.control_cim(&mut view, report);
         let unit = match view.take("unit") {
@@ -56,7 +68,7 @@ impl Scope<'_> {
         let qualifier = qualifier(&mut view, report);
         view.take_str("text", report);
         let kind = match role {
-            Some(Role::Client) => self.drive(&mut view, unit, &verb, cim.as_ref().map(|c| c.0), report).map(ControlKind::Drive),
+            Some(Role::Client) => self.drive(&mut view, unit, cim.as_ref().map(|c| c.0), report).map(ControlKind::Drive),
             Some(Role::Server) => self.relay(&mut view, unit, report).map(ControlKind::Relay),
             // Without a link nobody knows which keys belong here: one problem is enough.
             None => {
@@ -90,7 +102,7 @@ impl Scope<'_> {
     }
 
     /// The control's link, in either role; a monitor-only link carries none.
-    fn control_link(&self, view: &mut View<'_>, report: &mut Report) -> Option<usize> {
+    pub(super) fn control_link(&self, view: &mut View<'_>, report: &mut Report) -> Option<usize> {
         let Some(entry) = view.take("on") else {
             report.push(
                 view.error("profile::link-missing", view.span(), format!("{} does not say on which link it is", view.noun()))
@@ -115,7 +127,7 @@ impl Scope<'_> {
     }
 
     /// (resource, class, measurement) of `cim`.
-    fn control_cim(&self, view: &mut View<'_>, report: &mut Report) -> Option<(u16, String, String)> {
+    pub(super) fn control_cim(&self, view: &mut View<'_>, report: &mut Report) -> Option<(u16, String, String)> {
         const CLASSES: &[&str] = &["SetPoint", "Command", "RaiseLowerCommand"];
         let table = view.need_table("cim", report)?;
         let mut cim = view.inner(table, format!("`cim` of {}", view.noun()));
@@ -161,14 +173,7 @@ impl Scope<'_> {
         Some(mode)
     }
 
-    fn drive(
-        &mut self,
-        view: &mut View<'_>,
-        unit: Measured,
-        verb: &Option<String>,
-        resource: Option<u16>,
-        report: &mut Report,
-    ) -> Option<Drive> {
+    fn drive(&mut self, view: &mut View<'_>, unit: Measured, resource: Option<u16>, report: &mut Report) -> Option<Drive> {
         let min = need_quantity(view, "min", unit, Measure::Value, report);
         let max = need_quantity(view, "max", unit, Measure::Value, report);
         if let (Some(min), Some(max)) = (min, max)
@@ -188,6 +193,7 @@ impl Scope<'_> {
         let words = [("operator", Execution::Operator), ("released", Execution::Released), ("automatic", Execution::Automatic)];
         let execution = word(view, "execution", &words, report).unwrap_or(Execution::Operator);
         let accept_within = take_duration(view, "accept_within", report);
+        let done_within = take_duration(view, "done_within", report);
         let remote_enable = view.take_str("remote_enable", report).map(|(name, span)| self.point_named(name, span, view, report));
         let bump = take_quantity(view, "bump_limit", unit, Measure::Distance, report);
 
@@ -197,16 +203,6 @@ impl Scope<'_> {
                 report.push(
                     view.error("profile::remote-enable-missing", at, format!("{} is written by the bridge without a remote-enable point", view.noun()))
                         .fix("add `remote_enable = \"POINT\"`: a live point with which the plant allows remote control; or `execution = \"operator\"`"),
-                );
-            }
-            if verb.as_deref().is_some_and(|v| matches!(v, "start" | "stop")) {
-                report.push(
-                    view.error(
-                        "profile::start-stop-operator",
-                        at,
-                        format!("{} starts or stops a unit: only a person does that", view.noun()),
-                    )
-                    .fix("use `execution = \"operator\"`"),
                 );
             }
         }
@@ -232,6 +228,7 @@ impl Scope<'_> {
             exclusive,
             execution,
             accept_within,
+            done_within,
             remote_enable: remote_enable.flatten(),
             bump_limit: bump.unwrap_or(followed.tolerance),
         })
@@ -257,33 +254,32 @@ impl Scope<'_> {
     }
 
     /// `requires = ["U1.remote == 1", "U1.state == synchronised"]`.
-    fn requires(&self, view: &mut View<'_>, report: &mut Report) -> Vec<Require> {
-        let mut out = Vec::new();
-        for (text, span) in view.take_strs("requires", report).unwrap_or_default() {
-            let Some((name, wanted)) = text.split_once("==").map(|(a, b)| (a.trim(), b.trim())) else {
-                report.push(
-                    view.error("profile::requires-malformed", span, format!("{}: `{text}` is no condition", view.noun()))
-                        .fix("write `POINT == VALUE`, the value a number or a name of the point's alias set"),
-                );
-                continue;
-            };
-            let Some(point) = self.point_named(name, span, view, report) else { continue };
-            let alias = self.points.get(point.index()).map(|p| &p.alias);
-            #[expect(clippy::cast_precision_loss, reason = "state codes are small")]
-            let named = alias.and_then(|a| a.iter().find(|(_, name)| *name == wanted)).map(|(code, _)| *code as f64);
-            match wanted.parse::<f64>().ok().filter(|v| v.is_finite()).or(named) {
-                Some(equals) => out.push(Require { point, equals, text: text.to_owned() }),
-                None => {
-                    let names: Vec<&str> = alias.into_iter().flat_map(|a| a.values()).map(String::as_str).collect();
-                    let fix = nearest(wanted, names.iter().copied()).map_or_else(
-                        || "write a number, or a name of the point's alias set".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    report.push(view.error("profile::requires-malformed", span, format!("`{name}` has no state `{wanted}`")).fix(fix));
-                }
-            }
+    pub(super) fn requires(&self, view: &mut View<'_>, report: &mut Report) -> Vec<Require> {
+        let conditions = view.take_strs("requires", report).unwrap_or_default();
+        conditions.into_iter().filter_map(|(text, span)| self.condition(text, span, view, report)).collect()
+    }
+
+    /// `U1.state == synchronised`.
+    pub(super) fn condition(&self, text: &str, span: Span, view: &View<'_>, report: &mut Report) -> Option<Require> {
+        let Some((name, wanted)) = text.split_once("==").map(|(a, b)| (a.trim(), b.trim())) else {
+            report.push(
+                view.error("profile::requires-malformed", span, format!("{}: `{text}` is no condition", view.noun()))
+                    .fix("write `POINT == VALUE`, the value a number or a name of the point's alias set"),
+            );
+            return None;
+        };
+        let point = self.point_named(name, span, view, report)?;
+        let alias = self.points.get(point.index()).map(|p| &p.alias);
+        #[expect(clippy::cast_precision_loss, reason = "state codes are small")]
+        let named = alias.and_then(|a| a.iter().find(|(_, name)| *name == wanted)).map(|(code, _)| *code as f64);
+        if let Some(equals) = wanted.parse::<f64>().ok().filter(|v| v.is_finite()).or(named) {
+            return Some(Require { point, equals, text: text.to_owned() });
         }
-        out
+        let names: Vec<&str> = alias.into_iter().flat_map(|a| a.values()).map(String::as_str).collect();
+        let fix = nearest(wanted, names.iter().copied())
+            .map_or_else(|| "write a number, or a name of the point's alias set".to_owned(), |near| format!("did you mean `{near}`?"));
+        report.push(view.error("profile::requires-malformed", span, format!("`{name}` has no state `{wanted}`")).fix(fix));
+        None
     }
 
     /// `feedback = { taken = {…}, followed = {…} }` (R11).
@@ -450,7 +446,7 @@ fn expires(view: &mut View<'_>, report: &mut Report) -> Option<(Duration, Lapse)
 }
 
 /// `authority = ["sldc"]`: nobody may command unless named (default deny).
-fn authority(view: &mut View<'_>, report: &mut Report) -> Vec<String> {
+pub(super) fn authority(view: &mut View<'_>, report: &mut Report) -> Vec<String> {
     if view.take("authority").is_none() {
         report.push(
             view.error("profile::authority-missing", view.span(), format!("{} does not say who may command it", view.noun()))

@@ -70,6 +70,15 @@ impl Scope<'_> {
             GivenKind::Wire { link: LinkId(u16::try_from(link?).ok()?), input }
         } else if let Some((verb, _)) = view.take_str("verb", report) {
             GivenKind::Operation { verb: verb.to_owned(), fields: fields(&mut view) }
+        } else if let Some((answer, span)) = view.take_str("inbox", report) {
+            if !["accept", "reject", "done"].contains(&answer) {
+                report.push(
+                    view.error("profile::test-input", span, format!("{}: `{answer}` is no answer of an operator", view.noun()))
+                        .fix("write `accept`, `reject` (with `reason`) or `done`"),
+                );
+                return None;
+            }
+            GivenKind::Inbox { answer: answer.to_owned(), fields: fields(&mut view) }
         } else if let Some((name, span)) = view.take_str("remote", report) {
             let point = self.point_named(name, span, &view, report);
             view.need("value", report);
@@ -82,7 +91,7 @@ impl Scope<'_> {
         } else {
             report.push(
                 view.error("profile::test-input", view.span(), format!("{} is no input", view.noun()))
-                    .fix("an input has `link` (with the adapter's fields), `verb`, `remote`, `up` or `down`"),
+                    .fix("an input has `link` (with the adapter's fields), `verb`, `inbox`, `remote`, `up` or `down`"),
             );
             return None;
         };

@@ -114,6 +114,7 @@ pub(crate) fn reencode(apdu: &[u8]) -> Option<Vec<u8>> {
     match AsduView::parse(asdu).and_then(|view| view.meaning()).unwrap_or_else(|error| panic!("{apdu:02x?}: {error}"))? {
         Asdu::Monitor(asdu) => assert_eq!(asdu.encode(&mut octets), asdu.objects.len()),
         Asdu::System(asdu) => asdu.encode(&mut octets),
+        Asdu::Parameter(asdu) => asdu.encode(&permit(), &mut octets),
         Asdu::Control(asdu) => asdu.encode(&permit(), &mut octets),
     }
     Some(framed(apci, &octets))

@@ -1,0 +1,210 @@
+//! What the bridge says to every party that gives it orders: logs, alarms and what became of links.
+
+use std::collections::BTreeMap;
+
+use bridge_ies::format_time;
+use bridge_model::{LinkId, Now};
+use bridge_profile::{AlarmChange, Side, Verbs};
+use bridge_session::Suspicion;
+use serde_json::{Value, json};
+
+use super::Bridge;
+use crate::broker;
+use crate::router::{Change, is_event};
+use crate::store::Table;
+
+/// Longest cause in a line of a sequence of events, in characters (`grid-operation.schema.json`).
+const MAX_CAUSE: usize = 64;
+
+impl Bridge {
+    /// Sequence-of-events lines, one operation for all of a call (R20: only what the device stamped and sent as a change).
+    pub(super) fn log(&mut self, changes: &[Change], now: Now) {
+        let plan = self.core.plan.clone();
+        let mut entries: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
+        for change in changes {
+            let point = &plan.points[change.point];
+            if !point.verbs.contains(Verbs::LOG) || change.read || change.test || change.duplicate || !is_event(change.value, change.time) {
+                continue;
+            }
+            // A switch on its way is told when it has arrived, or hangs (R18).
+            if point.transit.is_some() && change.value == bridge_model::Value::Double(bridge_model::DoublePoint::Intermediate) {
+                continue;
+            }
+            let alias = |value: bridge_model::Value| {
+                #[expect(clippy::cast_possible_truncation, reason = "a state's code is 0 to 3")]
+                let code = value.as_f64() as i64;
+                point.alias.get(&code).cloned().unwrap_or_else(|| value.to_string())
+            };
+            let list = entries.entry(point.resource).or_default();
+            let mut entry = json!({
+                "seq": list.len(),
+                "t": format_time(change.time.utc.0),
+                "timeQuality": { "sync": !change.time.flags.contains(bridge_model::TimeFlags::NOT_SYNCHRONISED) && !change.time.flags.contains(bridge_model::TimeFlags::INVALID) },
+                "element": plan.resource_of(point).map(|resource| resource.era.clone()),
+                "signal": point.id,
+                "to": alias(change.value),
+                "historic": change.historic,
+            });
+            // What is not known is left out: the schema knows no null.
+            if let Some(before) = change.before {
+                entry["from"] = alias(before).into();
+            }
+            if let Some(text) = &point.text {
+                entry["cause"] = text.chars().take(MAX_CAUSE).collect::<String>().into();
+            }
+            list.push(entry);
+        }
+        for (resource, entries) in entries {
+            let era = plan.resources[usize::from(resource)].era.clone();
+            self.publish("log", "SOE", &era, &json!({ "entries": entries }), "LOGGED", now);
+        }
+    }
+
+    pub(super) fn alarm(&mut self, alarm: &AlarmChange, now: Now) {
+        let plan = self.core.plan.clone();
+        let point = &plan.points[alarm.point.index()];
+        let era = plan.resource_of(point).map(|resource| resource.era.clone()).unwrap_or_default();
+        let unit = point.unit.clone().unwrap_or_default();
+        let mut payload = json!({
+            "alarmId": format!("{}/{}", point.id, alarm.name),
+            "status": if alarm.active { "ACTIVE" } else { "CLEARED" },
+            "severity": alarm.severity.as_str(),
+            "limitType": alarm.kind.as_str(),
+            "raisedAt": format_time(alarm.time.utc.0),
+        });
+        // A state has no unit, and what is not a number cannot be written: the alarm says its name and time then.
+        if !unit.is_empty() && alarm.value.as_f64().is_finite() {
+            payload["measured"] = json!({ "value": alarm.value.as_f64(), "unit": unit });
+            if let Some(basis) = point.basis {
+                payload["measured"]["powerBasis"] = basis.as_str().into();
+            }
+        }
+        if let Some(limit) = alarm.limit {
+            payload["limit"] = json!({ "value": limit, "unit": unit, "side": if alarm.side == Some(Side::Low) { "LOW" } else { "HIGH" } });
+        }
+        if !alarm.active {
+            payload["clearedAt"] = format_time(alarm.time.utc.0).into();
+        }
+        if alarm.unknown {
+            payload["status"] = "UNKNOWN".into();
+        }
+        if alarm.from_interrogation {
+            payload["fromInterrogation"] = true.into();
+        }
+        let word = if alarm.active { "ALARM" } else { "clear" };
+        self.core.tell(format!("{word}: {} {} {} {unit}", point.id, alarm.name, alarm.value).trim_end().to_owned());
+        self.publish(
+            if alarm.active { "alarm" } else { "clear" },
+            "LIMIT_BREACH",
+            &era,
+            &payload,
+            if alarm.active { "ACTIVE" } else { "CLEARED" },
+            now,
+        );
+        let snapshot = self.router.snapshot();
+        self.core.put_bytes(Table::Misc, b"mapping", &snapshot);
+    }
+
+    /// An alarm for every control whose last outcome is not known, until it is (R3, R15).
+    pub(super) fn uncertain_alarms(&mut self, now: Now) {
+        for control in 0..self.core.plan.controls.len() {
+            let locked = broker::locked(&self.core, control);
+            let id = self.core.plan.controls[control].id.clone();
+            let key = format!("uncertain {id}");
+            if locked.is_some() == self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
+                continue;
+            }
+            let era = self.core.plan.resources[usize::from(self.core.plan.controls[control].resource)].era.clone();
+            let mut payload = json!({
+                "alarmId": format!("control/{id}/uncertain"),
+                "status": if locked.is_some() { "ACTIVE" } else { "CLEARED" },
+                "severity": "CRITICAL",
+                "limitType": "DEVICE",
+                "raisedAt": format_time(now.utc.0),
+            });
+            if locked.is_some() {
+                self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
+                self.publish("alarm", "LIMIT_BREACH", &era, &payload, "ACTIVE", now);
+            } else {
+                payload["clearedAt"] = format_time(now.utc.0).into();
+                self.core.delete(Table::Misc, key.as_bytes());
+                self.publish("clear", "LIMIT_BREACH", &era, &payload, "CLEARED", now);
+            }
+        }
+    }
+
+    /// Says something to every peer that gives us orders.
+    pub(super) fn publish(&mut self, verb: &'static str, noun: &'static str, era: &str, payload: &Value, status: &str, now: Now) {
+        self.exchange.publish(&mut self.core, verb, noun, era, payload, status, now);
+    }
+
+    /// One event for the link, not one for each of its values (R16).
+    pub(super) fn comms_alarm(&mut self, link: &str, active: bool, now: Now) {
+        let key = format!("comms {link}");
+        let known = self.core.store.value(Table::Misc, key.as_bytes()).is_some();
+        if known == active || (active && self.stopping) {
+            return;
+        }
+        if active {
+            self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
+        } else {
+            self.core.delete(Table::Misc, key.as_bytes());
+        }
+        let Some(era) = self.core.plan.resources.first().map(|resource| resource.era.clone()) else { return };
+        let mut payload = json!({
+            "alarmId": format!("link/{link}"),
+            "status": if active { "ACTIVE" } else { "CLEARED" },
+            "severity": "CRITICAL",
+            "limitType": "COMMS",
+            "raisedAt": format_time(now.utc.0),
+        });
+        if !active {
+            payload["clearedAt"] = format_time(now.utc.0).into();
+        }
+        self.publish(
+            if active { "alarm" } else { "clear" },
+            "LIMIT_BREACH",
+            &era,
+            &payload,
+            if active { "ACTIVE" } else { "CLEARED" },
+            now,
+        );
+    }
+
+    /// A pattern of commands that looks like an attack: a note in the journal and an alarm. A party that commands is known from then on,
+    /// across restarts.
+    pub(super) fn suspicious(&mut self, link: LinkId, suspicion: &Suspicion, now: Now) {
+        let link = self.link_name(link);
+        let (pattern, what) = match suspicion {
+            Suspicion::NewCommander { party } => {
+                let key = format!("commander {link} {party}");
+                if self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
+                    return;
+                }
+                self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
+                ("new-commander", format!("{party} commands for the first time on link {link}"))
+            }
+            Suspicion::Sweep { from, to } => ("sweep", format!("commands over consecutive addresses {from} to {to} on link {link}")),
+            Suspicion::Toggling { address, times } => {
+                ("toggling", format!("address {address} was switched to and fro {times} times within a minute on link {link}"))
+            }
+        };
+        self.core.tell(format!("SECURITY: {what}"));
+        self.core.note(now, "security", &what, &[("link", link.clone()), ("pattern", pattern.to_owned())]);
+        let Some(era) = self.core.plan.resources.first().map(|resource| resource.era.clone()) else { return };
+        let payload = json!({
+            "alarmId": format!("link/{link}/security/{pattern}"),
+            "status": "ACTIVE",
+            "severity": "CRITICAL",
+            "limitType": "DEVICE",
+            "raisedAt": format_time(now.utc.0),
+        });
+        self.publish("alarm", "LIMIT_BREACH", &era, &payload, "ACTIVE", now);
+    }
+
+    pub(super) fn tell_subscribers(&mut self, field: &str, name: &str, kind: &str, now: Now) {
+        let stream = self.core.links_stream();
+        let fields = BTreeMap::from([(field.to_owned(), name.to_owned())]);
+        self.core.recorder.note(stream, now, kind, name, fields);
+    }
+}

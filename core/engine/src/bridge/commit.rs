@@ -1,0 +1,108 @@
+//! The end of every call: append, gate, commit, seal, deliver.
+
+use std::collections::BTreeMap;
+
+use bridge_ies::format_time;
+use bridge_model::{LinkId, Mono, Now};
+
+use super::{Bridge, desk};
+use crate::core::{Core, Output, Then};
+use crate::recorder::Unwritable;
+use crate::timers::Timer;
+
+impl Bridge {
+    /// The end of every call: append, gate, commit, seal, deliver.
+    pub(super) fn finish(&mut self, now: Now) {
+        self.served.flush(&mut self.core);
+        self.webhooks.push(&mut self.core, &mut self.exchange, now);
+        let core = &mut self.core;
+        if core.recorder.unwritable().is_none()
+            && let Some((since, count)) = core.passed.take()
+        {
+            core.tell(format!("journal writable again; {count} items went on without it"));
+            let fields = [("from", format_time(since.utc.0)), ("to", format_time(now.utc.0)), ("count", count.to_string())];
+            core.note(now, "gap", "acknowledged, not durable", &fields);
+        }
+        let end = core.recorder.flush(now);
+        self.exchange.handle_flushed(end);
+        core.then.extend(core.pending.drain(..).map(|then| (end, then)));
+        if core.recorder.wants_snapshot() {
+            let Core { recorder, store, .. } = core;
+            recorder.snapshot(store, now);
+        }
+        self.seal(now);
+        if let Some(job) = self.core.recorder.commit(now.mono) {
+            self.core.out.push_back(Output::Sync(job));
+        }
+        self.release(now);
+        self.stream_out.push(&mut self.core);
+        self.exchange.deliver(&mut self.core, now);
+        self.arm(now);
+    }
+
+    pub(super) fn seal(&mut self, now: Now) {
+        let core = &mut self.core;
+        let due = core.recorder.seal_due().is_some_and(|due| due <= now.mono);
+        let heartbeat = core.recorder.heartbeat_due() <= now.mono;
+        if due || heartbeat {
+            let (clock, dropped) = (core.clock.clone(), core.counters.dropped.clone());
+            if let Some(leaves) = core.recorder.seal(heartbeat && !due, clock, dropped, now) {
+                core.counters.events_sealed += leaves;
+            }
+        }
+    }
+
+    /// Does what has become durable.
+    pub(super) fn release(&mut self, now: Now) {
+        let durable = self.core.recorder.durable();
+        // A link may have several live connections: each has its own receipts.
+        let mut receipts: BTreeMap<(LinkId, u32), u64> = BTreeMap::new();
+        while self.core.then.front().is_some_and(|(at, _)| *at <= durable) {
+            let Some((_, then)) = self.core.then.pop_front() else { break };
+            match then {
+                Then::Receipt { link, connection, frame } => {
+                    receipts.insert((link, connection), frame);
+                }
+                Then::North(outbound) => self.core.out.push_back(Output::North(outbound)),
+                Then::Link { link, request } => self.core.ask(link, request),
+                Then::Local(reply) => self.core.out.push_back(Output::Local(reply)),
+                Then::Start { control } => {
+                    self.programmes.start(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control);
+                    self.append(now);
+                }
+            }
+        }
+        for ((link, connection), frame) in receipts {
+            self.core.out.push_back(Output::Durable { link, connection, frame });
+        }
+    }
+
+    /// Appends what a release decided.
+    pub(super) fn append(&mut self, now: Now) {
+        let core = &mut self.core;
+        let end = core.recorder.flush(now);
+        self.exchange.handle_flushed(end);
+        core.then.extend(core.pending.drain(..).map(|then| (end, then)));
+        if let Some(job) = core.recorder.commit(now.mono) {
+            core.out.push_back(Output::Sync(job));
+        }
+    }
+
+    pub(super) fn arm(&mut self, now: Now) {
+        let core = &mut self.core;
+        match core.recorder.commit_due() {
+            Some(at) => core.timers.set(Timer::Commit, at.max(Mono(now.mono.0 + 1))),
+            None => core.timers.cancel(&Timer::Commit),
+        }
+        match core.recorder.seal_due() {
+            // What is not durable yet cannot be sealed: the end of its commit looks again.
+            Some(at) if at > now.mono => core.timers.set(Timer::Seal, at),
+            Some(_) | None => core.timers.cancel(&Timer::Seal),
+        }
+        if matches!(core.recorder.unwritable(), Some((Unwritable::Full, _))) {
+            core.timers.set_earlier(Timer::Rewrite, now.mono + std::time::Duration::from_millis(200));
+        }
+        let heartbeat = core.recorder.heartbeat_due();
+        core.timers.set(Timer::Heartbeat, if heartbeat > now.mono { heartbeat } else { now.mono + core.settings.pace.heartbeat });
+    }
+}

@@ -1,0 +1,76 @@
+//! The inbox of the plant's operators: what waits for them, and their answers (R8).
+
+use bridge_model::{Now, Utc};
+use bridge_policy::Decision;
+use serde_json::{Value, json};
+
+use super::Bridge;
+use crate::instructions::{Bench, Instructions, OperatorAnswer};
+use crate::programme::driven;
+
+impl Bridge {
+    pub(super) fn bench(&mut self, now: Now) -> (&mut Instructions, Bench<'_>) {
+        let bench = Bench { core: &mut self.core, exchange: &mut self.exchange, image: &self.router.image, now };
+        (&mut self.instructions, bench)
+    }
+
+    /// One JSON object with all open instructions.
+    pub(super) fn inbox(&self, now: Now) -> Value {
+        json!({ "at": bridge_ies::format_time(now.utc.0), "instructions": self.instructions.list(&self.core, now) })
+    }
+
+    /// The id of the newest instruction that waits: for the trial of a profile.
+    pub(crate) fn newest_instruction(&self) -> Option<String> {
+        self.instructions.newest()
+    }
+
+    /// An operator answers an instruction; gives what it is now, or why the answer is not taken.
+    pub(super) fn answer(&mut self, id: &str, operator: &str, answer: &OperatorAnswer, now: Now) -> Value {
+        match self.answered(id, operator, answer, now) {
+            Ok((operation, status)) => json!({ "operationId": operation, "status": status, "operator": operator }),
+            Err(why) => {
+                self.core.tell(format!("an answer of {operator} was not taken: {why}"));
+                self.core.note(now, "answer-refused", &why, &[("operator", operator.to_owned()), ("operation", id.to_owned())]);
+                json!({ "error": why })
+            }
+        }
+    }
+
+    fn answered(&mut self, id: &str, operator: &str, answer: &OperatorAnswer, now: Now) -> Result<(String, &'static str), String> {
+        let instruction = self.instructions.find(&self.core, id, operator)?;
+        let operation = instruction.operation.clone();
+        let status = match answer {
+            OperatorAnswer::Accept if instruction.released => {
+                self.instructions.acceptable(&instruction)?;
+                if let Decision::Reject { code, text } = self.decide_release(&instruction, now) {
+                    return Err(format!("it cannot be released now: {text} ({code}); it still waits for its answer"));
+                }
+                let plan = self.core.plan.clone();
+                let control = plan.control(&instruction.control).map(bridge_model::PointId::index);
+                let drive = control.and_then(|control| driven(&plan.controls, control));
+                let (Some(control), Some((_, drive)), Some(setpoint)) = (control, drive, instruction.setpoint.clone()) else {
+                    return Err("the profile has no such control any more".to_owned());
+                };
+                let start_by = Utc(instruction.valid_until_ns).0.min((now.utc + drive.max_age).0);
+                let (instructions, mut bench) = self.bench(now);
+                let status = instructions.accept(&mut bench, instruction, operator)?;
+                let rate = setpoint.ramp.map(|ramp| ramp.value);
+                self.begin(control, operation.clone(), (setpoint.value, rate, None), start_by, now);
+                status
+            }
+            OperatorAnswer::Accept => {
+                let (instructions, mut bench) = self.bench(now);
+                instructions.accept(&mut bench, instruction, operator)?
+            }
+            OperatorAnswer::Reject { reason, text } => {
+                let (instructions, mut bench) = self.bench(now);
+                instructions.reject(&mut bench, instruction, operator, reason, text.as_deref())?
+            }
+            OperatorAnswer::Done { text } => {
+                let (instructions, mut bench) = self.bench(now);
+                instructions.done(&mut bench, instruction, operator, text.as_deref())?
+            }
+        };
+        Ok((operation, status))
+    }
+}
