@@ -1,7 +1,7 @@
 //! The protocols of this build: where concrete meets concrete.
 
-use bridge_iec60870::Iec104;
-use bridge_session::Protocol;
+use bridge_iec60870::{Iec104, Params};
+use bridge_session::{Fields, Protocol, Role};
 
 static IEC104: Iec104 = Iec104;
 
@@ -15,8 +15,21 @@ pub(crate) fn protocol(name: &str) -> Option<&'static dyn Protocol> {
     protocols().into_iter().find(|protocol| protocol.name() == name)
 }
 
-/// What a monitor-only link of a protocol may still send (R22); shown by `check`.
-pub(crate) const fn housekeeping(_protocol: &str) -> &'static str {
+/// What a link may send, or take, besides values and commands (R22): the protocol's own and what the profile's `allow` adds; shown by `check`.
+pub(crate) fn housekeeping(params: &Fields, role: Role, monitor_only: bool) -> String {
     // One protocol so far: IEC 60870-5-104.
-    "STARTDT, STOPDT, TESTFR, station interrogation (type 100), acknowledgements; off: clock synchronisation (103), reset process (105)"
+    let allow = Params::from_fields(params).allow;
+    let may_change = role == Role::Server || !monitor_only;
+    let words = [
+        ("clock synchronisation (103)", allow.clock_sync && role == Role::Client),
+        ("freezing counters (101)", allow.counter_freeze),
+        ("resetting counters (101)", allow.counter_reset),
+        ("reset process (105)", allow.reset && may_change),
+        ("parameters (110 to 113)", allow.parameters && may_change),
+    ];
+    let list = |on: bool| words.iter().filter(|(_, is_on)| *is_on == on).map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    let (on, off) = (list(true), list(false));
+    let allowed = if on.is_empty() { String::new() } else { format!("; allowed: {on}") };
+    let not = if off.is_empty() { String::new() } else { format!("; off: {off}") };
+    format!("STARTDT, STOPDT, TESTFR, interrogation and group reading (100), counter reading (101), read (102), test (107){allowed}{not}")
 }

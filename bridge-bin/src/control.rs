@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use bridge_engine::LinkWish;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,6 +53,15 @@ pub(crate) enum Ask {
         operator_ref: String,
         /// By which instruction.
         instruction_code: String,
+    },
+    /// Ask something of a link's station (R22).
+    Link {
+        /// The link's name.
+        link: String,
+        /// What.
+        what: LinkWish,
+        /// Who asks it.
+        operator_ref: String,
     },
     /// Instructions that wait for people here.
     Inbox,

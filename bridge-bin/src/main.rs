@@ -43,6 +43,8 @@ enum Command {
     /// Show the instructions that wait for this plant's operators, and answer them.
     #[command(subcommand)]
     Inbox(cmd::inbox::Args),
+    /// Ask something of a link's station: read, counters, clock, test, parameters.
+    Link(cmd::link::Args),
     /// Show operations and what became of them.
     #[command(subcommand)]
     Operations(cmd::operations::Args),
@@ -66,6 +68,8 @@ enum Command {
     Sim(cmd::sim::Args),
     /// Show the whole path at work: four processes on this machine, faults and refusals included.
     Demo(cmd::demo::Args),
+    /// Print what this build, or one configured link, can interoperate with.
+    Interop(cmd::interop::Args),
     /// Say what a code means and what to do about it.
     Explain(cmd::explain::Args),
 }
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Command::Status(args) => cmd::send::status(&args),
         Command::Send(args) => cmd::send::run(&args),
         Command::Inbox(args) => cmd::inbox::run(&args),
+        Command::Link(args) => cmd::link::run(&args),
         Command::Operations(args) => cmd::operations::run(&args),
         Command::Tail(args) => cmd::tail::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
@@ -86,6 +91,7 @@ fn main() -> ExitCode {
         Command::Trust(args) => cmd::trust::run(&args),
         Command::Sim(args) => cmd::sim::run(&args),
         Command::Demo(args) => cmd::demo::run(&args),
+        Command::Interop(args) => cmd::interop::run(&args),
         Command::Explain(args) => cmd::explain::run(&args),
     };
     result.unwrap_or_else(|error| failed(&error))

@@ -43,6 +43,12 @@ pub enum CounterMode {
     D,
 }
 
+impl CounterMode {
+    /// Each mode with its word.
+    pub(crate) const WORDS: [(&'static str, Self); 5] =
+        [("live", Self::Live), ("A", Self::A), ("B", Self::B), ("C", Self::C), ("D", Self::D)];
+}
+
 /// What a link may do besides reading and commanding (R22): off unless named in `allow`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Allowed {
@@ -182,7 +188,38 @@ impl Default for Params {
     }
 }
 
-const T3_MAX: Duration = Duration::from_secs(48 * 3600);
+/// A parameter of clause 9 with its range, in whole numbers or seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Range {
+    pub(crate) name: &'static str,
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+}
+
+impl Range {
+    const fn new(name: &'static str, from: u32, to: u32) -> Self {
+        Self { name, from, to }
+    }
+
+    fn whole<T: TryFrom<i64>>(&self, field: &Field) -> Result<T, FieldProblem> {
+        whole(self.name, field, i64::from(self.from), i64::from(self.to))
+    }
+
+    fn seconds(&self, field: &Field) -> Result<Duration, FieldProblem> {
+        let seconds = |count: u32| Duration::from_secs(u64::from(count));
+        duration_between(self.name, field, seconds(self.from), seconds(self.to))
+    }
+}
+
+pub(crate) const CA: Range = Range::new("ca", 1, 65534);
+pub(crate) const K: Range = Range::new("k", 1, 32767);
+pub(crate) const W: Range = Range::new("w", 1, 32767);
+pub(crate) const T0: Range = Range::new("t0", 1, 255);
+pub(crate) const T1: Range = Range::new("t1", 1, 255);
+pub(crate) const T2: Range = Range::new("t2", 1, 255);
+pub(crate) const T3: Range = Range::new("t3", 1, 48 * 3600);
+pub(crate) const CONNECTIONS: Range = Range::new("connections", 1, 16);
+
 const BOTH: &str = "ca, k, w, t0, t1, t2, t3, connections, allow, select_timeout";
 const CLIENT: &str = "preferred, switch_back, oa, ei_wait, gi_timeout, command_timeout, term";
 const SERVER: &str = "clock, select, end_of_init, command_age, originators, max_commands, background, counters, freeze_every";
@@ -233,15 +270,15 @@ impl Params {
     fn take(&mut self, name: &str, field: &Field) -> Result<(), FieldProblem> {
         let seconds = |from: u64, to: Duration| duration_between(name, field, Duration::from_secs(from), to);
         match name {
-            "ca" => self.ca = Some(whole(name, field, 1, 65534)?),
+            "ca" => self.ca = Some(CA.whole(field)?),
             "oa" => self.oa = whole(name, field, 0, 255)?,
-            "k" => self.k = whole(name, field, 1, 32767)?,
-            "w" => self.w = whole(name, field, 1, 32767)?,
-            "t0" => self.t0 = seconds(1, Duration::from_secs(255))?,
-            "t1" => self.t1 = seconds(1, Duration::from_secs(255))?,
-            "t2" => self.t2 = seconds(1, Duration::from_secs(255))?,
-            "t3" => self.t3 = seconds(1, T3_MAX)?,
-            "connections" => self.connections = whole(name, field, 1, 16)?,
+            "k" => self.k = K.whole(field)?,
+            "w" => self.w = W.whole(field)?,
+            "t0" => self.t0 = T0.seconds(field)?,
+            "t1" => self.t1 = T1.seconds(field)?,
+            "t2" => self.t2 = T2.seconds(field)?,
+            "t3" => self.t3 = T3.seconds(field)?,
+            "connections" => self.connections = CONNECTIONS.whole(field)?,
             "preferred" => self.preferred = Some(preferred(name, field)?),
             "switch_back" => self.switch_back = truth(name, field)?,
             "ei_wait" => self.ei_wait = seconds(0, Duration::from_secs(600))?,
@@ -260,8 +297,7 @@ impl Params {
             "max_commands" => self.max_commands = whole(name, field, 1, 1000)?,
             "background" => self.background = Some(seconds(1, Duration::from_secs(86_400))?),
             "counters" => {
-                let words = [CounterMode::Live, CounterMode::A, CounterMode::B, CounterMode::C, CounterMode::D];
-                self.counters = word(name, field, &["live", "A", "B", "C", "D"].into_iter().zip(words).collect::<Vec<_>>())?;
+                self.counters = word(name, field, &CounterMode::WORDS)?;
             }
             "freeze_every" => self.freeze_every = seconds(1, Duration::from_secs(86_400))?,
             "end_of_init" => self.end_of_init = truth(name, field)?,

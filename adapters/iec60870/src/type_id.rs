@@ -41,6 +41,11 @@ impl TypeId {
         Self::TABLE.iter().find(|(id, _, _)| *id == self).map(|(_, name, _)| *name)
     }
 
+    /// Every type with a name here, ascending.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::TABLE.iter().map(|(id, _, _)| *id)
+    }
+
     /// The type of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

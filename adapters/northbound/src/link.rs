@@ -42,23 +42,26 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(peer: &Peer, config: &Config, connector: Option<&TlsConnector>) -> Result<Self, Error> {
-        let fail = |problem: String| Error::Peer { name: peer.name.clone(), problem };
-        let uri: Uri = peer.base_url.parse().map_err(|e| fail(format!("base_url {}: {e}", peer.base_url)))?;
-        let authority = uri.authority().ok_or_else(|| fail(format!("base_url {} has no host", peer.base_url)))?;
+        Self::reach(peer, config, connector).map_err(|problem| Error::Peer { name: peer.name.clone(), problem })
+    }
+
+    fn reach(peer: &Peer, config: &Config, connector: Option<&TlsConnector>) -> Result<Self, String> {
+        let uri: Uri = peer.base_url.parse().map_err(|e| format!("base_url {}: {e}", peer.base_url))?;
+        let authority = uri.authority().ok_or_else(|| format!("base_url {} has no host", peer.base_url))?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let tls = match (uri.scheme_str(), connector) {
             (Some("https"), Some(connector)) => {
                 let name = peer.server_name.clone().unwrap_or_else(|| host.clone());
-                let name = ServerName::try_from(name.clone()).map_err(|e| fail(format!("server_name {name}: {e}")))?;
+                let name = ServerName::try_from(name.clone()).map_err(|e| format!("server_name {name}: {e}"))?;
                 Some((connector.clone(), name))
             }
-            (Some("https"), None) => return Err(fail("https needs TLS files".to_owned())),
+            (Some("https"), None) => return Err("https needs TLS files".to_owned()),
             (Some("http"), None) if is_loopback(&host) => None,
-            (Some("http"), _) => return Err(fail("http is for loopback only, and only without TLS files".to_owned())),
-            _ => return Err(fail(format!("base_url {} is not https://host:port", peer.base_url))),
+            (Some("http"), _) => return Err("http is for loopback only, and only without TLS files".to_owned()),
+            _ => return Err(format!("base_url {} is not https://host:port", peer.base_url)),
         };
         if tls.is_none() && peer.identity.is_some() {
-            return Err(fail("an identity cannot be checked without TLS".to_owned()));
+            return Err("an identity cannot be checked without TLS".to_owned());
         }
         Ok(Self {
             sink: peer.sink,
@@ -66,7 +69,7 @@ impl Target {
             stream_idle: config.stream_idle,
             stream_line_limit: config.stream_line_limit,
             port: authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 }),
-            authority: HeaderValue::try_from(authority.as_str()).map_err(|e| fail(format!("base_url {}: {e}", peer.base_url)))?,
+            authority: HeaderValue::try_from(authority.as_str()).map_err(|e| format!("base_url {}: {e}", peer.base_url))?,
             prefix: uri.path().trim_end_matches('/').to_owned(),
             host,
             tls,
@@ -87,10 +90,7 @@ impl Target {
             server_name: hook.server_name.clone(),
             identity: None,
         };
-        let target = Self::new(&peer, config, connector).map_err(|error| match error {
-            Error::Peer { problem, .. } => fail(problem.replace("base_url", "url")),
-            other => other,
-        })?;
+        let target = Self::reach(&peer, config, connector).map_err(|problem| fail(problem.replace("base_url", "url")))?;
         let uri: Uri = hook.url.parse().map_err(|e| fail(format!("url {}: {e}", hook.url)))?;
         let prefix = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Ok(Self { prefix, request_timeout: hook.timeout, ..target })

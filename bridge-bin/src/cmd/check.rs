@@ -75,7 +75,10 @@ fn summary(checked: &Checked) -> std::io::Result<()> {
         let addresses: Vec<String> = endpoint.addresses.iter().map(ToString::to_string).collect();
         let with = if endpoint.tls.is_some() { " with mutual TLS" } else { "" };
         say::line(format!("link {}: {} {way} {}{with}, {control}", endpoint.name, endpoint.protocol, addresses.join(" and ")))?;
-        say::line(format!("  housekeeping (R22): {}", housekeeping(&endpoint.protocol)))?;
+        if let Some(link) = plan.links.iter().find(|link| link.spec.name == endpoint.name) {
+            let spec = &link.spec;
+            say::line(format!("  housekeeping (R22): {}", housekeeping(&spec.params, spec.role, spec.monitor_only)))?;
+        }
     }
     for peer in &settings.peers {
         let what = match (peer.subscribe, peer.commands_us) {
@@ -85,6 +88,16 @@ fn summary(checked: &Checked) -> std::io::Result<()> {
             (false, false) => "we send to it",
         };
         say::line(format!("peer {}: {} ({}) at {}, {what}", peer.name, peer.did, peer.role.as_str(), peer.uri))?;
+    }
+    for (sink, receiver) in settings.hooks.iter().zip(&checked.northbound.hooks) {
+        let words: Vec<&str> = sink.verbs.iter().map(|verb| verb.as_str()).collect();
+        let what = if words.is_empty() { "everything of ours".to_owned() } else { words.join(", ") };
+        let of = if sink.resources.is_empty() { String::new() } else { format!(" of {} resources", sink.resources.len()) };
+        say::line(format!("sink {}: webhook, {what}{of}, to {}", sink.name, receiver.url))?;
+    }
+    if !settings.operators.is_empty() {
+        let names: Vec<&str> = settings.operators.iter().map(|operator| operator.name.as_str()).collect();
+        say::line(format!("operators (R8): {}", names.join(", ")))?;
     }
     say::line(format!("configuration {}", hex(&settings.config_hash)))?;
     say::line("It would start.")

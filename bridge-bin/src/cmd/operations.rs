@@ -71,13 +71,12 @@ fn list(dir: &Path, as_json: bool) -> anyhow::Result<()> {
         let way = if operation.ours { "to" } else { "from" };
         let reason = operation.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         say::line(format!(
-            "{} {} {} {} {} {} {way} {}: {}{reason}",
+            "{} {} {} {}{} {way} {}: {}{reason}",
             say::time(operation.at_ns),
             operation.id,
             operation.verb,
             operation.control,
-            operation.target,
-            operation.unit,
+            target(operation),
             operation.peer,
             operation.status,
         ))?;
@@ -94,6 +93,11 @@ fn list(dir: &Path, as_json: bool) -> anyhow::Result<()> {
         tally.open
     ))?;
     Ok(())
+}
+
+/// The target of a set-point; a start and a stop have none.
+fn target(operation: &Operation) -> String {
+    if operation.unit.is_empty() { String::new() } else { format!(" {} {}", operation.target, operation.unit) }
 }
 
 fn one_json(operation: &Operation) -> Value {
@@ -120,7 +124,16 @@ fn trace(dir: &Path, id: Option<&str>, as_json: bool) -> anyhow::Result<()> {
     }
     say::line(format!("{} {}", operation.verb, operation.id))?;
     let way = if operation.ours { "asked of" } else { "asked by" };
-    say::line(format!("  {way} {}: {} ({}) to {} {}", operation.peer, operation.control, operation.era, operation.target, operation.unit))?;
+    say::line(format!(
+        "  {way} {}: {} ({}){}",
+        operation.peer,
+        operation.control,
+        operation.era,
+        target(operation).replacen(' ', " to ", 1)
+    ))?;
+    if let Some(person) = &operation.operator {
+        say::line(format!("  {} {person}", if operation.ours { "ordered by" } else { "answered by" }))?;
+    }
     say::line(format!("  issued {}, to start not after {}", say::time(operation.at_ns), say::time(operation.not_after_ns)))?;
     say::line(format!("  transaction {}, content {}", operation.transaction, operation.digest))?;
     say::line("acknowledgements:")?;

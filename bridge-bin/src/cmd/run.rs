@@ -325,6 +325,7 @@ async fn answer(ask: Ask, local: &mpsc::Sender<Local>) -> String {
         Ask::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code } => {
             LocalWish::Order { control, verb, payload, valid_for_s, operator_ref, instruction_code }
         }
+        Ask::Link { link, what, operator_ref } => LocalWish::Link { link, what, operator_ref },
         Ask::Inbox => LocalWish::Inbox,
         Ask::Accept { id, operator } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Accept },
         Ask::Reject { id, operator, reason, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Reject { reason, text } },

@@ -396,6 +396,9 @@ fn operation_text(operation: &OperationLeaf) -> String {
         Direction::Sent => ("sent", "to"),
         Direction::Received => ("received", "from"),
     };
+    if operation.peer.is_empty() {
+        return format!("{} published {} {}", say::time(operation.at_ns), operation.verb, operation.operation_id);
+    }
     format!("{} {verb} {} {way} {} {}", say::time(operation.at_ns), operation.verb, operation.peer, operation.operation_id)
 }
 

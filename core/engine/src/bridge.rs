@@ -3,6 +3,7 @@
 mod announce;
 mod commit;
 mod inbox;
+mod links;
 mod orders;
 
 use std::collections::BTreeMap;
@@ -17,12 +18,15 @@ use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, R
 use bridge_trust::TrustBundle;
 use serde_json::{Value, json};
 
+pub use links::LinkWish;
+
 use crate::Error;
 use crate::ask::Order;
 use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
 use crate::counters::Counters;
 use crate::door::{Door, confirmed_id, reply, who};
 use crate::exchange::Exchange;
+use crate::housekeeping::Requests;
 use crate::instructions::{Bench, Instructions, OperatorAnswer};
 use crate::operations::{self, Operation, Tally};
 use crate::programme::{Desk, Programme, Programmes};
@@ -92,6 +96,15 @@ pub enum LocalWish {
         /// What.
         answer: OperatorAnswer,
     },
+    /// Ask something of a client link's station (R22).
+    Link {
+        /// The link's name.
+        link: String,
+        /// What; points by their id.
+        what: LinkWish,
+        /// Who asks it.
+        operator_ref: String,
+    },
     /// Show links, counters and operations.
     Status,
 }
@@ -130,6 +143,7 @@ pub struct Bridge {
     door: Door,
     programmes: Programmes,
     instructions: Instructions,
+    requests: Requests,
     selections: Selections,
     relays: Relays,
     stream_out: StreamOut,
@@ -229,6 +243,7 @@ impl Bridge {
             door,
             programmes,
             instructions,
+            requests: Requests::default(),
             selections,
             relays,
             stream_out,
@@ -299,11 +314,8 @@ impl Bridge {
                 self.selections.handle_link_lost(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), link);
             }
             Event::Standby { ready } => self.standby(link, ready, now),
-            Event::Housekept { id, outcome } => {
-                let name = self.link_name(link);
-                self.core.note(now, "housekeeping", &outcome.to_string(), &[("link", name), ("request", id.to_string())]);
-            }
-            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number),
+            Event::Housekept { id, outcome } => self.requests.handle_ended(&mut self.core, id, &outcome, now),
+            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number, now),
             Event::Refused { what } => {
                 let name = self.link_name(link);
                 self.core.note(now, "refused", &what, &[("link", name)]);
@@ -434,6 +446,11 @@ impl Bridge {
                     Err(why) => json!({ "error": why }).to_string(),
                 }
             }
+            LocalWish::Link { link, what, operator_ref } => match self.link_wish(&link, &what, &operator_ref, request.id, now) {
+                // Answered when the request has ended.
+                None => return self.finish(now),
+                Some(line) => line,
+            },
             LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
                 let life = std::time::Duration::from_secs(u64::from(valid_for_s));
                 let not_after = Now { mono: now.mono + life, utc: now.utc + life };
@@ -605,6 +622,8 @@ impl Bridge {
                     self.arm_integrity(link, now);
                 }
             }
+            Timer::Housekeep(link, place) => self.housekeep(link, place, now),
+            Timer::Housekept(id) => self.requests.handle_patience(&mut self.core, id),
             Timer::Invalid(source) => self.expire(usize::from(source), now),
             // Somebody is selecting: a step of the running ramp would be another wish on the same point.
             Timer::Step(control) if self.selections.is_selected(control) => {
@@ -630,8 +649,7 @@ impl Bridge {
             }
             Timer::AnswerBy(operation) => self.relays.handle_answer_by(&mut self.core, &mut self.served, &operation, now),
             Timer::Webhook(hook) => self.webhooks.handle_timer(hook),
-            // Looked at in `finish`, whenever anything happens.
-            Timer::WebhookRead => {}
+            Timer::WebhookRead => self.webhooks.stir(),
             Timer::Outbox(sink) => self.exchange.retry(&mut self.core, sink),
             Timer::Subscribe(sink) => self.stream_in.subscribe(&mut self.core, sink, now),
             Timer::Silent(sink) => {
@@ -691,6 +709,9 @@ impl Bridge {
             self.core.timers.cancel(&Timer::Invalid(link.0));
             self.served.publish_source(&mut self.core, &name, true, now);
             self.arm_integrity(link, now);
+            for (place, (_, every)) in spec.housekeeping.iter().enumerate() {
+                self.core.timers.set(Timer::Housekeep(link.0, place), now.mono + *every);
+            }
         } else {
             self.router.lose(link.index());
             self.core.timers.set(Timer::Invalid(link.0), now.mono + spec.invalid_after);

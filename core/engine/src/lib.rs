@@ -15,6 +15,7 @@ mod counters;
 mod door;
 mod error;
 mod exchange;
+mod housekeeping;
 mod image;
 mod instructions;
 mod offline;
@@ -36,7 +37,7 @@ mod timers;
 mod trial;
 mod webhook;
 
-pub use bridge::{Bridge, LocalRequest, LocalWish, Parts};
+pub use bridge::{Bridge, LinkWish, LocalRequest, LocalWish, Parts};
 pub use core::{Identity, LocalReply, Output, Random};
 pub use counters::Counters;
 pub use error::Error;

@@ -439,7 +439,7 @@ fn concerns(plan: &Plan) -> Vec<bool> {
         plan.points.iter().map(|point| point.verbs.contains(Verbs::LOG) || point.verbs.contains(Verbs::REPORT)).collect();
     let served = plan.served.iter().filter_map(|served| match &served.source {
         ServedSource::Point(point) => Some(*point),
-        ServedSource::Status { .. } | ServedSource::LinkState(_) => None,
+        ServedSource::Status { .. } | ServedSource::LinkState(_) | ServedSource::QueueOverflow(_) => None,
     });
     let driven = plan.controls.iter().flat_map(|control| match &control.kind {
         ControlKind::Drive(drive) => {

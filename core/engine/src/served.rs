@@ -27,6 +27,9 @@ struct Waiting {
     at_ns: i64,
     time_flags: u8,
     return_info: bool,
+    /// A whole number: packed states and events of protection equipment.
+    #[serde(default)]
+    whole: Option<i64>,
 }
 
 #[derive(Default)]
@@ -36,6 +39,8 @@ struct EventQueue {
     /// Numbers handed over, not acknowledged.
     handed: VecDeque<u64>,
     next: u64,
+    /// The first number and the count of events lost since the queue was last empty.
+    lost: Option<(u64, u64)>,
 }
 
 /// What the control room of a relay control sees.
@@ -52,6 +57,8 @@ pub(crate) struct ServedPoints {
     of_point: Vec<Vec<usize>>,
     of_status: BTreeMap<usize, Vec<(usize, StatusKind)>>,
     of_source: BTreeMap<String, Vec<usize>>,
+    /// Points that show the overflow of a link's queue.
+    of_queue: BTreeMap<String, Vec<usize>>,
     /// The value and quality last told spontaneously.
     last: Vec<Option<(f64, u16)>>,
     queues: BTreeMap<LinkId, EventQueue>,
@@ -65,6 +72,7 @@ impl ServedPoints {
             of_point: vec![Vec::new(); plan.points.len()],
             of_status: BTreeMap::new(),
             of_source: BTreeMap::new(),
+            of_queue: BTreeMap::new(),
             last: vec![None; plan.served.len()],
             queues: BTreeMap::new(),
             batch: BTreeMap::new(),
@@ -75,6 +83,7 @@ impl ServedPoints {
                 ServedSource::Point(point) => served.of_point[point.index()].push(place),
                 ServedSource::Status { control, what } => served.of_status.entry(*control).or_default().push((place, *what)),
                 ServedSource::LinkState(name) => served.of_source.entry(name.clone()).or_default().push(place),
+                ServedSource::QueueOverflow(name) => served.of_queue.entry(name.clone()).or_default().push(place),
             }
         }
         for (key, _) in core.store.entries(Table::EventQueue) {
@@ -97,6 +106,10 @@ impl ServedPoints {
         for control in controls {
             self.publish_status(core, control, Status::default(), now);
         }
+        let queues: Vec<String> = self.of_queue.keys().cloned().collect();
+        for name in queues {
+            self.publish_overflow(core, &name, false, now);
+        }
     }
 
     /// A point changed.
@@ -105,7 +118,7 @@ impl ServedPoints {
             return;
         }
         let plan = core.plan.clone();
-        let event = is_event(change.value, change.time) && !change.read;
+        let event = is_served_event(change.value, change.time) && !change.read;
         for place in self.of_point[change.point].clone() {
             let spec = &plan.served[place];
             let listed = event && spec.class == ServedClass::Event;
@@ -157,20 +170,27 @@ impl ServedPoints {
         let link = spec.link;
         let quality = change.quality;
         let name = plan.links[link.index()].spec.name.clone();
-        let depth = core.settings.event_queue_depth;
+        let depth = plan.links[link.index()].event_queue.unwrap_or(core.settings.event_queue_depth);
         let Some(queue) = self.queues.get_mut(&link) else { return };
         let length = (queue.waiting.len() + queue.handed.len()) as u64;
+        let mut overflowed = false;
         if length >= depth
             && let Some(oldest) = queue.waiting.pop_front()
         {
             core.delete(Table::EventQueue, &numbered(&name, oldest));
             *core.counters.dropped.entry(format!("event queue of {name}")).or_default() += 1;
-            core.note(
-                now,
-                "gap",
-                "event queue overflow: the oldest event was dropped",
-                &[("link", name.clone()), ("number", oldest.to_string()), ("depth", depth.to_string())],
-            );
+            let (_, count) = queue.lost.get_or_insert((oldest, 0));
+            *count += 1;
+            if *count == 1 {
+                overflowed = true;
+                core.tell(format!("link {name}: its event queue is full, the oldest events are lost to its peer"));
+                core.note(
+                    now,
+                    "gap",
+                    "event queue overflow: the oldest events are dropped from here on",
+                    &[("link", name.clone()), ("first", oldest.to_string()), ("depth", depth.to_string())],
+                );
+            }
         }
         let waiting = Waiting {
             served: u32::try_from(place).unwrap_or(u32::MAX),
@@ -185,12 +205,16 @@ impl ServedPoints {
             at_ns: change.time.utc.0,
             time_flags: change.time.flags.0,
             return_info: change.cause == bridge_model::Cause::ReturnRemote,
+            whole: if let Value::Int(whole) = change.value { Some(whole) } else { None },
         };
         let number = queue.next;
         queue.next += 1;
         queue.waiting.push_back(number);
         core.put(Table::EventQueue, &numbered(&name, number), &waiting);
         self.fill(core, link);
+        if overflowed {
+            self.publish_overflow(core, &name, true, now);
+        }
     }
 
     /// Hands over as many events as the window allows.
@@ -205,7 +229,11 @@ impl ServedPoints {
         }
         for number in ready {
             let Some(waiting) = core.load::<Waiting>(Table::EventQueue, &numbered(&name, number)) else { continue };
-            let value = if waiting.double { Value::Double(DoublePoint::from_bits(waiting.state)) } else { Value::Bool(waiting.state == 1) };
+            let value = match (waiting.whole, waiting.double) {
+                (Some(whole), _) => Value::Int(whole),
+                (None, true) => Value::Double(DoublePoint::from_bits(waiting.state)),
+                (None, false) => Value::Bool(waiting.state == 1),
+            };
             let quality = Quality::from_bits(waiting.quality, waiting.raw);
             let time = Timestamp { utc: Utc(waiting.at_ns), origin: TimeOrigin::Device, flags: TimeFlags(waiting.time_flags) };
             core.counters.events_served += 1;
@@ -214,7 +242,7 @@ impl ServedPoints {
     }
 
     /// The peer of a serving link acknowledged events.
-    pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, number: u64) {
+    pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, number: u64, now: Now) {
         let name = core.plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return };
         while let Some(first) = queue.handed.front().copied().filter(|first| *first <= number) {
@@ -222,7 +250,15 @@ impl ServedPoints {
             core.counters.events_delivered += 1;
             core.delete(Table::EventQueue, &numbered(&name, first));
         }
+        // Drained: what was lost is told whole, and the point that shows it falls.
+        let drained = queue.handed.is_empty() && queue.waiting.is_empty();
+        let lost = queue.lost.take_if(|_| drained);
         self.fill(core, link);
+        if let Some((first, count)) = lost {
+            let fields = [("link", name.clone()), ("first", first.to_string()), ("count", count.to_string())];
+            core.note(now, "gap", "event queue overflow: so many events were lost to the peer; each is in the journal", &fields);
+            self.publish_overflow(core, &name, false, now);
+        }
     }
 
     /// After a restart: what the tables still hold goes to the new sessions.
@@ -276,6 +312,15 @@ impl ServedPoints {
         }
     }
 
+    /// Whether events towards a peer were lost.
+    fn publish_overflow(&mut self, core: &mut Core, name: &str, lost: bool, now: Now) {
+        let plan = core.plan.clone();
+        for place in self.of_queue.get(name).cloned().unwrap_or_default() {
+            let time = Timestamp::at_receipt(now.utc);
+            self.push(plan.served[place].link, place, Value::Bool(lost), Quality::GOOD, time, PublishClass::Latest, true, false);
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the fields of one Publish")]
     fn push(
         &mut self,
@@ -304,6 +349,12 @@ impl ServedPoints {
             }
         }
     }
+}
+
+/// What is queued towards an EMS: state changes, and packed states and events of protection equipment, as the device stamped them. A
+/// quantity is none of them, whatever its type: its points are of class `latest`.
+fn is_served_event(value: Value, time: Timestamp) -> bool {
+    is_event(value, time) || (matches!(value, Value::Int(_)) && time.origin == TimeOrigin::Device)
 }
 
 /// Converts a number and keeps its width.

@@ -30,6 +30,10 @@ pub(crate) enum Timer {
     Integrity(u16),
     /// A source (a link, or behind the links a peer) stayed away: its values become INVALID.
     Invalid(u16),
+    /// A profile's own request to a link is due: link, and place among the link's.
+    Housekeep(u16, usize),
+    /// Who asked a request at the local door waits no longer.
+    Housekept(u64),
     /// The next step of a control's programme.
     Step(usize),
     /// The set-point echo of a control is due.

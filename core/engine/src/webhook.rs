@@ -76,6 +76,10 @@ struct Sink {
 /// All hooks.
 pub(crate) struct Webhooks {
     sinks: Vec<Sink>,
+    /// Batches sealed at the last look.
+    seen: u64,
+    /// An answer or a timer came since then.
+    stirred: bool,
 }
 
 impl Webhooks {
@@ -94,11 +98,17 @@ impl Webhooks {
             let alarmed = core.store.value(Table::Misc, alarm_key(&hook.name).as_bytes()).is_some();
             sinks.push(Sink { read: cursor.batch, cursor, allow: hook.max_events, alarmed, ..Sink::default() });
         }
-        Self { sinks }
+        Self { sinks, seen: 0, stirred: true }
     }
 
     /// Reads what is sealed, parks who lags, sends what is due. At the beginning of the end of each call, so that what it notes is appended.
     pub(crate) fn push(&mut self, core: &mut Core, exchange: &mut Exchange, now: Now) {
+        let sealed = core.recorder.durable_batches();
+        // Most calls seal nothing: they cost a comparison.
+        if sealed == self.seen && !self.stirred {
+            return;
+        }
+        (self.seen, self.stirred) = (sealed, false);
         for place in 0..self.sinks.len() {
             let hook = core.settings.hooks[place].clone();
             let sink = &mut self.sinks[place];
@@ -111,6 +121,7 @@ impl Webhooks {
 
     /// A batch was answered.
     pub(crate) fn handle_posted(&mut self, core: &mut Core, exchange: &mut Exchange, posted: Posted, now: Now) {
+        self.stirred = true;
         let place = usize::from(posted.hook.0);
         let (Some(sink), Some(hook)) = (self.sinks.get_mut(place), core.settings.hooks.get(place).cloned()) else { return };
         let Some((_, count)) = sink.in_flight.take_if(|(id, _)| *id == posted.id) else { return };
@@ -142,9 +153,15 @@ impl Webhooks {
 
     /// The back-off is over, or a batch is old enough.
     pub(crate) fn handle_timer(&mut self, hook: HookId) {
+        self.stirred = true;
         if let Some(sink) = self.sinks.get_mut(usize::from(hook.0)) {
             sink.waiting = false;
         }
+    }
+
+    /// A backlog is to be read on.
+    pub(crate) fn stir(&mut self) {
+        self.stirred = true;
     }
 
     /// Name, events that wait, and whether it is parked.

@@ -129,6 +129,22 @@ pub const EXPLANATIONS: &[Explanation] = &[
                whole number from 1 to 1000000; 1024 is the default.",
     },
     Explanation {
+        code: "profile::event-queue",
+        text: "`event_queue` of a serving link is how many events may wait for its peer before the oldest is dropped, with a signed gap \
+               and, if it is served, the point `from = { queue = \"LINK\" }`. It is a whole number from 1 to 100000000; without it the \
+               configuration's `event_queue_depth` holds.",
+    },
+    Explanation {
+        code: "profile::housekeeping-not-allowed",
+        text: "Clock synchronisation, freezing and resetting of counters are off on every link (rule R22). What the link shall ask by the \
+               clock must also stand in its `allow`, as `allow = \"clock_sync, counter_freeze\"`: both are said, or neither.",
+    },
+    Explanation {
+        code: "profile::select-relay",
+        text: "`select = \"relay\"` passes the issuer's SELECT to the station and holds it for seconds. A person who has to accept first is \
+               slower than the station's select timeout, so such a control executes automatically; or the bridge selects by itself.",
+    },
+    Explanation {
         code: "profile::duration-malformed",
         text: "A duration is text: a number and one of us, ms, s, m, h, d, as \"90s\" or \"500ms\". It is not negative and not \
                longer than 366 days.",

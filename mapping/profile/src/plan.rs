@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge_model::{LinkId, PointId};
-use bridge_session::{LinkSpec, Role};
+use bridge_session::{Housekeeping, LinkSpec, Role};
 
 use crate::testcase::TestCase;
 
@@ -96,6 +96,10 @@ pub struct PlannedLink {
     pub on_journal_failure: JournalFailure,
     /// How often to interrogate.
     pub integrity_every: Option<Duration>,
+    /// Events that wait for the peer of a serving link before the oldest is dropped, visibly; `None`: the configuration's own limit.
+    pub event_queue: Option<u64>,
+    /// What is asked of the station by the clock (R22): `counters_every`, `clock_every`, `test_every`.
+    pub housekeeping: Vec<(Housekeeping, Duration)>,
     /// How far a device's stamp may lie before an interrogated, untagged value of the same point and still count as newer (R20). An
     /// upper bound: the transit time actually observed on the link is used when it is smaller.
     pub clock_tolerance: Duration,
@@ -608,6 +612,8 @@ pub enum ServedSource {
     },
     /// Whether the named peer or link is up: 1 up, 0 down.
     LinkState(String),
+    /// Whether events towards the peer of this serving link were lost to its queue's depth: 1 until the queue has drained.
+    QueueOverflow(String),
 }
 
 /// One number of a control's progress.

@@ -40,8 +40,8 @@ fn run_all(plan: &Plan) -> (usize, usize) {
 fn the_station() {
     let plan = shipped("thermal-station-104");
     assert_eq!(plan.points.len(), 2 + 2 * 25);
-    assert_eq!(plan.controls.len(), 2);
-    assert_eq!(run_all(&plan), (10, 3));
+    assert_eq!(plan.controls.len(), 2 * 3, "a set-point, a start and a stop each");
+    assert_eq!(run_all(&plan), (10, 8));
     let ramps: Vec<RampBy> = plan
         .controls
         .iter()
@@ -53,11 +53,15 @@ fn the_station() {
 #[test]
 fn the_gateway() {
     let plan = shipped("ems-gateway-104");
-    assert_eq!(plan.served.len(), 3 + 2 * 30);
-    assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_))));
+    assert_eq!(plan.served.len(), 3 + 2 * 34);
+    assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_) | ControlKind::Ask(_))));
     assert_eq!(run_all(&plan), (2, 2));
     let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
-    assert_eq!(classes, 1 + 2 * (6 - 1 + 16 + 3), "state, breaker, trip, remote, enable, 16 events, and three of the progress");
+    assert_eq!(
+        classes,
+        1 + 2 * (6 - 1 + 16 + 3 + 4),
+        "state, breaker, trip, remote, enable, 16 events, three of the progress, two of start and stop each"
+    );
 }
 
 /// Every point the gateway expects of the station is there under the same resource, type and basis.

@@ -67,6 +67,23 @@ fn r08_a_plant_where_nobody_may_answer_is_warned_of_and_starts() {
     }
 }
 
+#[test]
+fn a_configured_link_states_what_it_can_interoperate_with() {
+    let site = Site::new("a_configured_link_states");
+    good(&site);
+    let text = site.run(&["interop", "iec104", "--config", "plant", "--link", "rtu"]).good().out;
+    for part in
+        ["statement of link rtu", "| We connect to | 127.0.0.1:2404 |", "| Controls flow | yes |", "| t1 | ", "| 36 | M_ME_TF_1 | 12 | X |"]
+    {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let all = site.run(&["interop", "iec104", "--json"]).good().json();
+    assert_eq!(all["sections"][0]["clause"], "9.1");
+    let wrong = site.run(&["interop", "iec104", "--config", "plant", "--link", "nowhere"]);
+    assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
+    assert!(wrong.err.contains("there is no 104 link nowhere") && wrong.err.contains("rtu"), "{}", wrong.err);
+}
+
 /// Every folder of `fixtures/config/bad` is the good configuration with one file changed; `expected.txt` is what `check` finds.
 #[test]
 fn r14_bad_configurations_never_start_and_name_every_problem() {

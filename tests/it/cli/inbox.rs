@@ -77,7 +77,13 @@ fn r08_an_instruction_is_listed_answered_and_proven_and_survives_a_kill() {
     ldc.wait_for_line("U2.stop 0 ACCEPTANCE REJECTED (rejected by asha: BFP B is out)", PATIENCE);
 
     let trace = grid.site.run(&["operations", "trace", "plant", &id]).good().out;
-    for part in ["ACCEPTANCE ACCEPTED", "EXECUTION  COMPLETED", "presented: an instruction waits", "answer: off the bars at 14:05"] {
+    for part in [
+        "answered by asha",
+        "ACCEPTANCE ACCEPTED",
+        "EXECUTION  COMPLETED",
+        "presented: an instruction waits",
+        "answer: off the bars at 14:05",
+    ] {
         assert!(trace.contains(part), "{part} is not in\n{trace}");
     }
     terminate(&mut plant);

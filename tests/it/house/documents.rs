@@ -10,6 +10,27 @@ use super::{assert_found, assert_none};
 /// At most so many rows of all tables may name one test.
 const ROWS_PER_TEST: usize = 2;
 
+/// Statements that the code writes and holds itself against: they have no status.
+const GENERATED: &str = "-interoperability.md";
+
+/// How a row says that the checklist asks for a peer that misbehaves.
+const NEGATIVE_MARK: &str = "(*neg*)";
+
+/// What each table of a document must list, and which of it the checklist marks as negative.
+const CHECKLISTS: &[Checklist] = &[Checklist {
+    document: "docs/conformance/iec104.md",
+    tables: &[("row", 74), ("input", 36)],
+    negative: ("row", &[3, 4, 5, 13, 17, 32, 52, 55, 59, 72]),
+}];
+
+/// The checklist behind a document.
+struct Checklist {
+    document: &'static str,
+    /// The title of a table's first column, and its last number; it begins with 1.
+    tables: &'static [(&'static str, u32)],
+    negative: (&'static str, &'static [u32]),
+}
+
 /// One row of a conformance table that claims to be met.
 #[derive(Debug)]
 struct MetRow {
@@ -35,7 +56,7 @@ fn ticked(cell: &str) -> Vec<String> {
 fn met_rows(file: &File) -> (Vec<MetRow>, Vec<String>) {
     let mut rows = Vec::new();
     let mut problems = Vec::new();
-    let mut columns: Option<(usize, usize)> = None;
+    let mut columns: Option<(usize, usize, Option<usize>)> = None;
     let mut tables = 0;
     for (number, line) in file.text.lines().enumerate() {
         let place = format!("{}:{}", file.path, number + 1);
@@ -44,13 +65,19 @@ fn met_rows(file: &File) -> (Vec<MetRow>, Vec<String>) {
             continue;
         };
         let title = |word: &str| cells.iter().position(|cell| cell.to_lowercase().starts_with(word));
-        let Some((status, test)) = columns else {
-            columns = title("status").zip(title("test"));
+        let Some((status, test, negative)) = columns else {
+            columns = title("status").zip(title("test")).map(|(status, test)| (status, test, title("peer misbehaves")));
             tables += usize::from(columns.is_some());
             continue;
         };
         if cells.get(status).is_some_and(|cell| cell.trim_matches('*').eq_ignore_ascii_case("met")) {
-            let tests = cells.get(test).map(|cell| ticked(cell)).unwrap_or_default();
+            let named = |column: usize| cells.get(column).map(|cell| ticked(cell)).unwrap_or_default();
+            let negatives = negative.map(named).unwrap_or_default();
+            if line.contains(NEGATIVE_MARK) && negatives.is_empty() {
+                problems.push(format!("{place}: a negative row names no test whose peer misbehaves"));
+            }
+            let mut tests = named(test);
+            tests.extend(negatives);
             if tests.is_empty() {
                 problems.push(format!("{place}: a met row names no test"));
             }
@@ -61,6 +88,28 @@ fn met_rows(file: &File) -> (Vec<MetRow>, Vec<String>) {
         problems.push(format!("{}: no table with the columns status and test", file.path));
     }
     (rows, problems)
+}
+
+/// Rows that a checklist has and a document's tables do not list once, in order; negative rows without their mark, and marks too many.
+fn checklist_problems(document: &File, checklist: &Checklist) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (title, last) in checklist.tables {
+        let head = |line: &&str| cells(line).is_some_and(|cells| cells.first() == Some(title));
+        let rows = document.text.lines().skip_while(|line| !head(line)).skip(2).map_while(cells);
+        let mut listed = Vec::new();
+        for row in rows {
+            let number = row.first().and_then(|cell| cell.parse::<u32>().ok());
+            let is_negative = checklist.negative.0 == *title && number.is_some_and(|number| checklist.negative.1.contains(&number));
+            if is_negative != row.iter().any(|cell| cell.contains(NEGATIVE_MARK)) {
+                problems.push(format!("{}: {title} {} and its negative mark do not agree", document.path, row.first().unwrap_or(&"")));
+            }
+            listed.extend(number);
+        }
+        if listed != (1..=*last).collect::<Vec<_>>() {
+            problems.push(format!("{}: {title}s 1 to {last} are not listed once each, in order", document.path));
+        }
+    }
+    problems
 }
 
 fn conformance_problems(documents: &[File], sources: &[File]) -> Vec<String> {
@@ -151,8 +200,31 @@ fn adr_problems(records: &[File], index: &str) -> Vec<String> {
 
 #[test]
 fn every_met_row_has_its_test() {
-    let documents: Vec<File> = files(&[".md"]).into_iter().filter(|file| file.path.starts_with("docs/conformance/")).collect();
+    let mut documents = files(&[".md"]);
+    documents.retain(|file| file.path.starts_with("docs/conformance/") && !file.path.ends_with(GENERATED));
     assert_none(&conformance_problems(&documents, &rust_files()));
+}
+
+#[test]
+fn every_row_of_a_checklist_is_listed() {
+    let documents = files(&[".md"]);
+    for checklist in CHECKLISTS {
+        let document = documents.iter().find(|file| file.path == checklist.document);
+        assert_none(&checklist_problems(document.unwrap_or_else(|| panic!("{} is there", checklist.document)), checklist));
+    }
+}
+
+#[test]
+fn a_row_that_is_missing_or_not_marked_is_found() {
+    let table = "| row | what | test | peer misbehaves | status |\n|---|---|---|---|---|\n| 1 | x (*neg*) | `a1_x` |  | met |\n\
+        | 3 | x (*neg*) | `a1_x` | `a1_y` | met |\n";
+    let document = File::by_hand("docs/conformance/t.md", table);
+    let checklist = Checklist { document: "docs/conformance/t.md", tables: &[("row", 3)], negative: ("row", &[1]) };
+    let expected = ["row 3 and its negative mark do not agree", "rows 1 to 3 are not listed once each"];
+    assert_found(&checklist_problems(&document, &checklist), &expected);
+    let source = File::by_hand("t.rs", "#[test]\nfn a1_x() {}\n#[test]\nfn a1_y() {}\n");
+    let found = conformance_problems(&[document], &[source]);
+    assert_found(&found, &["t.md:3: a negative row names no test whose peer misbehaves"]);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_journal::{Disk, open_read_only};
-use bridge_model::Validity;
+use bridge_model::{LinkId, Validity};
 use bridge_provenance::{Verdict as Proof, verify_journal};
+use bridge_session::FrameBatch;
 use bridge_sim::{EntryKind, Rng, Verdict};
 
 use super::story::order;
@@ -238,6 +239,23 @@ fn r19_a_switch_over_makes_no_value_stale() {
     world.cut_path(End::Station, false);
     world.run_for(ms(3_000 + 2_000 + 1_000 + 500));
     assert_ne!(topical(&world), Some(Validity::Good), "{}", world.told());
+}
+
+/// Frames of two live connections in one batch: each connection gets its own receipt, of its own last frame.
+#[test]
+fn receipts_of_several_live_connections_do_not_hide_each_other() {
+    let mut world = world(3);
+    world.run_for(ms(1_000));
+    let now = world.now();
+    let mut batch = FrameBatch::default();
+    for (connection, number) in [(101, 1), (102, 1), (101, 2), (102, 2), (101, 3)] {
+        batch.push(connection, number, now.utc, &[0x68, 4, 1, 0, 0, 0], 0);
+    }
+    world.nodes[GENCO].bridge.as_mut().expect("running").handle_frames(LinkId(0), &batch, now);
+    assert_eq!(world.receipts.range(101..).next(), None, "nothing is durable yet");
+    world.run_for(ms(1_000));
+    let receipts: Vec<(u32, u64)> = world.receipts.range(101..).map(|(connection, frame)| (*connection, *frame)).collect();
+    assert_eq!(receipts, [(101, 3), (102, 2)]);
 }
 
 /// One seed, by hand: `SEED=110 POINT=U1.p cargo test -p bridge-tests --test it one_switch_over_seed -- --ignored --nocapture`.

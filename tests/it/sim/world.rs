@@ -814,7 +814,7 @@ impl World {
                     offset: 0.0,
                     deadband: 1.0,
                 }),
-                ServedSource::Status { .. } | ServedSource::LinkState(_) => None,
+                ServedSource::Status { .. } | ServedSource::LinkState(_) | ServedSource::QueueOverflow(_) => None,
             })
             .collect();
         let controls = ["U1.p_set", "U2.p_set"]

@@ -47,6 +47,8 @@ enum Phase {
     Stopping,
 }
 
+pub(crate) use pace::Kind as ParameterKind;
+
 type Link = Member<Contents, Phase>;
 
 /// The session of a controlled station.

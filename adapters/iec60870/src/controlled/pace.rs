@@ -32,10 +32,22 @@ pub(super) struct Pace {
 
 /// A loaded parameter (KPA).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Threshold,
     Low,
     High,
+}
+
+impl Kind {
+    /// The kind of a KPA; smoothing (2) is not served.
+    pub(crate) const fn of(kpa: u8) -> Option<Self> {
+        match kpa {
+            1 => Some(Self::Threshold),
+            3 => Some(Self::Low),
+            4 => Some(Self::High),
+            _ => None,
+        }
+    }
 }
 
 impl Pace {

@@ -52,13 +52,10 @@ impl Controlled {
         if of != family && !(of == Family::Bare && family == Family::Normalised) {
             return Err(No { cause: Cause::UNKNOWN_IOA, why: "the measurand has another type" });
         }
-        let kind = match qpm.kind {
-            1 if value < 0.0 => return Err(no("a threshold is not negative")),
-            1 => Kind::Threshold,
-            3 => Kind::Low,
-            4 => Kind::High,
-            _ => return Err(no("a kind of parameter that is not served")),
-        };
+        let Some(kind) = Kind::of(qpm.kind) else { return Err(no("a kind of parameter that is not served")) };
+        if kind == Kind::Threshold && value < 0.0 {
+            return Err(no("a threshold is not negative"));
+        }
         if asdu.cot.test {
             return Ok(());
         }

@@ -211,3 +211,20 @@ fn requests_whose_answers_are_not_taken_are_bounded() {
     assert_eq!(handed, 1);
     assert_eq!(sent(&mut bench).iter().filter(|line| line.contains("deactcon negative")).count(), 99);
 }
+
+#[test]
+fn a1_r39_only_the_general_reset_is_served_and_the_initialisation_says_what_it_was() {
+    let mut bench = Bench::new(Controlled::new(&two_stations(&[("allow", text("reset"))])));
+    bench.open();
+    bench.rx_u(Function::StartAct);
+    let lines = sent(&mut bench);
+    assert!(lines.iter().all(|line| line.starts_with("M_EI_NA_1 init ") && line.ends_with("coi=0")), "power on: {lines:?}");
+    // Pending events are not cleared because somebody asks for it, and reserved qualifiers mean nothing.
+    for qrp in [0, 2, 3, 127, 128, 255] {
+        bench.rx_i(&asdu(105, 1, 6, 21, &object(0, &[qrp])));
+        assert!(sent(&mut bench)[0].starts_with("C_RP_NA_1 actcon negative"), "qrp {qrp}");
+    }
+    bench.rx_i(&asdu(105, 1, 6, 21, &object(0, &[1])));
+    let lines = sent(&mut bench);
+    assert!(lines.len() == 3 && lines[1..].iter().all(|line| line.ends_with("coi=2")), "remote reset: {lines:?}");
+}

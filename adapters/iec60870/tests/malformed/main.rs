@@ -180,7 +180,7 @@ fn event(number: u64) -> Request {
 }
 
 #[test]
-fn b1_15_numbers_wrap_with_k_full() {
+fn b1_15_wrap_with_k_full() {
     let mut yard = Yard::new(Role::Server);
     for number in 1..=32_762_u64 {
         yard.request(event(number));

@@ -9,3 +9,4 @@ mod limits;
 mod sse;
 mod stream;
 mod tls;
+mod webhook;

@@ -53,7 +53,7 @@ impl Ledger {
 pub(super) fn shown_points(gateway: &Plan) -> Vec<(String, String)> {
     let shown = gateway.served.iter().filter_map(|served| match &served.source {
         ServedSource::Point(point) => Some((gateway.points.get(point.index())?.id.clone(), served.id.clone())),
-        ServedSource::Status { .. } | ServedSource::LinkState(_) => None,
+        ServedSource::Status { .. } | ServedSource::LinkState(_) | ServedSource::QueueOverflow(_) => None,
     });
     shown.collect()
 }

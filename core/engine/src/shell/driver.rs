@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bridge_model::{Mono, Now};
 use bridge_session::{Channel, Chunk, PeerInfo, Session};
+use rustls_pki_types::CertificateDer;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
@@ -270,10 +271,7 @@ impl<U: Upper> Driver<U> {
                 false
             }
             Side::Listen(gate) => {
-                if !may_open {
-                    return false;
-                }
-                match gate.poll(cx, now) {
+                match gate.poll(cx, may_open, now) {
                     Poll::Pending => return false,
                     Poll::Ready(Came::Open(_, wire, peer)) => self.accepted(wire, peer, now),
                     Poll::Ready(Came::Refused(_, what)) => self.security(&what, now),
@@ -336,7 +334,25 @@ impl<U: Upper> Driver<U> {
         }
     }
 
+    /// Judges a peer by the files that are in force. They may have changed since its handshake began.
+    fn judge(&self, chain: &[CertificateDer<'static>], peer: SocketAddr, now: Now) -> Result<Option<i64>, Refusal> {
+        let Some((keeper, usage)) = self.side.keeper().map(|keeper| (keeper, self.side.usage())) else { return Ok(None) };
+        let Some(material) = keeper.material() else { return Ok(None) };
+        let facts = material.judge(chain, usage, peer, now.utc)?;
+        if material.listed || usage == Usage::Client {
+            material.on_list(&facts, peer)?;
+        }
+        Ok(Some(facts.not_after))
+    }
+
     fn opened(&mut self, wire: Wire, peer: SocketAddr, line: Option<usize>, now: Now) -> io::Result<()> {
+        if let Some(chain) = wire.chain()
+            && let Err(refusal) = self.judge(chain, peer, now)
+        {
+            wire.reset();
+            self.security(&format!("{peer} refused: {refusal}"), now);
+            return Err(io::Error::other("its certificate does not pass the files that came meanwhile"));
+        }
         let channel = Channel(self.next_channel);
         let tls_identity = wire.facts().map(|facts| facts.name());
         match &wire {
@@ -406,25 +422,21 @@ impl<U: Upper> Driver<U> {
     /// Judges the peers of open connections again: all of them when files changed, else those whose certificate has come to its end. Who is
     /// revoked, or no longer believed or allowed, is cut off at once; who has merely expired goes on until the grace is over.
     fn review(&mut self, now: Now, all: bool) {
-        let Some(keeper) = self.side.keeper() else { return };
-        let Some(material) = keeper.material().cloned() else { return };
-        let (grace, usage) = (keeper.tls().expired_grace, self.side.usage());
-        let listed = material.listed || usage == Usage::Client;
+        let Some(grace) = self.side.keeper().map(|keeper| keeper.tls().expired_grace) else { return };
         let seconds = now.utc.as_secs();
         let mut at = 0;
-        while let Some(connection) = self.connections.get_mut(at) {
+        while let Some(connection) = self.connections.get(at) {
             let due = all || connection.review.is_some_and(|review| review < seconds);
             let Some(chain) = connection.wire.chain().filter(|_| due) else {
                 at += 1;
                 continue;
             };
             let peer = connection.peer;
-            let judged = material
-                .judge(chain, usage, peer, now.utc)
-                .and_then(|facts| if listed { material.on_list(&facts, peer).map(|()| facts) } else { Ok(facts) });
+            let judged = self.judge(chain, peer, now);
+            let Some(connection) = self.connections.get_mut(at) else { break };
             let what = match judged {
-                Ok(facts) => {
-                    connection.review = Some(facts.not_after);
+                Ok(until) => {
+                    connection.review = until;
                     at += 1;
                     continue;
                 }
@@ -603,8 +615,7 @@ impl<U: Upper> Driver<U> {
                 let keeper = keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline);
                 lines.iter().map(of_line).min().unwrap_or(Mono::NEVER).min(keeper)
             }
-            Side::Listen(gate) if self.upper.may_open() => gate.deadline(),
-            Side::Listen(_) => Mono::NEVER,
+            Side::Listen(gate) => gate.deadline(self.upper.may_open()),
             Side::Handed { keeper, not_before, .. } => {
                 let start = if *not_before > now.mono { *not_before } else { Mono::NEVER };
                 keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline).min(start)

@@ -72,20 +72,27 @@ impl Gate {
     }
 
     /// When to be polled again, if nothing wakes us before.
-    pub(crate) fn deadline(&self) -> Mono {
+    pub(crate) fn deadline(&self, may_open: bool) -> Mono {
         let keepers = self.entries.iter().filter_map(|entry| entry.keeper.as_ref()).map(Keeper::deadline);
+        let keepers = keepers.min().unwrap_or(Mono::NEVER);
+        if !may_open {
+            return keepers;
+        }
         let handshakes = self.handshakes.iter().map(|handshake| handshake.until);
-        keepers.chain(handshakes).min().unwrap_or(Mono::NEVER).min(self.retry.deadline())
+        handshakes.min().unwrap_or(Mono::NEVER).min(self.retry.deadline()).min(keepers)
     }
 
-    /// The next thing that happens here.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Now) -> Poll<Came> {
+    /// The next thing that happens here. While nobody may come in, files are looked at all the same.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, may_open: bool, now: Now) -> Poll<Came> {
         for entry in &mut self.entries {
             if let Some(keeper) = &mut entry.keeper
                 && let Poll::Ready(look) = keeper.poll(cx, now)
             {
                 return Poll::Ready(Came::Look(look));
             }
+        }
+        if !may_open {
+            return Poll::Pending;
         }
         let mut at = 0;
         while let Some(handshake) = self.handshakes.get_mut(at) {
@@ -251,13 +258,13 @@ impl Shared {
         use std::future::Future as _;
         loop {
             let now = clock.now();
-            match gate.poll(cx, now) {
+            match gate.poll(cx, true, now) {
                 Poll::Ready(Came::Open(entry, wire, peer)) => self.hand(entry, Handed::Open(wire, peer)),
                 Poll::Ready(Came::Refused(entry, what)) => self.hand(entry, Handed::Refused(what)),
                 // Each link has its own eye on its files.
                 Poll::Ready(Came::Look(_) | Came::Moved) => {}
                 Poll::Pending => {
-                    let next = gate.deadline();
+                    let next = gate.deadline(true);
                     if next == Mono::NEVER {
                         return Poll::Pending;
                     }

@@ -67,6 +67,7 @@ impl Scope<'_> {
         let select = self.select(&mut view, link, report);
         let qualifier = qualifier(&mut view, report);
         view.take_str("text", report);
+        let select_at = view.span();
         let kind = match role {
             Some(Role::Client) => self.drive(&mut view, unit, cim.as_ref().map(|c| c.0), report).map(ControlKind::Drive),
             Some(Role::Server) => self.relay(&mut view, unit, report).map(ControlKind::Relay),
@@ -76,6 +77,14 @@ impl Scope<'_> {
                 None
             }
         };
+        if let (Some(SelectMode::Relay), Some(ControlKind::Drive(drive))) = (select, &kind)
+            && drive.execution != Execution::Automatic
+        {
+            report.push(
+                view.error("profile::select-relay", select_at, format!("{} relays a select and waits for a person", view.noun()))
+                    .fix("use `execution = \"automatic\"`, or `select = \"bridge\"`"),
+            );
+        }
         view.finish(report);
         let (Some(id), Some(link), Some(address), Some((resource, _, measurement))) = (id, link, address, cim) else { return };
         let (Some(select), Some(kind), Some(verb)) = (select, kind, verb) else { return };

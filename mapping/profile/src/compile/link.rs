@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bridge_diag::{Entry, Report, Shape, View, nearest};
+use bridge_diag::{Entry, Report, Shape, Table, View, nearest};
 use bridge_model::Zone;
-use bridge_session::{Fields, LinkSpec, Role};
+use bridge_session::{CounterFreeze, Fields, Housekeeping, LinkSpec, Role};
 
 use super::scope::{LinkDraft, Scope, declare, field_of, push_field_problem, settle, take_duration, word};
 use crate::codes::DIALECT;
@@ -67,6 +67,8 @@ impl Scope<'_> {
         let capture = word(&mut view, "capture", &[("bytes", Capture::Bytes), ("hash", Capture::Hash)], report).unwrap_or(Capture::Bytes);
         let failure = word(&mut view, "on_journal_failure", &[("hold", JournalFailure::Hold), ("pass", JournalFailure::Pass)], report);
         let integrity_every = take_duration(&mut view, "integrity_every", report);
+        let event_queue = event_queue(&mut view, report);
+        let housekeeping = housekeeping(&mut view, text_of(table, "allow"), report);
         let clock_tolerance = take_duration(&mut view, "clock_tolerance", report).unwrap_or(CLOCK_TOLERANCE);
         let max_unacked = max_unacked(&mut view, report);
         let fresh_link = take_duration(&mut view, "fresh_link", report).unwrap_or(FRESH_LINK);
@@ -125,10 +127,75 @@ impl Scope<'_> {
             capture,
             on_journal_failure,
             integrity_every,
+            event_queue,
+            housekeeping,
             clock_tolerance,
         };
         self.links.push(LinkDraft::new(plan, *protocol, entry.key_span));
     }
+}
+
+/// A parameter of the protocol's that is text, without taking it.
+fn text_of<'t>(table: &'t Table, key: &str) -> &'t str {
+    match table.entry(key).map(|entry| &entry.node.shape) {
+        Some(Shape::Str(text)) => text,
+        _ => "",
+    }
+}
+
+fn event_queue(view: &mut View<'_>, report: &mut Report) -> Option<u64> {
+    let (value, span) = view.take_int("event_queue", report)?;
+    match u64::try_from(value) {
+        Ok(value) if (1..=100_000_000).contains(&value) => Some(value),
+        _ => {
+            report.push(
+                view.error("profile::event-queue", span, format!("`event_queue` of {} is {value}", view.noun())).fix("use 1 to 100000000"),
+            );
+            None
+        }
+    }
+}
+
+/// Requests by the clock, each off unless its time is given. What a request needs besides stands in the protocol's own parameters.
+fn housekeeping(view: &mut View<'_>, allow: &str, report: &mut Report) -> Vec<(Housekeeping, Duration)> {
+    let freezes = [
+        ("read", CounterFreeze::Read),
+        ("freeze", CounterFreeze::Freeze),
+        ("freeze_reset", CounterFreeze::FreezeReset),
+        ("reset", CounterFreeze::Reset),
+    ];
+    let freeze = word(view, "counters_do", &freezes, report).unwrap_or_default();
+    let mut all = Vec::new();
+    if let Some(every) = take_duration(view, "counters_every", report) {
+        if freeze != CounterFreeze::Read {
+            all.push((Housekeeping::Counters { group: None, freeze }, every));
+        }
+        // A freeze tells nothing by itself: what was frozen is read behind it.
+        all.push((Housekeeping::Counters { group: None, freeze: CounterFreeze::Read }, every));
+    }
+    if let Some(every) = take_duration(view, "clock_every", report) {
+        all.push((Housekeeping::SynchroniseClock, every));
+    }
+    if let Some(every) = take_duration(view, "test_every", report) {
+        all.push((Housekeeping::Test, every));
+    }
+    let is_allowed = |word: &str| allow.split(',').any(|allowed| allowed.trim() == word);
+    let wants = [
+        ("clock_sync", "clock_every", all.iter().any(|(wish, _)| *wish == Housekeeping::SynchroniseClock)),
+        ("counter_freeze", "counters_do", matches!(freeze, CounterFreeze::Freeze | CounterFreeze::FreezeReset)),
+        ("counter_reset", "counters_do", matches!(freeze, CounterFreeze::Reset | CounterFreeze::FreezeReset)),
+    ];
+    for (word, key, _) in wants.into_iter().filter(|(word, _, wanted)| *wanted && !is_allowed(word)) {
+        report.push(
+            view.error(
+                "profile::housekeeping-not-allowed",
+                view.span(),
+                format!("{} has `{key}` and does not allow `{word}`", view.noun()),
+            )
+            .fix(format!("add `{word}` to `allow`, or leave `{key}` out")),
+        );
+    }
+    all
 }
 
 fn zone(view: &mut View<'_>, report: &mut Report) -> Option<Zone> {

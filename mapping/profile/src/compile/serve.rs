@@ -53,17 +53,16 @@ impl Scope<'_> {
         }
     }
 
-    /// `point = "U1.p"`, or `from = { era, type, phases }`, `{ control, status }`, `{ link }`.
+    /// `point = "U1.p"`, or `from = { era, type, phases }`, `{ control, status }`, `{ link }`, `{ queue }`.
     fn source(&self, view: &mut View<'_>, report: &mut Report) -> Option<Source> {
         if let Some((name, span)) = view.take_str("point", report) {
             let point = self.point_named(name, span, view, report)?;
             return Some(Source { what: ServedSource::Point(point), id: name.to_owned(), span });
         }
         let Some(table) = view.take_table("from", report) else {
-            report.push(
-                view.error("profile::serve-source", view.span(), format!("{} does not say what it shows", view.noun()))
-                    .fix("add `point = \"POINT\"`, `from = { era, type }`, `from = { control, status }` or `from = { link }`"),
-            );
+            report.push(view.error("profile::serve-source", view.span(), format!("{} does not say what it shows", view.noun())).fix(
+                "add `point = \"POINT\"`, `from = { era, type }`, `from = { control, status }`, `from = { link }` or `from = { queue }`",
+            ));
             return None;
         };
         let mut from = view.inner(table, format!("`from` of {}", view.noun()));
@@ -96,6 +95,15 @@ impl Scope<'_> {
                 return None;
             }
             return Some(Source { what: ServedSource::LinkState(name.to_owned()), id: format!("{name}.link"), span });
+        }
+        if let Some((name, span)) = from.take_str("queue", report) {
+            if !self.link_names.contains_key(name) {
+                report.push(
+                    from.error("profile::link-unknown", span, format!("there is no link `{name}`")).fix("name a serving link of [link]"),
+                );
+                return None;
+            }
+            return Some(Source { what: ServedSource::QueueOverflow(name.to_owned()), id: format!("{name}.overflow"), span });
         }
         let (era, span) = from.need_str("era", report)?;
         let (kind, _) = from.need_str("type", report)?;
@@ -136,7 +144,8 @@ impl Scope<'_> {
             },
             ServedSource::Status { what: StatusKind::TimeLeft, .. } => (unit("s"), None),
             ServedSource::Status { what: StatusKind::State | StatusKind::Reason | StatusKind::Uncertain, .. }
-            | ServedSource::LinkState(_) => (None, None),
+            | ServedSource::LinkState(_)
+            | ServedSource::QueueOverflow(_) => (None, None),
         };
         let measured = own.map_or(Measured::Plain, Measured::In);
         let stated_at = view.take("unit").map(|e| e.node.span);
@@ -169,7 +178,8 @@ impl Scope<'_> {
             },
             ServedSource::Status { what: StatusKind::Target | StatusKind::TimeLeft, .. } => ServedClass::Latest,
             ServedSource::Status { what: StatusKind::State | StatusKind::Reason | StatusKind::Uncertain, .. }
-            | ServedSource::LinkState(_) => ServedClass::Event,
+            | ServedSource::LinkState(_)
+            | ServedSource::QueueOverflow(_) => ServedClass::Event,
         }
     }
 }

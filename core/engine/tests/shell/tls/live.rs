@@ -31,6 +31,40 @@ async fn a1_r72_a_revocation_that_comes_while_running_cuts_the_open_session_off(
     rig.stop().await;
 }
 
+/// A handshake that began before a revocation and ends after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a1_r72_nobody_slips_in_with_a_handshake_from_before_the_revocation() {
+    let (town, addr) = (Town::new(), free().await);
+    let mut tls = town.server_files();
+    tls.crl = vec![town.folder.write("ca.crl", town.authority.crl(1, &[], 86_400))];
+    let rig = start(vec![link(0, listen(addr, tls), Toy::default)]);
+    let stream = super::peers::plain(addr).await;
+    let mut stream = stream.into_std().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    let config = super::peers::client_config(Some(&town.client), &[TLS12], super::peers::provider());
+    let name = rustls_pki_types::ServerName::try_from("rtu-7.example").unwrap();
+    let mut client = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+    client.write_tls(&mut stream).unwrap();
+    // The server's whole flight; ours, with the certificate, and all but its last octets.
+    while !client.wants_write() {
+        client.read_tls(&mut stream).unwrap();
+        client.process_new_packets().unwrap();
+    }
+    let mut flight = Vec::new();
+    while client.wants_write() {
+        client.write_tls(&mut flight).unwrap();
+    }
+    let last = flight.split_off(flight.len() - 5);
+    std::io::Write::write_all(&mut stream, &flight).unwrap();
+    tokio::time::sleep(MOMENT).await;
+    town.folder.write("ca.crl", town.authority.crl(2, &[town.client.serial], 86_400));
+    until("the list is read", || rig.book.says(0, &["TLS files read", "CRL number 2"])).await;
+    std::io::Write::write_all(&mut stream, &last).unwrap();
+    until("it is refused", || rig.book.says(0, &["refused", "CN=ems-1", "revoked by CRL number 2"])).await;
+    assert!(rig.book.events(0).is_empty(), "no session ever heard of it");
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a1_r72_a_revoked_server_is_left_at_once() {
     let (town, (listener, addr)) = (Town::new(), listener().await);

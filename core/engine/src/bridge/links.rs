@@ -1,0 +1,147 @@
+//! What a local operator, or the profile by the clock, asks of a link's station (R22).
+
+use bridge_model::{LinkId, Now, PointId};
+use bridge_profile::PointSource;
+use bridge_session::{CounterFreeze, Housekeeping, Parameter, Request, Role};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Bridge;
+use crate::core::Then;
+use crate::timers::Timer;
+
+/// What may be asked of a link.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LinkWish {
+    /// Read the whole image.
+    Interrogate,
+    /// Move data transfer to a connection that stands by.
+    SwitchOver,
+    /// Read one group.
+    Group {
+        /// 1 to 16.
+        group: u8,
+    },
+    /// Read, freeze, reset counters.
+    Counters {
+        /// 1 to 4; all if absent.
+        group: Option<u8>,
+        /// Freeze them.
+        freeze: bool,
+        /// Reset them.
+        reset: bool,
+    },
+    /// Read one point.
+    Read {
+        /// Its id.
+        point: String,
+    },
+    /// Send our time.
+    Clock,
+    /// Test the way to the station's application.
+    Test,
+    /// Restart the station's application.
+    Reset,
+    /// Load a parameter of a measurand.
+    Load {
+        /// The measurand's id.
+        point: String,
+        /// `threshold`, `smoothing`, `low` or `high`.
+        parameter: String,
+        /// In wire units.
+        value: f64,
+        /// In operation only after an activation.
+        inactive: bool,
+    },
+    /// Activate or deactivate loaded parameters.
+    Activate {
+        /// Of this measurand, or all.
+        point: Option<String>,
+        /// Activate, or deactivate.
+        on: bool,
+    },
+    /// Start or stop the cyclic transmission of a measurand.
+    Cyclic {
+        /// Its id.
+        point: String,
+        /// Start, or stop.
+        on: bool,
+    },
+}
+
+impl Bridge {
+    /// Asks something of a link for a local operator; `None` if the answer comes when it has ended.
+    pub(super) fn link_wish(&mut self, name: &str, what: &LinkWish, by: &str, local: u64, now: Now) -> Option<String> {
+        let error = |text: String| Some(json!({ "error": text }).to_string());
+        let plan = self.core.plan.clone();
+        let Some(link) = plan.link(name).filter(|link| plan.links[link.index()].spec.role == Role::Client) else {
+            return error(format!("the profile has no link `{name}` that reads a station"));
+        };
+        let point = |id: &str| match plan.point(id) {
+            Some(point) if plan.points[point.index()].source == PointSource::Link(link) => Ok(point),
+            Some(_) | None => Err(format!("link {name} reads no point `{id}`")),
+        };
+        let request = match what {
+            LinkWish::Interrogate => Ok(Request::Interrogate),
+            LinkWish::SwitchOver => Ok(Request::SwitchOver),
+            _ => housekeeping_of(what, point).map(|wish| Request::Housekeep(0, wish)),
+        };
+        match request {
+            Err(text) => error(text),
+            Ok(Request::Housekeep(_, wish)) => {
+                self.requests.ask(&mut self.core, link, wish, by, Some(local), now);
+                None
+            }
+            Ok(request) => {
+                let text = if request == Request::Interrogate { "interrogation" } else { "switch-over" };
+                self.core.note(now, "housekeeping", &format!("{text} asked by {by}"), &[("link", name.to_owned())]);
+                self.core.when_durable(Then::Link { link, request });
+                Some(json!({ "done": format!("{text}: asked; `tail` shows its end") }).to_string())
+            }
+        }
+    }
+
+    /// One of the profile's own requests, again and again while the link carries data.
+    pub(super) fn housekeep(&mut self, link: u16, place: usize, now: Now) {
+        let link = LinkId(link);
+        let plan = self.core.plan.clone();
+        let Some((wish, every)) = plan.links[link.index()].housekeeping.get(place).filter(|_| self.link_started[link.index()]) else {
+            return;
+        };
+        self.requests.ask(&mut self.core, link, *wish, "the profile", None, now);
+        self.core.timers.set(Timer::Housekeep(link.0, place), now.mono + *every);
+    }
+}
+
+fn housekeeping_of(what: &LinkWish, point: impl Fn(&str) -> Result<PointId, String>) -> Result<Housekeeping, String> {
+    Ok(match what {
+        LinkWish::Interrogate | LinkWish::SwitchOver => return Err("not of the station".to_owned()),
+        LinkWish::Group { group } => Housekeeping::ReadGroup(*group),
+        LinkWish::Counters { group, freeze, reset } => {
+            let freeze = match (freeze, reset) {
+                (false, false) => CounterFreeze::Read,
+                (true, false) => CounterFreeze::Freeze,
+                (true, true) => CounterFreeze::FreezeReset,
+                (false, true) => CounterFreeze::Reset,
+            };
+            Housekeeping::Counters { group: *group, freeze }
+        }
+        LinkWish::Read { point: id } => Housekeeping::Read(point(id)?),
+        LinkWish::Clock => Housekeeping::SynchroniseClock,
+        LinkWish::Test => Housekeeping::Test,
+        LinkWish::Reset => Housekeeping::Reset,
+        LinkWish::Load { point: id, parameter, value, inactive } => {
+            let parameter = match parameter.as_str() {
+                "threshold" => Parameter::Threshold,
+                "smoothing" => Parameter::Smoothing,
+                "low" => Parameter::LowLimit,
+                "high" => Parameter::HighLimit,
+                other => return Err(format!("`{other}` is no parameter: threshold, smoothing, low or high")),
+            };
+            Housekeeping::LoadParameter { point: point(id)?, parameter, value: *value, in_operation: !inactive }
+        }
+        LinkWish::Activate { point: id, on } => Housekeeping::ActivateParameters { point: id.as_deref().map(point).transpose()?, on: *on },
+        LinkWish::Cyclic { point: id, on } => Housekeeping::CyclicTransmission { point: point(id)?, on: *on },
+    })
+}

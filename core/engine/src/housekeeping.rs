@@ -1,0 +1,92 @@
+//! What operators and clocks ask of a station besides values and commands (R22): journaled before it is sent, journaled when it has ended.
+
+use std::collections::BTreeMap;
+
+use bridge_model::{LinkId, Now};
+use bridge_session::{Housekeeping, HousekeepingOutcome, Request};
+use serde_json::json;
+
+use crate::core::{Core, LocalReply, Then};
+use crate::timers::Timer;
+
+/// Who waits for a request at the local door is answered after this, whether it has ended or not.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
+
+struct Open {
+    link: LinkId,
+    what: String,
+    /// The local door's request that waits for the end.
+    local: Option<u64>,
+}
+
+/// Requests that have not ended.
+#[derive(Default)]
+pub(crate) struct Requests {
+    open: BTreeMap<u64, Open>,
+    last: u64,
+}
+
+impl Requests {
+    /// Asks; `by` is a person or the profile.
+    pub(crate) fn ask(&mut self, core: &mut Core, link: LinkId, wish: Housekeeping, by: &str, local: Option<u64>, now: Now) {
+        self.last += 1;
+        let (id, what) = (self.last, named(core, wish));
+        let name = core.plan.links[link.index()].spec.name.clone();
+        core.note(
+            now,
+            "housekeeping",
+            &format!("{what} asked by {by}"),
+            &[("link", name), ("request", id.to_string()), ("by", by.to_owned())],
+        );
+        core.recorder.hurry();
+        core.when_durable(Then::Link { link, request: Request::Housekeep(id, wish) });
+        if local.is_some() {
+            core.timers.set(Timer::Housekept(id), now.mono + PATIENCE);
+        }
+        self.open.insert(id, Open { link, what, local });
+    }
+
+    /// A request has ended.
+    pub(crate) fn handle_ended(&mut self, core: &mut Core, id: u64, outcome: &HousekeepingOutcome, now: Now) {
+        let Some(open) = self.open.remove(&id) else { return };
+        core.timers.cancel(&Timer::Housekept(id));
+        let name = core.plan.links[open.link.index()].spec.name.clone();
+        core.tell(format!("link {name}: {}: {outcome}", open.what));
+        let text = format!("{}: {outcome}", open.what);
+        core.note(now, "housekeeping", &text, &[("link", name), ("request", id.to_string())]);
+        if let Some(local) = open.local {
+            let key = if matches!(outcome, HousekeepingOutcome::Done(_)) { "done" } else { "error" };
+            let line = json!({ key: text }).to_string();
+            core.when_durable(Then::Local(LocalReply { id: local, line }));
+        }
+    }
+
+    /// Whoever asked waits no longer; the request goes on.
+    pub(crate) fn handle_patience(&mut self, core: &mut Core, id: u64) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        if let Some(local) = open.local.take() {
+            let line = json!({ "done": format!("{}: still under way; `tail` shows its end", open.what) }).to_string();
+            core.when_durable(Then::Local(LocalReply { id: local, line }));
+        }
+    }
+}
+
+/// A request in an engineer's words, with points by name.
+fn named(core: &Core, wish: Housekeeping) -> String {
+    let text = wish.to_string();
+    let point = match wish {
+        Housekeeping::Read(point) | Housekeeping::LoadParameter { point, .. } | Housekeeping::CyclicTransmission { point, .. } => {
+            Some(point)
+        }
+        Housekeeping::ActivateParameters { point, .. } => point,
+        Housekeeping::ReadGroup(_)
+        | Housekeeping::Counters { .. }
+        | Housekeeping::SynchroniseClock
+        | Housekeeping::Test
+        | Housekeeping::Reset => None,
+    };
+    match point.and_then(|point| core.plan.points.get(point.index()).map(|planned| (point, planned))) {
+        Some((point, planned)) => text.replace(&format!("point {}", point.0), &planned.id),
+        None => text,
+    }
+}
