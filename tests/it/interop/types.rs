@@ -312,8 +312,8 @@ fn our_controlling(test: &str, peer: Peer) {
     let read = of(number_of("M_ME_NC_1"), Cause::Requested);
     assert!(read.last().is_some_and(|update| same("M_ME_NC_1", update.value.as_f64(), -0.125)), "{read:?}");
     for (number, row) in monitored(false).into_iter().filter(|(_, row)| row.is_total()) {
-        let counted = line.updates().into_iter().filter(|update| update.point == PointId(number) && update.cause != Cause::Spontaneous);
-        assert_eq!(counted.last().map(|update| update.value.as_f64()), Some(row.next), "{}", row.ti);
+        let mut counted = line.updates().into_iter().filter(|update| update.point == PointId(number) && update.cause != Cause::Spontaneous);
+        assert_eq!(counted.next_back().map(|update| update.value.as_f64()), Some(row.next), "{}", row.ti);
     }
     for (number, row, select) in commanded(false) {
         let mode = if select { CommandMode::SelectExecute } else { CommandMode::Direct };
