@@ -85,7 +85,15 @@ impl Bridge {
         let request = match what {
             LinkWish::Interrogate => Ok(Request::Interrogate),
             LinkWish::SwitchOver => Ok(Request::SwitchOver),
-            _ => housekeeping_of(what, point).map(|wish| Request::Housekeep(0, wish)),
+            LinkWish::Group { .. }
+            | LinkWish::Counters { .. }
+            | LinkWish::Read { .. }
+            | LinkWish::Clock
+            | LinkWish::Test
+            | LinkWish::Reset
+            | LinkWish::Load { .. }
+            | LinkWish::Activate { .. }
+            | LinkWish::Cyclic { .. } => housekeeping_of(what, point).map(|wish| Request::Housekeep(0, wish)),
         };
         match request {
             Err(text) => error(text),
