@@ -79,6 +79,9 @@ pub enum Error {
     /// An execute outlived its command on the wire (R5): the connection is aborted so that it cannot arrive later.
     #[error("execute not acknowledged within its life: connection aborted")]
     ExecuteOverdue,
+    /// A request that changes the station may still be on its way when its life is over (R5, R22).
+    #[error("request not acknowledged within its life: connection aborted")]
+    ChangeOverdue,
     /// The redundancy group already has all its connections.
     #[error("the link already has its {limit} connection(s)")]
     TooManyConnections {

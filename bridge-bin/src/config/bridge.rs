@@ -392,7 +392,7 @@ fn limits(mut view: View<'_>, report: &mut Report) -> Limits {
         relay_margin: take_duration(v, "relay_margin", (Duration::ZERO, 60 * SECOND), report),
         skew: take_duration(v, "skew", (Duration::ZERO, 300 * SECOND), report),
         max_lag: take_count(v, "max_lag", (16, 10_000_000), report),
-        event_queue_depth: take_count(v, "event_queue_depth", (1, 100_000_000), report),
+        event_queue_depth: take_count(v, "event_queue_depth", (2, 100_000_000), report),
         body_bytes: take_count(v, "body_bytes", (1024, 64 << 20), report),
         connections: take_count(v, "connections", (1, 65_536), report),
         requests: take_count(v, "requests", (1, 65_536), report),

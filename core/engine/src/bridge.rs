@@ -218,6 +218,7 @@ impl Bridge {
         served.publish_all(&mut core, &router.image, now);
         relays.publish(&mut core, &mut served, now);
         served.resume(&mut core);
+        let requests = Requests::recover(&mut core, now);
         let peers = core.settings.peers.len();
         let links = core.plan.links.len();
         let plan = core.plan.clone();
@@ -244,7 +245,7 @@ impl Bridge {
             door,
             programmes,
             instructions,
-            requests: Requests::default(),
+            requests,
             selections,
             relays,
             stream_out,

@@ -1,22 +1,36 @@
 //! What operators and clocks ask of a station besides values and commands (R22): journaled before it is sent, journaled when it has ended.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bridge_model::{LinkId, Now};
 use bridge_session::{Housekeeping, HousekeepingOutcome, Request};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::core::{Core, LocalReply, Then};
+use crate::store::{Table, numbered, split_numbered};
 use crate::timers::Timer;
 
 /// Who waits for a request at the local door is answered after this, whether it has ended or not.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(8);
+/// The first part of a stored request's key.
+const PREFIX: &str = "request";
+/// What changes a station leaves within this, or not at all (R5, R22).
+const CHANGE_LIFE: Duration = Duration::from_secs(10);
 
 struct Open {
     link: LinkId,
     what: String,
     /// The local door's request that waits for the end.
     local: Option<u64>,
+}
+
+/// A request that changes a station, as stored until it has ended.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    link: String,
+    what: String,
 }
 
 /// Requests that have not ended.
@@ -27,6 +41,20 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// After a restart: what had not ended by then has no known end.
+    pub(crate) fn recover(core: &mut Core, now: Now) -> Self {
+        let open: Vec<u64> = core.store.entries(Table::Requests).filter_map(|(key, _)| split_numbered(key)).map(|(_, id)| id).collect();
+        for id in &open {
+            if let Some(stored) = core.load::<Stored>(Table::Requests, &numbered(PREFIX, *id)) {
+                let text = format!("{}: not known: the bridge was restarted before it ended", stored.what);
+                core.tell(format!("link {}: {text}", stored.link));
+                core.note(now, "housekeeping", &text, &[("link", stored.link), ("request", id.to_string())]);
+            }
+            core.delete(Table::Requests, &numbered(PREFIX, *id));
+        }
+        Self { open: BTreeMap::new(), last: open.last().copied().unwrap_or_default() }
+    }
+
     /// Asks; `by` is a person or the profile.
     pub(crate) fn ask(&mut self, core: &mut Core, link: LinkId, wish: Housekeeping, by: &str, local: Option<u64>, now: Now) {
         self.last += 1;
@@ -38,8 +66,12 @@ impl Requests {
             &format!("{what} asked by {by}"),
             &[("link", name), ("request", id.to_string()), ("by", by.to_owned())],
         );
+        if wish.changes() {
+            let link = core.plan.links[link.index()].spec.name.clone();
+            core.put(Table::Requests, &numbered(PREFIX, id), &Stored { link, what: what.clone() });
+        }
         core.recorder.hurry();
-        core.when_durable(Then::Link { link, request: Request::Housekeep(id, wish) });
+        core.when_durable(Then::Link { link, request: Request::Housekeep { id, wish, not_after: now.mono + CHANGE_LIFE } });
         if local.is_some() {
             core.timers.set(Timer::Housekept(id), now.mono + PATIENCE);
         }
@@ -50,6 +82,7 @@ impl Requests {
     pub(crate) fn handle_ended(&mut self, core: &mut Core, id: u64, outcome: &HousekeepingOutcome, now: Now) {
         let Some(open) = self.open.remove(&id) else { return };
         core.timers.cancel(&Timer::Housekept(id));
+        core.delete(Table::Requests, &numbered(PREFIX, id));
         let name = core.plan.links[open.link.index()].spec.name.clone();
         core.tell(format!("link {name}: {}: {outcome}", open.what));
         let text = format!("{}: {outcome}", open.what);

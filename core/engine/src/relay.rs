@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge_ies::format_time;
-use bridge_model::{Action, CommandMode, LinkId, Now};
+use bridge_model::{Action, CommandMode, LinkId, Mono, Now};
 use bridge_profile::{Control, ControlKind, Relay, SelectMode};
 use bridge_session::{Answer, CommandReceived, CommandToken, Request};
 use serde_json::{Value, json};
@@ -18,12 +18,17 @@ use crate::operations::{self, Operation, is_final};
 use crate::served::{ServedPoints, Status};
 use crate::timers::Timer;
 
+/// Below this nothing comes back from a far bridge.
+const PATIENCE_MIN: Duration = Duration::from_millis(200);
+
 /// A command of an EMS that waits for its answers.
 struct Open {
     link: LinkId,
     token: CommandToken,
     confirmed: bool,
     leg: Leg,
+    /// The EMS waits for the end no longer than this (`term`).
+    term_by: Mono,
 }
 
 /// What of a select-before-operate an operation is (R4).
@@ -50,6 +55,8 @@ struct Selected {
 pub(crate) struct Relays {
     open: BTreeMap<String, Open>,
     selected: BTreeMap<usize, Selected>,
+    /// Selections that the far bridge told when the EMS no longer waited: to be withdrawn.
+    late: Vec<(usize, Selected)>,
     status: BTreeMap<usize, Status>,
     /// The last operation of each control: only its acknowledgements move the status.
     pub(crate) last: BTreeMap<usize, String>,
@@ -162,7 +169,8 @@ impl Relays {
         if matches!(leg, Leg::Operate(_)) {
             self.selected.remove(&control);
         }
-        let patience = waits.saturating_sub(core.settings.relay_margin).max(Duration::from_millis(200));
+        // However short the EMS's patience is: what it gave up on does not start.
+        let patience = waits.checked_sub(core.settings.relay_margin).filter(|left| *left >= PATIENCE_MIN).unwrap_or(waits / 2);
         let not_after = Now { mono: command.received.mono + patience, utc: command.received.utc + patience };
         let wish = Wish {
             control,
@@ -180,7 +188,8 @@ impl Relays {
         };
         core.tell(format!("EMS {word} {} to {target} {}", spec.id, spec.unit));
         if let Some(operation) = self.dispatch(core, exchange, served, &wish, now) {
-            self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false, leg });
+            let term_by = command.received.mono + relay.ems.term;
+            self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false, leg, term_by });
             core.timers.set(Timer::AnswerBy(operation), command.received.mono + waits);
         } else {
             answer(core, link, command.token, Answer::Refuse);
@@ -325,18 +334,18 @@ impl Relays {
         self.handle_acknowledge(core, served, of, &payload, now);
     }
 
-    /// The EMS's patience is over.
+    /// The EMS's patience for its confirmation, or for the end, is over.
     pub(crate) fn handle_answer_by(&mut self, core: &mut Core, served: &mut ServedPoints, of: &str, now: Now) {
-        let Some(open) = self.open.get(of) else { return };
-        if open.confirmed {
-            return;
-        }
-        let (link, token) = (open.link, open.token);
-        self.open.remove(of);
-        answer(core, link, token, Answer::Silence);
+        let Some(open) = self.open.remove(of) else { return };
+        answer(core, open.link, open.token, Answer::Silence);
         let Some(operation) = operations::load(core, of) else { return };
-        core.tell(format!("UNCERTAIN: no answer of the plant's bridge on {} in time", operation.control));
-        core.note(now, "unanswered", "the far bridge did not answer within execute_con", &[("operation", of.to_owned())]);
+        let (what, within) = match (open.confirmed, &open.leg) {
+            (true, _) => ("end", "term"),
+            (false, Leg::Direct | Leg::Operate(_)) => ("answer", "execute_con"),
+            (false, Leg::Select | Leg::Cancel(_)) => ("answer", "select_con"),
+        };
+        core.tell(format!("UNCERTAIN: no {what} of {} from the plant's bridge in time", operation.control));
+        core.note(now, "unanswered", &format!("the far bridge told no {what} within {within}"), &[("operation", of.to_owned())]);
         if let Some(control) = core.plan.control(&operation.control).map(bridge_model::PointId::index) {
             let before = self.status.get(&control).copied().unwrap_or_default();
             self.show(core, served, control, Status { uncertain: true, ..before }, now);
@@ -347,7 +356,13 @@ impl Relays {
         if is_final(status) {
             self.selected.retain(|_, selected| selected.operation != of);
         }
-        let Some(open) = self.open.get_mut(of) else { return };
+        let Some(open) = self.open.get_mut(of) else {
+            // Too late for the EMS: nobody will operate it.
+            if status == "SELECTED" {
+                self.late.push((control, Selected { operation: of.to_owned(), target }));
+            }
+            return;
+        };
         let (link, token) = (open.link, open.token);
         if matches!(open.leg, Leg::Select | Leg::Cancel(_)) {
             let last = match (&open.leg, status) {
@@ -367,7 +382,7 @@ impl Relays {
         match status {
             "ACCEPTED" if !open.confirmed => {
                 open.confirmed = true;
-                core.timers.cancel(&Timer::AnswerBy(of.to_owned()));
+                core.timers.set(Timer::AnswerBy(of.to_owned()), open.term_by);
                 core.when_durable(Then::Link { link, request: Request::Answer { token, answer: Answer::Confirm } });
             }
             "EXECUTING" | "COMPLETED" => {
@@ -390,9 +405,33 @@ impl Relays {
         }
     }
 
+    /// Whether what became of the last command of a control is not known (R15).
+    pub(crate) fn is_uncertain(&self, control: usize) -> bool {
+        self.status.get(&control).is_some_and(|status| status.uncertain)
+    }
+
+    /// Withdraws what was selected too late.
+    pub(crate) fn withdraw_late(&mut self, core: &mut Core, exchange: &mut Exchange, served: &mut ServedPoints, now: Now) {
+        for (control, selected) in std::mem::take(&mut self.late) {
+            self.withdraw(core, exchange, served, (control, selected), now);
+        }
+    }
+
     /// The EMS did not operate what it selected, or is gone: the far bridge need not wait for the station's own timer.
     pub(crate) fn handle_lapsed(&mut self, core: &mut Core, exchange: &mut Exchange, served: &mut ServedPoints, control: usize, now: Now) {
-        let Some(selected) = self.selected.remove(&control) else { return };
+        if let Some(selected) = self.selected.remove(&control) {
+            self.withdraw(core, exchange, served, (control, selected), now);
+        }
+    }
+
+    fn withdraw(
+        &mut self,
+        core: &mut Core,
+        exchange: &mut Exchange,
+        served: &mut ServedPoints,
+        (control, selected): (usize, Selected),
+        now: Now,
+    ) {
         let plan = core.plan.clone();
         let Some((_, relay)) = relayed(&plan.controls, control) else { return };
         let wish = Wish {

@@ -45,6 +45,23 @@ pub(crate) struct Claim<'a> {
     pub(crate) rate: Option<f64>,
 }
 
+impl Claim<'_> {
+    /// In what it is not the wish that was selected (R4).
+    fn difference(&self, selection: &Selection) -> Option<&'static str> {
+        if self.select_of != Some(selection.operation.as_str()) {
+            Some("selectOf")
+        } else if self.issuer != selection.issuer {
+            Some("issuer")
+        } else if self.operator != selection.operator.as_deref() {
+            Some("operator")
+        } else if self.target.to_bits() != selection.target.to_bits() || self.rate != selection.rate {
+            Some("value")
+        } else {
+            None
+        }
+    }
+}
+
 /// At most one per control.
 #[derive(Default)]
 pub(crate) struct Selections {
@@ -114,18 +131,7 @@ impl Selections {
         let Some(selection) = self.of.get(&control).filter(|selection| selection.held && selection.cancelled_by.is_none()).cloned() else {
             return Err((code::NOTHING_SELECTED, "nothing is selected that this OPERATE would execute".to_owned()));
         };
-        let differs = if claim.select_of != Some(selection.operation.as_str()) {
-            Some("selectOf")
-        } else if claim.issuer != selection.issuer {
-            Some("issuer")
-        } else if claim.operator != selection.operator.as_deref() {
-            Some("operator")
-        } else if claim.target.to_bits() != selection.target.to_bits() || claim.rate != selection.rate {
-            Some("value")
-        } else {
-            None
-        };
-        if let Some(what) = differs {
+        if let Some(what) = claim.difference(&selection) {
             // A stranger's OPERATE does not take away what another party selected.
             if claim.issuer == selection.issuer {
                 self.withdraw(desk, control);
@@ -145,12 +151,13 @@ impl Selections {
         operation: &str,
         claim: &Claim<'_>,
     ) -> Result<(), (&'static str, String)> {
-        let found = self.of.get_mut(&control).filter(|selection| {
-            claim.select_of == Some(selection.operation.as_str()) && claim.issuer == selection.issuer && selection.held
-        });
-        let Some(selection) = found else {
-            return Err((code::NOTHING_SELECTED, "nothing of this issuer is selected".to_owned()));
+        let held = |selection: &&mut Selection| selection.held && selection.cancelled_by.is_none() && claim.issuer == selection.issuer;
+        let Some(selection) = self.of.get_mut(&control).filter(held) else {
+            return Err((code::NOTHING_SELECTED, "nothing of this issuer is selected, or it is being withdrawn".to_owned()));
         };
+        if let Some(what) = claim.difference(selection) {
+            return Err((code::SELECT_MISMATCH, format!("the {what} differs from what was selected")));
+        }
         selection.cancelled_by = Some(operation.to_owned());
         let saved = selection.clone();
         self.keep(desk.core, control, saved);

@@ -12,7 +12,7 @@ use crate::image::Image;
 use crate::router::{Change, is_event};
 use crate::store::{Table, numbered, split_numbered};
 
-/// Events handed to a session and not yet acknowledged by its peer.
+/// Events handed to a session and not yet acknowledged by its peer; at most half the queue, so that there is something left to drop.
 const WINDOW: usize = 1024;
 
 /// A queued event, as stored.
@@ -39,6 +39,8 @@ struct EventQueue {
     /// Numbers handed over, not acknowledged.
     handed: VecDeque<u64>,
     next: u64,
+    /// How many may wait, handed over or not.
+    depth: u64,
     /// The first number and the count of events lost since the queue was last empty.
     lost: Option<(u64, u64)>,
 }
@@ -86,6 +88,11 @@ impl ServedPoints {
                 ServedSource::QueueOverflow(name) => served.of_queue.entry(name.clone()).or_default().push(place),
             }
         }
+        for (link, queue) in &mut served.queues {
+            let line = &plan.links[link.index()];
+            queue.depth = line.event_queue.unwrap_or(core.settings.event_queue_depth).max(2);
+            queue.lost = core.load(Table::Lost, line.spec.name.as_bytes());
+        }
         for (key, _) in core.store.entries(Table::EventQueue) {
             if let Some((name, number)) = split_numbered(key)
                 && let Some(queue) = plan.link(name).and_then(|link| served.queues.get_mut(&link))
@@ -108,7 +115,8 @@ impl ServedPoints {
         }
         let queues: Vec<String> = self.of_queue.keys().cloned().collect();
         for name in queues {
-            self.publish_overflow(core, &name, false, now);
+            let lost = core.plan.link(&name).and_then(|link| self.queues.get(&link)).is_some_and(|queue| queue.lost.is_some());
+            self.publish_overflow(core, &name, lost, now);
         }
     }
 
@@ -170,18 +178,18 @@ impl ServedPoints {
         let link = spec.link;
         let quality = change.quality;
         let name = plan.links[link.index()].spec.name.clone();
-        let depth = plan.links[link.index()].event_queue.unwrap_or(core.settings.event_queue_depth);
         let Some(queue) = self.queues.get_mut(&link) else { return };
-        let length = (queue.waiting.len() + queue.handed.len()) as u64;
+        let (length, depth) = ((queue.waiting.len() + queue.handed.len()) as u64, queue.depth);
         let mut overflowed = false;
         if length >= depth
             && let Some(oldest) = queue.waiting.pop_front()
         {
             core.delete(Table::EventQueue, &numbered(&name, oldest));
             *core.counters.dropped.entry(format!("event queue of {name}")).or_default() += 1;
-            let (_, count) = queue.lost.get_or_insert((oldest, 0));
-            *count += 1;
-            if *count == 1 {
+            let lost = queue.lost.get_or_insert((oldest, 0));
+            lost.1 += 1;
+            core.put(Table::Lost, name.as_bytes(), lost);
+            if lost.1 == 1 {
                 overflowed = true;
                 core.tell(format!("link {name}: its event queue is full, the oldest events are lost to its peer"));
                 core.note(
@@ -222,7 +230,8 @@ impl ServedPoints {
         let name = core.plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return };
         let mut ready = Vec::new();
-        while queue.handed.len() < WINDOW {
+        let window = WINDOW.min(usize::try_from(queue.depth / 2).unwrap_or(WINDOW));
+        while queue.handed.len() < window {
             let Some(number) = queue.waiting.pop_front() else { break };
             queue.handed.push_back(number);
             ready.push(number);
@@ -255,6 +264,7 @@ impl ServedPoints {
         let lost = queue.lost.take_if(|_| drained);
         self.fill(core, link);
         if let Some((first, count)) = lost {
+            core.delete(Table::Lost, name.as_bytes());
             let fields = [("link", name.clone()), ("first", first.to_string()), ("count", count.to_string())];
             core.note(now, "gap", "event queue overflow: so many events were lost to the peer; each is in the journal", &fields);
             self.publish_overflow(core, &name, false, now);

@@ -36,6 +36,10 @@ pub(crate) enum Table {
     Instructions = 12,
     /// Webhook name → `webhook::Cursor`.
     Hooks = 13,
+    /// Number → `housekeeping::Stored`.
+    Requests = 14,
+    /// Link name → the first number and the count of events lost to its peer since its queue was last empty.
+    Lost = 15,
 }
 
 impl Table {
@@ -54,6 +58,8 @@ impl Table {
             Self::Locks,
             Self::Instructions,
             Self::Hooks,
+            Self::Requests,
+            Self::Lost,
         ]
         .into_iter()
         .find(|table| *table as u8 == number)

@@ -93,6 +93,26 @@ pub enum HousekeepingOutcome {
     LinkDown,
     /// The link's configuration does not allow it, or the protocol has no such request.
     NotPermitted,
+    /// It would have changed the station too late: not sent, or not to every station of the link.
+    Expired,
+    /// It was sent and would change the station; then the link was lost.
+    Indeterminate,
+}
+
+impl Housekeeping {
+    /// Whether the station is another one afterwards: such a request must not arrive late (R5, R22).
+    #[must_use]
+    pub const fn changes(self) -> bool {
+        match self {
+            Self::ReadGroup(_) | Self::Counters { freeze: CounterFreeze::Read, .. } | Self::Read(_) | Self::Test => false,
+            Self::Counters { freeze: CounterFreeze::Freeze | CounterFreeze::FreezeReset | CounterFreeze::Reset, .. }
+            | Self::SynchroniseClock
+            | Self::Reset
+            | Self::LoadParameter { .. }
+            | Self::ActivateParameters { .. }
+            | Self::CyclicTransmission { .. } => true,
+        }
+    }
 }
 
 impl fmt::Display for HousekeepingOutcome {
@@ -105,6 +125,8 @@ impl fmt::Display for HousekeepingOutcome {
             Self::Busy => f.write_str("too many requests wait"),
             Self::LinkDown => f.write_str("the link carries no data now"),
             Self::NotPermitted => f.write_str("not allowed on this link"),
+            Self::Expired => f.write_str("its time was over before it could be sent"),
+            Self::Indeterminate => f.write_str("not known: the link was lost after it was sent"),
         }
     }
 }

@@ -94,7 +94,14 @@ pub enum Request {
     /// Refresh the whole image (104 station interrogation).
     Interrogate,
     /// Ask something else of the station; answered by one [`Event::Housekept`] with this number.
-    Housekeep(u64, Housekeeping),
+    Housekeep {
+        /// Its number.
+        id: u64,
+        /// What.
+        wish: Housekeeping,
+        /// What changes the station does not leave later than this, and cannot arrive much later (R5).
+        not_after: bridge_model::Mono,
+    },
     /// Move data transfer to another channel of the link that stands by, if there is one (controlling roles; 104 redundancy groups).
     SwitchOver,
     /// Serve these values (serving roles).

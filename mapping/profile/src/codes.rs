@@ -131,7 +131,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         code: "profile::event-queue",
         text: "`event_queue` of a serving link is how many events may wait for its peer before the oldest is dropped, with a signed gap \
-               and, if it is served, the point `from = { queue = \"LINK\" }`. It is a whole number from 1 to 100000000; without it the \
+               and, if it is served, the point `from = { queue = \"LINK\" }`. It is a whole number from 2 to 100000000; without it the \
                configuration's `event_queue_depth` holds.",
     },
     Explanation {

@@ -299,7 +299,7 @@ fn our_controlling(test: &str, peer: Peer) {
         assert_stamp(row.ti, row.is_stamped(), told.time.origin == TimeOrigin::Device, told.time.utc.0, line.now().utc.0);
     }
     for (number, (what, answered)) in (1..).zip(functions()) {
-        line.request(Request::Housekeep(number, what));
+        line.request(Request::Housekeep { id: number, wish: what, not_after: line.now().mono + Duration::from_secs(10) });
         let outcome = || {
             let done = |event| if let Event::Housekept { id, outcome } = event { Some((id, outcome)) } else { None };
             line.events().into_iter().filter_map(done).find(|(id, _)| *id == number).map(|(_, outcome)| outcome)

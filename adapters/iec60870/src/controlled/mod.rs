@@ -254,7 +254,8 @@ impl Controlled {
 
     /// A connection is to be closed: nothing more is sent on it.
     fn fail(&mut self, at: usize, cause: &Error, now: Now) {
-        let abort = *cause == Error::ExecuteOverdue || self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now));
+        let abort = matches!(cause, Error::ExecuteOverdue | Error::ChangeOverdue)
+            || self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now));
         if let Some(link) = self.group.get_mut(at) {
             link.connection.close(cause, abort);
         }
@@ -415,7 +416,7 @@ impl Session for Controlled {
                 self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
             }
             // Commanding and interrogating are the controlling station's: said, not swallowed.
-            request @ (Request::Command(_) | Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..))
+            request @ (Request::Command(_) | Request::Cancel(_) | Request::Interrogate | Request::Housekeep { .. })
                 if self.reverse.is_some() =>
             {
                 if let Some(reverse) = &mut self.reverse {
@@ -427,7 +428,7 @@ impl Session for Controlled {
                 self.events.push_back(Event::Settled { command, outcome, at: now });
             }
             Request::Interrogate => self.events.push_back(Event::InterrogationFailed),
-            Request::Housekeep(id, _) => {
+            Request::Housekeep { id, .. } => {
                 self.events.push_back(Event::Housekept { id, outcome: bridge_session::HousekeepingOutcome::NotPermitted });
             }
             // Which connection transfers data is the controlling station's decision.

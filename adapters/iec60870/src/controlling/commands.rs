@@ -23,7 +23,7 @@ use crate::{Cause, ControlAsdu, ControlElement, ControlKind, ControlPermit, Cot,
 /// How long after its command's life an execute may stay unacknowledged before the connection is aborted.
 pub(crate) const EXECUTE_MARGIN: Duration = Duration::from_secs(1);
 /// An execute unacknowledged for this long is followed by a test frame: its answer proves the arrival.
-const PROBE_AFTER: Duration = Duration::from_secs(1);
+pub(super) const PROBE_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {

@@ -9,7 +9,9 @@ use bridge_model::{Mono, Now, PointId, Timestamp, Zone};
 use bridge_session::{CounterFreeze, Event, Housekeeping as Wish, HousekeepingOutcome as Outcome, Parameter};
 
 use super::Sent;
+use super::commands::{EXECUTE_MARGIN, PROBE_AFTER};
 use crate::address::Address;
+use crate::error::Error;
 use crate::link104::Connection;
 use crate::params::{Allowed, Params};
 use crate::{
@@ -17,6 +19,8 @@ use crate::{
     SystemElement,
 };
 
+/// A clock that is set late is wrong by as much: a time must be taken within this.
+const CLOCK_LIFE: Duration = Duration::from_secs(2);
 /// Requests that may wait.
 pub(super) const WAITING_MAX: usize = 16;
 
@@ -39,6 +43,17 @@ struct Task {
     rest: VecDeque<u16>,
     step: Step,
     notes: String,
+    /// A change does not leave after this.
+    not_after: Mono,
+    /// A change left, and nothing says yet that it arrived.
+    unproven: Option<Flight>,
+}
+
+/// How the arrival of a change is proven, if the station is slow to acknowledge: by the answer to a test frame after it.
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    mark: u64,
+    probe_at: Mono,
 }
 
 #[derive(Debug)]
@@ -69,7 +84,13 @@ impl Housekeeping {
     }
 
     /// Takes a request, or ends it at once.
-    pub(super) fn request(&mut self, id: u64, wish: Wish, may_control: bool, started: bool, events: &mut VecDeque<Event>) {
+    pub(super) fn request(
+        &mut self,
+        (id, wish, not_after): (u64, Wish, Mono),
+        may_control: bool,
+        started: bool,
+        events: &mut VecDeque<Event>,
+    ) {
         let refusal = if !self.permits(wish, may_control) {
             Some(Outcome::NotPermitted)
         } else if !started {
@@ -87,7 +108,7 @@ impl Housekeeping {
             Some(point) => self.points.get(&point).map(|address| address.ca).into_iter().collect(),
             None => self.cas.iter().copied().collect(),
         };
-        self.tasks.push_back(Task { id, wish, rest, step: Step::Due, notes: String::new() });
+        self.tasks.push_back(Task { id, wish, rest, step: Step::Due, notes: String::new(), not_after, unproven: None });
     }
 
     fn permits(&self, wish: Wish, may_control: bool) -> bool {
@@ -152,7 +173,32 @@ impl Housekeeping {
         self.tasks.front().is_some_and(|task| task.step == Step::Due)
     }
 
-    /// Appends the next request, if one is due. The caller asked the window.
+    /// Whether the request that is to leave changes the station: it leaves alone, and only to a peer that is known to be there (R5).
+    pub(super) fn is_change_due(&self) -> bool {
+        self.is_due() && self.tasks.front().is_some_and(|task| task.wish.changes() && !task.rest.is_empty())
+    }
+
+    /// The peer's N(R) covers the change that left.
+    pub(super) fn arrived(&mut self) {
+        if let Some(task) = self.tasks.front_mut() {
+            task.unproven = None;
+        }
+    }
+
+    /// A test frame was answered.
+    pub(super) fn test_answered(&mut self, since: impl Fn(u64) -> bool) {
+        if let Some(task) = self.tasks.front_mut() {
+            task.unproven.take_if(|flight| since(flight.mark));
+        }
+    }
+
+    /// How long a change that left may still be on its way.
+    pub(super) fn remaining_life(&self, now: Now) -> Option<Duration> {
+        let task = self.tasks.front().filter(|task| task.unproven.is_some())?;
+        Some((task.not_after + EXECUTE_MARGIN).since(now.mono).max(Duration::from_millis(1)))
+    }
+
+    /// Appends the next request, if one is due. The caller asked the window, and for a change whether it may leave.
     pub(super) fn put(
         &mut self,
         permit: Option<&ControlPermit>,
@@ -166,7 +212,17 @@ impl Housekeeping {
             return;
         }
         let Some(task) = self.tasks.front_mut() else { return };
+        if task.wish.changes() && now.mono >= task.not_after {
+            return self.end(Outcome::Expired, events);
+        }
         let Some(ca) = task.rest.pop_front() else { return self.end(Outcome::Done(String::new()), events) };
+        if task.wish == Wish::SynchroniseClock {
+            task.not_after = task.not_after.min(now.mono + CLOCK_LIFE);
+        }
+        let life = (task.not_after + EXECUTE_MARGIN).since(now.mono);
+        let flight = Flight { mark: connection.test_mark(), probe_at: now.mono + PROBE_AFTER.min(life / 2) };
+        task.unproven = task.wish.changes().then_some(flight);
+        let sent = if task.wish.changes() { Sent::Change } else { Sent::Harmless };
         task.step = Step::Asked(ca, now.mono + self.con_timeout);
         let wish = task.wish;
         let cause = match wish {
@@ -219,11 +275,11 @@ impl Housekeeping {
         match (asked, changed, permit) {
             (Some(asdu), _, _) => connection.put_information(out, now.mono, |out| {
                 asdu.encode(out);
-                Sent::Harmless
+                sent
             }),
             (None, Some(asdu), Some(permit)) => connection.put_information(out, now.mono, |out| {
                 asdu.encode(permit, out);
-                Sent::Harmless
+                sent
             }),
             (None, _, _) => self.end(Outcome::NotPermitted, events),
         }
@@ -261,6 +317,7 @@ impl Housekeeping {
         if from != ca || !fits || !cot.answers(self.oa) {
             return;
         }
+        task.unproven = None;
         if cot.cause.is_unknown() {
             return self.end(Outcome::Refused(unknown(cot.cause).to_owned()), events);
         }
@@ -299,22 +356,44 @@ impl Housekeeping {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, events: &mut VecDeque<Event>, now: Mono) {
-        if self.deadline() <= now {
-            self.end(Outcome::Unanswered, events);
+    /// `true` asks for a test frame, whose answer proves the arrival of what left before it.
+    ///
+    /// # Errors
+    /// If a change is not known to have arrived when its life is over: the connection must be aborted.
+    pub(super) fn handle_timeout(&mut self, events: &mut VecDeque<Event>, now: Mono) -> Result<bool, Error> {
+        let silence_over = self.deadline() <= now;
+        let Some(task) = self.tasks.front_mut().filter(|_| silence_over) else { return Ok(false) };
+        if let Some(flight) = &mut task.unproven {
+            if now >= task.not_after + EXECUTE_MARGIN {
+                return Err(Error::ChangeOverdue);
+            }
+            if now >= flight.probe_at {
+                flight.probe_at = Mono::NEVER;
+                return Ok(true);
+            }
         }
+        let outcome = if task.step == Step::Due { Outcome::Expired } else { Outcome::Unanswered };
+        self.end(outcome, events);
+        Ok(false)
     }
 
     pub(super) fn deadline(&self) -> Mono {
-        match self.tasks.front().map(|task| task.step) {
-            Some(Step::Asked(_, until) | Step::Running(_, until)) => until,
-            Some(Step::Due) | None => Mono::NEVER,
+        let Some(task) = self.tasks.front() else { return Mono::NEVER };
+        match task.step {
+            Step::Asked(_, until) | Step::Running(_, until) => match task.unproven {
+                // While it may still be on its way, the request is not over.
+                Some(flight) => flight.probe_at.min(task.not_after + EXECUTE_MARGIN),
+                None => until,
+            },
+            Step::Due if task.wish.changes() => task.not_after,
+            Step::Due => Mono::NEVER,
         }
     }
 
     pub(super) fn connection_lost(&mut self, events: &mut VecDeque<Event>) {
-        while !self.tasks.is_empty() {
-            self.end(Outcome::LinkDown, events);
+        while let Some(task) = self.tasks.front() {
+            let sent = task.wish.changes() && task.step != Step::Due;
+            self.end(if sent { Outcome::Indeterminate } else { Outcome::LinkDown }, events);
         }
     }
 }

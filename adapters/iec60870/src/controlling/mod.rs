@@ -38,6 +38,8 @@ enum Sent {
     Harmless,
     /// The execute of the command with this serial number.
     Execute(u64),
+    /// A request that changes the station.
+    Change,
     /// The other direction's.
     Reverse,
 }
@@ -128,6 +130,7 @@ impl Controlling {
             match sent {
                 Sent::Harmless => {}
                 Sent::Execute(serial) => self.commands.arrived(serial),
+                Sent::Change => self.housekeeping.arrived(),
                 Sent::Reverse => reversed += 1,
             }
         }
@@ -168,6 +171,7 @@ impl Controlling {
                 if *phase != Phase::Stopped {
                     let connection = &*connection;
                     self.commands.test_answered(|mark| connection.answered_since(mark));
+                    self.housekeeping.test_answered(|mark| connection.answered_since(mark));
                     if let Some(reverse) = &mut self.reverse {
                         reverse.test_answered(now);
                     }
@@ -205,12 +209,18 @@ impl Controlling {
         Ok(())
     }
 
+    /// How long something that was sent and must not arrive late may still be on its way.
+    fn remaining_life(&self, now: Now) -> Option<Duration> {
+        self.commands.remaining_life(now).into_iter().chain(self.housekeeping.remaining_life(now)).min()
+    }
+
     /// A connection is to be closed: nothing more is sent on it. If it was the one that transfers data, every command is settled.
     fn fail(&mut self, at: usize, cause: &Error, now: Now) {
+        let in_flight = self.remaining_life(now).is_some();
         let Some(link) = self.group.get_mut(at) else { return };
         let phase = std::mem::replace(&mut link.phase, Phase::Stopped);
-        // Whatever the cause: an execute that may still wait in the kernel must not arrive later (R5).
-        let abort = phase != Phase::Stopped && self.commands.remaining_life(now).is_some();
+        // Whatever the cause: what may still wait in the kernel must not arrive later (R5).
+        let abort = phase != Phase::Stopped && in_flight;
         link.connection.close(cause, abort);
         if matches!(phase, Phase::Started | Phase::Stopping) {
             self.ended(now);
@@ -279,8 +289,8 @@ impl Session for Controlling {
                     self.events.push_back(Event::InterrogationFailed);
                 }
             }
-            Request::Housekeep(id, wish) => {
-                self.housekeeping.request(id, wish, self.permit.is_some(), self.started().is_some(), &mut self.events);
+            Request::Housekeep { id, wish, not_after } => {
+                self.housekeeping.request((id, wish, not_after), self.permit.is_some(), self.started().is_some(), &mut self.events);
             }
             Request::SwitchOver => self.want_another(now),
             request @ (Request::Publish(_) | Request::Answer { .. }) if self.reverse.is_some() => {
@@ -314,17 +324,18 @@ impl Session for Controlling {
             }
         }
         if let Some(at) = self.active() {
-            match probes {
-                Err(error) => self.fail(at, &error, now),
-                Ok(true) => {
-                    if let Some(link) = self.group.get_mut(at) {
-                        link.connection.ask(Function::TestAct, now.mono);
+            for probe in [probes, self.housekeeping.handle_timeout(&mut self.events, now.mono)] {
+                match probe {
+                    Err(error) => self.fail(at, &error, now),
+                    Ok(true) => {
+                        if let Some(link) = self.group.get_mut(at) {
+                            link.connection.ask(Function::TestAct, now.mono);
+                        }
                     }
+                    Ok(false) => {}
                 }
-                Ok(false) => {}
             }
             self.interrogation.handle_timeout(&mut self.events, now.mono);
-            self.housekeeping.handle_timeout(&mut self.events, now.mono);
         }
         self.settle(now);
     }
@@ -368,7 +379,10 @@ impl Session for Controlling {
             if connection.may_send() {
                 self.interrogation.put(connection, out, now.mono);
             }
-            if connection.may_send() {
+            if self.housekeeping.is_change_due() && !connection.heard_within(self.fresh, now.mono) {
+                connection.ask(Function::TestAct, now.mono);
+                connection.put_control(out, start.saturating_add(limit), now.mono);
+            } else if connection.may_send() && (out.len() == start || !self.housekeeping.is_change_due()) {
                 self.housekeeping.put(self.permit.as_ref(), connection, self.zone, out, &mut self.events, now);
             }
             if let Some(permit) = &self.permit {
@@ -424,7 +438,7 @@ impl Session for Controlling {
 
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
         self.active().filter(|at| self.group.find(channel) == Some(*at))?;
-        self.commands.remaining_life(now)
+        self.remaining_life(now)
     }
 }
 

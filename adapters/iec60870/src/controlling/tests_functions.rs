@@ -1,6 +1,6 @@
 //! All types and the functions besides station interrogation and commands, from octets written by hand.
 
-use bridge_model::{Action, Command, CommandMode, Detail, DoublePoint, NotOperatedWhy, Outcome, PointId, Validity, Value};
+use bridge_model::{Action, Command, CommandMode, Detail, DoublePoint, Mono, NotOperatedWhy, Outcome, PointId, Validity, Value};
 use bridge_session::{AddressUse, CounterFreeze, Field, Housekeeping, HousekeepingOutcome, LinkPoint, LinkSpec, Parameter, Role};
 
 use super::*;
@@ -248,7 +248,7 @@ fn r04_a_bitstring_cannot_be_selected() {
 // --- housekeeping ------------------------------------------------------------------------------------------------------------------------
 
 fn ask(bench: &mut Bench<Controlling>, wish: Housekeeping) -> Vec<String> {
-    bench.request(Request::Housekeep(7, wish));
+    bench.request(Request::Housekeep { id: 7, wish, not_after: bench.now.mono + Duration::from_secs(10) });
     bench.tx().into_iter().filter(|line| line.starts_with("I ")).collect()
 }
 
@@ -350,7 +350,7 @@ fn r22_a1_r51_a1_r58_reset_and_parameters_need_permission() {
     let mut bench = started(&[("allow", text("reset, parameters"))]);
     let expected = ["C_RP_NA_1 act ca=21 ioa=0 qrp=1", "P_ME_NC_1 act ca=21 ioa=11 2.5 kpa=1 POP", "P_AC_NA_1 act ca=21 ioa=0 qpa=1"];
     for (wish, text) in wishes.into_iter().zip(expected) {
-        bench.request(Request::Housekeep(7, wish));
+        bench.request(Request::Housekeep { id: 7, wish, not_after: bench.now.mono + Duration::from_secs(10) });
         let apdus = bench.tx_bytes();
         assert!(describe_last(&apdus).ends_with(text), "{}", describe_last(&apdus));
         bench.rx_i(&answer(apdus.last().unwrap(), Cause::ACTIVATION_CON, false));
@@ -373,10 +373,52 @@ fn r22_a_monitor_only_link_changes_no_station_whatever_is_allowed() {
 }
 
 #[test]
+fn r05_r22_a_request_that_changes_the_station_leaves_alone_and_in_time_or_not_at_all() {
+    let changing = || started(&[("allow", text("clock_sync, counter_freeze"))]);
+    let freeze = Housekeeping::Counters { group: None, freeze: CounterFreeze::Freeze };
+    // A peer that was silent proves itself first; after its time nothing leaves.
+    let mut bench = changing();
+    bench.pass_ms(5_000);
+    bench.request(Request::Housekeep { id: 7, wish: freeze, not_after: bench.now.mono + Duration::from_secs(10) });
+    assert_eq!(bench.tx(), ["U TESTFR act"]);
+    bench.pass_ms(10_000);
+    assert_eq!(outcome(&mut bench), Some(HousekeepingOutcome::Expired));
+    bench.rx_u(Function::TestCon);
+    assert!(bench.tx().iter().all(|line| !line.starts_with("I ")), "too late is never");
+    // Behind another request it does not wait longer than its time.
+    let mut bench = changing();
+    assert_eq!(ask(&mut bench, Housekeeping::ReadGroup(3)).len(), 1);
+    assert!(ask(&mut bench, freeze).is_empty());
+    bench.rx_i(&asdu(100, 1, 7, 21, &object(0, &[23])));
+    bench.pass_ms(10_000);
+    bench.rx_i(&asdu(100, 1, 10, 21, &object(0, &[23])));
+    assert!(bench.tx().iter().all(|line| !line.contains("C_CI_NA_1")));
+    assert!(bench.events().iter().any(|event| matches!(event, Event::Housekept { outcome: HousekeepingOutcome::Expired, .. })));
+    // On its way and not acknowledged, it is probed; without an answer the connection is aborted within its life and a second.
+    let mut bench = changing();
+    assert_eq!(ask(&mut bench, Housekeeping::SynchroniseClock).len(), 1);
+    assert_eq!(bench.session.user_timeout(CHANNEL, bench.now), Some(Duration::from_secs(3)), "a time of 2 s ago is wrong by 2 s");
+    bench.pass_ms(1_000);
+    assert_eq!(bench.tx(), ["U TESTFR act"]);
+    bench.pass_ms(2_000);
+    assert_eq!(bench.closed(), Some((true, "request not acknowledged within its life: connection aborted".to_owned())));
+    assert_eq!(outcome(&mut bench), Some(HousekeepingOutcome::Indeterminate));
+    // Taken, it is safe, and a refusal is told as ever.
+    let mut bench = changing();
+    assert_eq!(ask(&mut bench, freeze).len(), 1);
+    bench.pass_ms(1_000);
+    bench.tx();
+    bench.rx_u(Function::TestCon);
+    assert_eq!(bench.session.user_timeout(CHANNEL, bench.now), None);
+    bench.rx_i(&asdu(101, 1, 7 | 0x40, 21, &object(0, &[0x45])));
+    assert_eq!(outcome(&mut bench), Some(HousekeepingOutcome::Refused("negative confirmation".to_owned())));
+}
+
+#[test]
 fn housekeeping_is_bounded_and_ends_with_the_connection() {
     let mut bench = started(&[]);
     for id in 0..=u64::try_from(housekeeping::WAITING_MAX).unwrap() {
-        bench.request(Request::Housekeep(id, Housekeeping::Test));
+        bench.request(Request::Housekeep { id, wish: Housekeeping::Test, not_after: Mono::NEVER });
     }
     assert!(matches!(bench.events()[..], [Event::Housekept { outcome: HousekeepingOutcome::Busy, .. }]));
     bench.close();

@@ -7,7 +7,7 @@ mod yard;
 
 use std::time::Duration;
 
-use bridge_model::{Detail, PointId, Quality, TimeFlags, Timestamp, Utc, Validity, Value};
+use bridge_model::{Detail, Mono, PointId, Quality, TimeFlags, Timestamp, Utc, Validity, Value};
 use bridge_session::{Answer, Channel, CommandToken, Event, Field, Housekeeping, Publish, PublishClass, Request, Role};
 
 use yard::Reaction::{Answered, Closed, Journaled, Nothing};
@@ -213,7 +213,7 @@ fn b1_15_wrap_with_k_full() {
         assert!(lines.iter().all(|line| line.starts_with("S ")), "{lines:?}");
     }
     for count in 0..32_780_u32 {
-        yard.request(Request::Housekeep(u64::from(count), Housekeeping::Test));
+        yard.request(Request::Housekeep { id: u64::from(count), wish: Housekeeping::Test, not_after: Mono::NEVER });
         let ns = (count + 1) & 0x7FFF;
         let lines = yard.output(STARTED);
         assert!(lines.iter().any(|line| line.starts_with(&format!("I ns={ns} "))), "{count}: {lines:?}");

@@ -108,24 +108,26 @@ impl Bridge {
     /// An alarm for every control whose last outcome is not known, until it is (R3, R15).
     pub(super) fn uncertain_alarms(&mut self, now: Now) {
         for control in 0..self.core.plan.controls.len() {
-            let locked = broker::locked(&self.core, control);
+            let uncertain = broker::locked(&self.core, control).is_some() || self.relays.is_uncertain(control);
             let id = self.core.plan.controls[control].id.clone();
             let key = format!("uncertain {id}");
-            if locked.is_some() == self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
+            if uncertain == self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
                 continue;
             }
             let era = self.core.plan.resources[usize::from(self.core.plan.controls[control].resource)].era.clone();
             let mut payload = json!({
                 "alarmId": format!("control/{id}/uncertain"),
-                "status": if locked.is_some() { "ACTIVE" } else { "CLEARED" },
+                "status": if uncertain { "ACTIVE" } else { "CLEARED" },
                 "severity": "CRITICAL",
                 "limitType": "DEVICE",
                 "raisedAt": format_time(now.utc.0),
             });
-            if locked.is_some() {
+            if uncertain {
+                self.core.tell(format!("ALARM: what became of the last command of {id} is not known"));
                 self.core.put_bytes(Table::Misc, key.as_bytes(), b"1");
                 self.publish("alarm", "LIMIT_BREACH", &era, &payload, "ACTIVE", now);
             } else {
+                self.core.tell(format!("CLEAR: what became of {id} is known again"));
                 payload["clearedAt"] = format_time(now.utc.0).into();
                 self.core.delete(Table::Misc, key.as_bytes());
                 self.publish("clear", "LIMIT_BREACH", &era, &payload, "CLEARED", now);

@@ -82,9 +82,9 @@ impl Bridge {
             Some(point) if plan.points[point.index()].source == PointSource::Link(link) => Ok(point),
             Some(_) | None => Err(format!("link {name} reads no point `{id}`")),
         };
-        let request = match what {
-            LinkWish::Interrogate => Ok(Request::Interrogate),
-            LinkWish::SwitchOver => Ok(Request::SwitchOver),
+        let (request, text) = match what {
+            LinkWish::Interrogate => (Request::Interrogate, "interrogation"),
+            LinkWish::SwitchOver => (Request::SwitchOver, "switch-over"),
             LinkWish::Group { .. }
             | LinkWish::Counters { .. }
             | LinkWish::Read { .. }
@@ -93,21 +93,19 @@ impl Bridge {
             | LinkWish::Reset
             | LinkWish::Load { .. }
             | LinkWish::Activate { .. }
-            | LinkWish::Cyclic { .. } => housekeeping_of(what, point).map(|wish| Request::Housekeep(0, wish)),
+            | LinkWish::Cyclic { .. } => {
+                return match housekeeping_of(what, point) {
+                    Ok(wish) => {
+                        self.requests.ask(&mut self.core, link, wish, by, Some(local), now);
+                        None
+                    }
+                    Err(text) => error(text),
+                };
+            }
         };
-        match request {
-            Err(text) => error(text),
-            Ok(Request::Housekeep(_, wish)) => {
-                self.requests.ask(&mut self.core, link, wish, by, Some(local), now);
-                None
-            }
-            Ok(request) => {
-                let text = if request == Request::Interrogate { "interrogation" } else { "switch-over" };
-                self.core.note(now, "housekeeping", &format!("{text} asked by {by}"), &[("link", name.to_owned())]);
-                self.core.when_durable(Then::Link { link, request });
-                Some(json!({ "done": format!("{text}: asked; `tail` shows its end") }).to_string())
-            }
-        }
+        self.core.note(now, "housekeeping", &format!("{text} asked by {by}"), &[("link", name.to_owned())]);
+        self.core.when_durable(Then::Link { link, request });
+        Some(json!({ "done": format!("{text}: asked; `tail` shows its end") }).to_string())
     }
 
     /// One of the profile's own requests, again and again while the link carries data.

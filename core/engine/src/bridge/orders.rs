@@ -27,6 +27,7 @@ impl Bridge {
                 let of = operation["payload"]["ackOf"].as_str().unwrap_or_default().to_owned();
                 let peer = self.core.settings.peers[admitted.peer].name.clone();
                 self.relays.handle_foreign_acknowledge(&mut self.core, &mut self.served, &peer, &of, &operation["payload"], now);
+                self.relays.withdraw_late(&mut self.core, &mut self.exchange, &mut self.served, now);
             }
             verb => {
                 let era = operation["resources"][0]["era"].as_str().unwrap_or_default();

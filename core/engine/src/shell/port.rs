@@ -67,7 +67,7 @@ impl Port {
                 self.open.insert(command.id, command);
                 Request::Command(command)
             }
-            other @ (Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..) | Request::SwitchOver | Request::Publish(_)) => {
+            other @ (Request::Cancel(_) | Request::Interrogate | Request::Housekeep { .. } | Request::SwitchOver | Request::Publish(_)) => {
                 other
             }
         };

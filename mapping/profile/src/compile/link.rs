@@ -146,10 +146,10 @@ fn text_of<'t>(table: &'t Table, key: &str) -> &'t str {
 fn event_queue(view: &mut View<'_>, report: &mut Report) -> Option<u64> {
     let (value, span) = view.take_int("event_queue", report)?;
     match u64::try_from(value) {
-        Ok(value) if (1..=100_000_000).contains(&value) => Some(value),
+        Ok(value) if (2..=100_000_000).contains(&value) => Some(value),
         _ => {
             report.push(
-                view.error("profile::event-queue", span, format!("`event_queue` of {} is {value}", view.noun())).fix("use 1 to 100000000"),
+                view.error("profile::event-queue", span, format!("`event_queue` of {} is {value}", view.noun())).fix("use 2 to 100000000"),
             );
             None
         }
