@@ -7,6 +7,7 @@ use bridge_engine::Bridge;
 use bridge_engine::shell::SystemClock;
 use serde_json::Value;
 
+use crate::GI_POINTS;
 use crate::measure::{Folder, drive, parts, plan, signer};
 
 /// Runs against a station on this port until the input ends. The station measures.
@@ -21,5 +22,6 @@ pub(crate) fn run(port: u16) -> Result<()> {
         Ok(Value::Null)
     })?;
     anyhow::ensure!(bridge.journal_failure().is_none(), "the journal failed");
+    anyhow::ensure!(bridge.counters().updates_journaled >= GI_POINTS as u64, "interrogated points have no leaf");
     Ok(())
 }

@@ -74,6 +74,9 @@ pub(super) struct Image {
     cas: Vec<u16>,
 }
 
+/// Objects of one ASDU of measurands with time: room for so many is made at once.
+const USUAL_OBJECTS: usize = 16;
+
 /// What all objects of one spontaneous ASDU share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Group {
@@ -286,7 +289,7 @@ impl Image {
 
     /// Appends one ASDU of changed points, as many as fit and share a header; gives which.
     pub(super) fn put_changes(&mut self, zone: Zone, out: &mut Vec<u8>) -> Vec<u32> {
-        let mut taken = Vec::new();
+        let mut taken = Vec::with_capacity(self.changed.len().min(USUAL_OBJECTS));
         let mut asdu = None::<Packer>;
         while let Some(index) = self.changed.front().copied() {
             let Some(served) = self.points.get_mut(index as usize) else { break };
@@ -377,6 +380,7 @@ pub(super) struct Packer {
 
 impl Packer {
     /// Adds one value to the ASDU, opening it with the first; `false` if it does not fit in.
+    #[inline]
     pub(super) fn add(asdu: &mut Option<Self>, served: &Served, state: State, telling: Telling, zone: Zone, out: &mut Vec<u8>) -> bool {
         let tagged = served.tagged && telling.tagged;
         let element = element(served, state);
