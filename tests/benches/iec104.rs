@@ -196,7 +196,7 @@ fn run(options: &[&str]) -> Result<()> {
             ("event", "p50_ms"),
             Target::AtMost(0.2),
             Some(48.5),
-            "one value set in the task of an idle link to the return of the peer's read; both on the machine's clock",
+            "idle link; one value set in the engine's thread, which wakes the link's task, to the return of the peer's read; both on the machine's clock",
         ),
         figure("iec104.server_event_p99_ms", "ms", ("event", "p99_ms"), Target::Less, Some(96.9), "as its p50"),
         figure(

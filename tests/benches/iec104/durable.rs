@@ -8,7 +8,7 @@ use bridge_engine::shell::SystemClock;
 use serde_json::Value;
 
 use crate::GI_POINTS;
-use crate::measure::{Folder, drive, parts, plan, signer};
+use crate::measure::{Folder, connecting, drive, parts, plan, signer};
 
 /// Runs against a station on this port until the input ends. The station measures.
 pub(crate) fn run(port: u16) -> Result<()> {
@@ -17,7 +17,7 @@ pub(crate) fn run(port: u16) -> Result<()> {
     // With w = 1 the N(R) shows when a frame became durable, also of the last frames, which otherwise wait lawfully for t2.
     let plan = Arc::new(plan(1, 1));
     let bridge = Bridge::new(parts(&plan, Box::new(signer()?), &folder, clock.now())?, clock.now())?;
-    let (bridge, _) = drive(bridge, &plan, &[port], clock, async {
+    let (bridge, _) = drive(bridge, connecting(&plan, &[port]), clock, async {
         tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())).await??;
         Ok(Value::Null)
     })?;

@@ -4,14 +4,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::Result;
-use bridge_engine::shell::{Endpoint, Hosted, SystemClock};
+use bridge_engine::shell::{Endpoint, Engine, Hosted, SystemClock};
+use bridge_engine::{LocalRequest, Output};
 use bridge_iec60870::Iec104;
-use bridge_model::{Mono, Now, PointId, Quality, Timestamp, Value};
-use bridge_session::{Channel, Chunk, Close, Event, FrameBatch, PeerInfo, Protocol as _, Publish, PublishClass, Request, Role, Session};
+use bridge_journal::SyncDone;
+use bridge_model::{LinkId, Mono, Now, PointId, Quality, Timestamp, Value};
+use bridge_session::{
+    Channel, Chunk, Close, Event, FrameBatch, Inbound, PeerInfo, Protocol as _, Publish, PublishClass, Request, Role, Session,
+};
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use crate::link::{free_port, link, local};
-use crate::measure::{OBJECTS, POINTS, say};
+use crate::measure::{self, OBJECTS, POINTS, say};
 use crate::ours::{Finish, Meter, drive, is_started};
 use crate::{EVENTS, GI_POINTS};
 
@@ -179,50 +184,68 @@ impl Hosted for Serve {
     }
 }
 
-/// Sets one value at a time on an idle link and prints when each was set.
+/// Sets one value at a time on an idle link and prints when each was set. In the engine's thread, as a bridge does: the value has to wake
+/// the task of its link.
 pub(crate) fn emit() -> Result<()> {
     let clock = SystemClock::new();
-    let session = Iec104.session(&link(Role::Server, POINTS, "M_ME_TF_1"));
-    drive(endpoint()?, clock, |finish| Emit { session, clock, next: None, seed: 1, instants: Vec::new(), finish })
+    let links = vec![measure::task(0, &link(Role::Server, POINTS, "M_ME_TF_1"), endpoint()?)];
+    let (finish, finished) = oneshot::channel();
+    let engine = Emit { clock, next: None, seed: 1, instants: Vec::new(), out: None, finish: Some(finish) };
+    let (_, instants) = measure::drive(engine, links, clock, async { Ok(json!(finished.await?)) })?;
+    say(&instants.to_string());
+    Ok(())
 }
 
+/// What sets the values.
 struct Emit {
-    session: Box<dyn Session>,
     clock: SystemClock,
     next: Option<Mono>,
     seed: u64,
     instants: Vec<i64>,
-    finish: Finish,
+    out: Option<Output>,
+    finish: Option<oneshot::Sender<Vec<i64>>>,
 }
 
-impl Hosted for Emit {
-    fn session(&mut self) -> &mut dyn Session {
-        self.session.as_mut()
-    }
-
-    fn handle_event(&mut self, event: Event, _now: Now) {
+impl Engine for Emit {
+    fn handle_event(&mut self, _link: LinkId, event: Event, _now: Now) {
         if is_started(&event) {
             self.next = Some(self.clock.now().mono + Duration::from_millis(200));
         }
-        if let Event::Closed { .. } = event {
-            self.finish.with(&Ok(json!(self.instants)));
+        if let Event::Closed { .. } = event
+            && let Some(finish) = self.finish.take()
+        {
+            // Who does not wait for them any more has failed already.
+            let _ = finish.send(std::mem::take(&mut self.instants));
         }
     }
 
-    fn tick(&mut self, _now: Now) {
-        let now = self.clock.now();
+    fn handle_timeout(&mut self, now: Now) {
+        if self.next.is_none_or(|next| now.mono < next) {
+            return;
+        }
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // 11 to 26 ms: no beat with anything else on the machine.
         let pause = Duration::from_micros(11_000 + (self.seed >> 33) % 15_000);
         self.next = (self.instants.len() + 1 < EVENTS).then(|| now.mono + pause);
+        let now = self.clock.now();
         let value = publish(self.instants.len(), self.instants.len() as f32, now, PublishClass::Latest, true);
         self.instants.push(now.utc.0);
-        self.session.handle_request(Request::Publish(vec![value]), now);
+        self.out = Some(Output::Link { link: LinkId(0), request: Request::Publish(vec![value]) });
     }
 
-    fn next_tick(&self) -> Option<Mono> {
+    fn poll(&mut self) -> Option<Output> {
+        self.out.take()
+    }
+
+    fn poll_timeout(&self) -> Option<Mono> {
         self.next
     }
+
+    // The peer sends nothing, nothing is journaled and nobody asks.
+    fn handle_frames(&mut self, _link: LinkId, _batch: &FrameBatch, _now: Now) {}
+    fn handle_synced(&mut self, _done: SyncDone, _now: Now) {}
+    fn handle_north(&mut self, _inbound: Inbound, _now: Now) {}
+    fn handle_local(&mut self, _request: LocalRequest, _now: Now) {}
 }
 
 /// Serves an image to whoever interrogates, until the process is ended.

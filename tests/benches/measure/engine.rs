@@ -14,7 +14,7 @@ use bridge_journal::{FileDisk, Options};
 use bridge_model::{LinkId, Now};
 use bridge_profile::Plan;
 use bridge_provenance::{Ed25519Signer, Signer};
-use bridge_session::Protocol as _;
+use bridge_session::{LinkSpec, Protocol as _};
 use bridge_trust::{
     BUNDLE_SCHEMA, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode, sign_bundle,
 };
@@ -55,29 +55,30 @@ pub(crate) fn parts(plan: &Arc<Plan>, signer: Box<dyn Signer>, folder: &Folder, 
     })
 }
 
-/// Runs the engine on the real shell against stations on these ports, one for each link of the plan, until `measure` has its result.
+/// The links of the plan, to stations on these ports.
+pub(crate) fn connecting(plan: &Plan, ports: &[u16]) -> Vec<LinkTask> {
+    let to = plan.links.iter().zip(ports).enumerate();
+    to.map(|(number, (link, port))| task(number, &link.spec, Endpoint::connect(SocketAddr::from(([127, 0, 0, 1], *port))))).collect()
+}
+
+/// One link.
+pub(crate) fn task(number: usize, spec: &LinkSpec, endpoint: Endpoint) -> LinkTask {
+    let spec = spec.clone();
+    LinkTask {
+        link: LinkId(u16::try_from(number).expect("few links")),
+        session: Iec104.session(&spec),
+        restart: Box::new(move || Iec104.session(&spec)),
+        endpoint,
+    }
+}
+
+/// Runs the engine on the real shell until `measure` has its result.
 pub(crate) fn drive<E: Engine>(
     engine: E,
-    plan: &Plan,
-    ports: &[u16],
+    links: Vec<LinkTask>,
     clock: SystemClock,
     measure: impl Future<Output = Result<Value>>,
 ) -> Result<(E, Value)> {
-    let links = plan
-        .links
-        .iter()
-        .zip(ports)
-        .enumerate()
-        .map(|(number, (link, port))| {
-            let spec = link.spec.clone();
-            LinkTask {
-                link: LinkId(u16::try_from(number).expect("few links")),
-                session: Iec104.session(&spec),
-                restart: Box::new(move || Iec104.session(&spec)),
-                endpoint: Endpoint::connect(SocketAddr::from(([127, 0, 0, 1], *port))),
-            }
-        })
-        .collect();
     // As `ies-bridge run` does.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (stop_in, stop) = watch::channel(false);

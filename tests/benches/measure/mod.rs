@@ -8,7 +8,7 @@ mod process;
 mod profile;
 mod station;
 
-pub(crate) use engine::{Folder, drive, parts, signer};
+pub(crate) use engine::{Folder, connecting, drive, parts, signer, task};
 pub(crate) use figures::{Figure, Target, quantile};
 pub(crate) use process::{cpu_s, line, load, resident_mb, say, start, tell};
 pub(crate) use profile::{OBJECTS, POINTS, plan};

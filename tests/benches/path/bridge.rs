@@ -15,7 +15,7 @@ use bridge_session::{Event, FrameBatch, Inbound};
 use serde_json::json;
 
 use crate::case::{Case, Load};
-use crate::measure::{Folder, OBJECTS, cpu_s, drive, parts, plan, quantile, resident_mb, say, signer};
+use crate::measure::{Folder, OBJECTS, connecting, cpu_s, drive, parts, plan, quantile, resident_mb, say, signer};
 
 /// Until caches, file and window are as they stay.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub(crate) fn run(case: &Case, ports: &[u16], span: Duration) -> Result<()> {
     let bridge = Bridge::new(parts(&plan, signer, &folder, clock.now())?, clock.now())?;
     let engine =
         Watched { bridge, seen: seen.clone(), frames: vec![0; case.links], events: case.load == Load::Paced, waiting: VecDeque::new() };
-    let (engine, measured) = drive(engine, &plan, ports, clock, async {
+    let (engine, measured) = drive(engine, connecting(&plan, ports), clock, async {
         match case.load {
             Load::Flood => flood(&seen, &seals, clock, span).await,
             Load::Idle => idle().await,
