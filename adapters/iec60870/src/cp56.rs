@@ -78,12 +78,21 @@ impl Cp56Time2a {
     /// with IV. The day of week is left unused (0).
     #[must_use]
     pub fn from_timestamp(time: Timestamp, zone: Zone) -> Self {
+        Self::from_timestamp_near(time, zone, &mut CivilDay::default())
+    }
+
+    /// As [`Cp56Time2a::from_timestamp`], with the date of the tag before it at hand.
+    #[inline]
+    pub(crate) fn from_timestamp_near(time: Timestamp, zone: Zone, civil: &mut CivilDay) -> Self {
         let wall_ns = time.utc.0.saturating_add(zone.offset_ns());
         let clamped = wall_ns.clamp(FIRST_NS, LAST_NS);
         // Not before 2000, so that the divisions are those of unsigned numbers.
         let ms = clamped.cast_unsigned() / NS_PER_MS.unsigned_abs();
-        let (days, in_day_ms) = (ms / MS_PER_DAY, ms % MS_PER_DAY);
-        let (year, month, day) = civil_from_days(days);
+        if ms.wrapping_sub(civil.midnight_ms) >= MS_PER_DAY {
+            *civil = CivilDay::of(ms / MS_PER_DAY);
+        }
+        let CivilDay { midnight_ms, year, month, day } = *civil;
+        let in_day_ms = ms - midnight_ms;
         let (in_day_minutes, in_minute_ms) = (in_day_ms / 60_000, in_day_ms % 60_000);
         let [low, high] = to_u16(in_minute_ms).to_le_bytes();
         let mut minute = to_u8(in_day_minutes % 60);
@@ -135,9 +144,31 @@ fn days_from_civil(year: u8, month: u8, day: u8) -> Option<i64> {
     Some(10_957 + i64::from(year) * 365 + leaps + before + i64::from(day) - 1)
 }
 
+/// One day of the window, so that a stream of tags of one day computes its date once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CivilDay {
+    midnight_ms: u64,
+    year: u8,
+    month: u8,
+    day: u8,
+}
+
+impl Default for CivilDay {
+    /// The first day of the window.
+    fn default() -> Self {
+        Self { midnight_ms: FIRST_NS.unsigned_abs() / NS_PER_MS.unsigned_abs(), year: 0, month: 1, day: 1 }
+    }
+}
+
+impl CivilDay {
+    fn of(days: u64) -> Self {
+        let (year, month, day) = civil_from_days(days);
+        Self { midnight_ms: days * MS_PER_DAY, year, month, day }
+    }
+}
+
 /// Year of the century, month and day of a day number in the window. Years are counted from March, so that a leap day is the last of its
 /// year and of its four years; no century within reach breaks that, 2000 being a leap year.
-#[inline]
 fn civil_from_days(days: u64) -> (u8, u8, u8) {
     let since = days.saturating_sub(MARCH_1996);
     let (fours, in_four) = (since / 1461, since % 1461);
@@ -189,6 +220,19 @@ mod tests {
             for month in [4, 5, 13, 4] {
                 let tag = Cp56Time2a([0, 0, 0, 0, day, month, 26]);
                 assert_eq!(tag.timestamp(Zone::Utc, Utc(7), &mut days), tag.timestamp(Zone::Utc, Utc(7), &mut DayCache::default()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_date_at_hand_changes_nothing() {
+        let mut civil = CivilDay::default();
+        let noon = 1_775_044_800_000_i64;
+        // Within the day, at both of its ends, before it, after it and at the ends of the window.
+        for ms in [0, 1, -43_200_000, 43_199_999, 43_200_000, -1, -43_200_001, 0, i64::MIN / 2_000_000, 0, i64::MAX / 2_000_000] {
+            for zone in [Zone::Utc, Zone::Ist] {
+                let time = Timestamp::by_device(Utc::from_millis(noon + ms));
+                assert_eq!(Cp56Time2a::from_timestamp_near(time, zone, &mut civil), Cp56Time2a::from_timestamp(time, zone), "{ms} ms");
             }
         }
     }
