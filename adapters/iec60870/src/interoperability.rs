@@ -158,20 +158,16 @@ fn types_in_use(spec: &LinkSpec, params: &Params) -> BTreeSet<TypeId> {
     types
 }
 
-/// Which way the standard's table is used: `X` standard, `R` reversed, `B` both.
-const fn direction(type_id: TypeId) -> &'static str {
+/// Which way the standard's table is used: `X` standard, `B` both, where a link may have both directions (row 64): the other direction's
+/// session is of the same table.
+const fn direction(type_id: TypeId, both: bool) -> &'static str {
     let Repertoire { controlling, controlled } = Repertoire::of(type_id);
     let is_told = type_id.family().is_some() || type_id.0 == TypeId::M_EI_NA_1.0;
-    let (standard, reversed) = if is_told {
-        (!controlled.sent.is_empty(), !controlling.sent.is_empty())
-    } else {
-        (!controlled.taken.is_empty(), controlling.taken.contains(Cause::ACTIVATION) || controlling.taken.contains(Cause::REQUESTED))
-    };
-    match (standard, reversed) {
+    let standard = if is_told { !controlled.sent.is_empty() && !controlling.taken.is_empty() } else { !controlled.taken.is_empty() };
+    match (standard, both) {
         (true, true) => "B",
         (true, false) => YES,
-        (false, true) => "R",
-        (false, false) => NO,
+        (false, _) => NO,
     }
 }
 
@@ -296,7 +292,7 @@ impl Subject<'_> {
     fn asdus(&self) -> Section {
         let row = |id: TypeId| {
             let octets = id.element_octets().map_or_else(String::new, |octets| octets.to_string());
-            let used = if self.uses(id) { direction(id) } else { NO };
+            let used = if self.uses(id) { direction(id, self.link.is_none() || self.params.both_directions) } else { NO };
             vec![id.0.to_string(), id.to_string(), octets, used.to_owned()]
         };
         let mut rows: Vec<Vec<String>> = TypeId::all().map(row).collect();

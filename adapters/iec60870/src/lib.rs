@@ -26,6 +26,7 @@ mod cp56;
 mod elements;
 mod error;
 mod family;
+mod findings;
 mod interoperability;
 mod link104;
 mod monitor;
@@ -34,6 +35,7 @@ mod params;
 mod permit;
 mod protocol;
 mod repertoire;
+mod reverse;
 mod system;
 #[cfg(test)]
 mod test_kit;

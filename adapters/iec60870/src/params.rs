@@ -143,6 +143,8 @@ pub struct Params {
     pub originators: Vec<u8>,
     /// `max_commands`: commands in progress at a time, on different points.
     pub max_commands: usize,
+    /// `direction`: `standard`, or `both` where the peer is controlling and controlled station at once (row 64).
+    pub both_directions: bool,
     /// `background`: how often measurands are sent with cause 2; none by default.
     pub background: Option<Duration>,
     /// `counters`: `live`, `A`, `B`, `C` or `D`.
@@ -179,6 +181,7 @@ impl Default for Params {
             allow: Allowed::default(),
             originators: Vec::new(),
             max_commands: 16,
+            both_directions: false,
             background: None,
             counters: CounterMode::Live,
             freeze_every: Duration::from_secs(900),
@@ -220,7 +223,7 @@ pub(crate) const T2: Range = Range::new("t2", 1, 255);
 pub(crate) const T3: Range = Range::new("t3", 1, 48 * 3600);
 pub(crate) const CONNECTIONS: Range = Range::new("connections", 1, 16);
 
-const BOTH: &str = "ca, k, w, t0, t1, t2, t3, connections, allow, select_timeout";
+const BOTH: &str = "ca, k, w, t0, t1, t2, t3, connections, allow, select_timeout, direction";
 const CLIENT: &str = "preferred, switch_back, oa, ei_wait, gi_timeout, command_timeout, term";
 const SERVER: &str = "clock, select, end_of_init, command_age, originators, max_commands, background, counters, freeze_every";
 
@@ -294,6 +297,7 @@ impl Params {
             "select_timeout" => self.select_timeout = seconds(1, Duration::from_secs(600))?,
             "allow" => self.allow = Allowed::read(field)?,
             "originators" => self.originators = originators(field)?,
+            "direction" => self.both_directions = word(name, field, &[("standard", false), ("both", true)])?,
             "max_commands" => self.max_commands = whole(name, field, 1, 1000)?,
             "background" => self.background = Some(seconds(1, Duration::from_secs(86_400))?),
             "counters" => {

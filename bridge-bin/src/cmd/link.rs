@@ -36,13 +36,16 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// Read the whole image (station interrogation).
+    #[command(after_help = "Example:\n  ies-bridge link rtu interrogate --config plant/ --operator plant:shift-2")]
     Interrogate,
     /// Read one group of points, 1 to 16.
+    #[command(after_help = "Example:\n  ies-bridge link rtu group 3 --config plant/ --operator plant:shift-2")]
     Group {
         /// Which.
         group: u8,
     },
     /// Read counters, or freeze or reset them.
+    #[command(after_help = "Example:\n  ies-bridge link rtu counters --freeze --config plant/ --operator plant:metering")]
     Counters {
         /// Only this group, 1 to 4.
         #[arg(long)]
@@ -55,17 +58,22 @@ enum What {
         reset: bool,
     },
     /// Read one point.
+    #[command(after_help = "Example:\n  ies-bridge link rtu read U1.p --config plant/ --operator plant:shift-2")]
     Read {
         /// Its id in the profile.
         point: String,
     },
     /// Send our time to the station.
+    #[command(after_help = "Example:\n  ies-bridge link rtu clock --config plant/ --operator plant:shift-2")]
     Clock,
     /// Test the way to the station's application.
+    #[command(after_help = "Example:\n  ies-bridge link rtu test --config plant/ --operator plant:shift-2")]
     Test,
     /// Restart the station's application (reset process).
+    #[command(after_help = "Example:\n  ies-bridge link rtu reset --config plant/ --operator plant:shift-2")]
     Reset,
     /// Load a parameter of a measurand, in wire units.
+    #[command(after_help = "Example:\n  ies-bridge link rtu load U1.p threshold 0.5 --config plant/ --operator plant:protection")]
     Load {
         /// The measurand's id in the profile.
         point: String,
@@ -79,16 +87,19 @@ enum What {
         inactive: bool,
     },
     /// Put loaded parameters in operation, of one measurand or all.
+    #[command(after_help = "Example:\n  ies-bridge link rtu activate U1.p --config plant/ --operator plant:protection")]
     Activate {
         /// The measurand's id in the profile.
         point: Option<String>,
     },
     /// Put loaded parameters out of operation, of one measurand or all.
+    #[command(after_help = "Example:\n  ies-bridge link rtu deactivate U1.p --config plant/ --operator plant:protection")]
     Deactivate {
         /// The measurand's id in the profile.
         point: Option<String>,
     },
     /// Start or stop the cyclic transmission of a measurand.
+    #[command(after_help = "Example:\n  ies-bridge link rtu cyclic U1.p --stop --config plant/ --operator plant:shift-2")]
     Cyclic {
         /// Its id in the profile.
         point: String,
@@ -97,6 +108,7 @@ enum What {
         stop: bool,
     },
     /// Move data transfer to another connection of the link (redundancy group).
+    #[command(after_help = "Example:\n  ies-bridge link rtu switch-over --config plant/ --operator plant:shift-2")]
     SwitchOver,
 }
 

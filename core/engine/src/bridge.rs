@@ -14,7 +14,7 @@ use bridge_journal::{Disk, Options, Position, SyncDone};
 use bridge_model::{LinkId, Mono, Now};
 use bridge_profile::{JournalFailure, Plan};
 use bridge_provenance::{ClockState, SealMeta, Signer};
-use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, Role, SinkId, StreamEvent};
+use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, SinkId, StreamEvent};
 use bridge_trust::TrustBundle;
 use serde_json::{Value, json};
 
@@ -220,8 +220,9 @@ impl Bridge {
         served.resume(&mut core);
         let peers = core.settings.peers.len();
         let links = core.plan.links.len();
-        for (place, link) in core.plan.clone().links.iter().enumerate().filter(|(_, link)| link.spec.role == Role::Client) {
-            core.timers.set(Timer::Invalid(u16::try_from(place).unwrap_or(u16::MAX)), now.mono + link.invalid_after);
+        let plan = core.plan.clone();
+        for (place, link) in (0_u16..).zip(&plan.links).filter(|(place, _)| plan.reads(LinkId(*place))) {
+            core.timers.set(Timer::Invalid(place), now.mono + link.invalid_after);
         }
         for peer in 0..peers {
             core.timers.set(Timer::Invalid(u16::try_from(links + peer).unwrap_or(u16::MAX)), now.mono + PEER_INVALID_AFTER);
@@ -320,7 +321,7 @@ impl Bridge {
                 let name = self.link_name(link);
                 self.core.note(now, "refused", &what, &[("link", name)]);
             }
-            Event::SelectLapsed(point) if self.core.plan.links[link.index()].spec.role == Role::Server => {
+            Event::SelectLapsed(point) if crate::relay::relayed(&self.core.plan.controls, point.index()).is_some() => {
                 self.relays.handle_lapsed(&mut self.core, &mut self.exchange, &mut self.served, point.index(), now);
             }
             Event::SelectLapsed(point) => {
@@ -698,10 +699,10 @@ impl Bridge {
         let name = spec.spec.name.clone();
         self.core.tell(format!("link {name} {}", if up { "started" } else { "lost" }));
         self.core.note(now, if up { "link-up" } else { "link-down" }, &format!("{state:?}"), &[("link", name.clone())]);
-        if spec.spec.role == Role::Server {
-            if !up {
-                self.relays.handle_link_lost(&mut self.core, &mut self.exchange, &mut self.served, link, now);
-            }
+        if !up {
+            self.relays.handle_link_lost(&mut self.core, &mut self.exchange, &mut self.served, link, now);
+        }
+        if !plan.reads(link) {
             return;
         }
         if up {
@@ -752,7 +753,7 @@ impl Bridge {
 
     fn arm_integrity(&mut self, link: LinkId, now: Now) {
         let spec = &self.core.plan.links[link.index()];
-        if spec.spec.role == Role::Client {
+        if self.core.plan.reads(link) {
             let every = spec.integrity_every.unwrap_or(spec.stale_after / 2);
             self.core.timers.set(Timer::Integrity(link.0), now.mono + every);
         }
@@ -779,7 +780,7 @@ impl Bridge {
     fn age(&mut self, now: Now) {
         for link in 0..self.core.plan.links.len() {
             let spec = &self.core.plan.links[link];
-            if spec.spec.role != Role::Client {
+            if u16::try_from(link).is_ok_and(|link| !self.core.plan.reads(LinkId(link))) {
                 continue;
             }
             let stale_after = u64::try_from(spec.stale_after.as_nanos()).unwrap_or(u64::MAX);

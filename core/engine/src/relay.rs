@@ -116,6 +116,8 @@ impl Relays {
         let relays_select = spec.select == SelectMode::Relay;
         let refusal = match (command.mode, command.action) {
             _ if command.test => Some("TEST"),
+            // A command's own time tag says nothing to a clock that does not know the time (104 row 55).
+            _ if command.tagged.is_some() && !core.clock.synchronised => Some("CLOCK_UNSYNCHRONISED"),
             (CommandMode::Select | CommandMode::Execute | CommandMode::SelectExecute, _) if !relays_select => Some("SELECT_NOT_SUPPORTED"),
             (CommandMode::Cancel | CommandMode::Execute, _) if !self.selected.contains_key(&control) => Some("NOTHING_SELECTED"),
             (CommandMode::Direct, _) if relays_select => Some("SELECT_REQUIRED"),
@@ -456,7 +458,7 @@ pub(crate) fn state_number(status: &str) -> f64 {
         "INDETERMINATE" => 9.0,
         "SUPERSEDED" => 10.0,
         "NOT_OPERATED" => 11.0,
-        "SELECTED" => 12.0,
+        "SELECTED" => 13.0,
         "OVERDUE" => 12.0,
         _ => 0.0,
     }

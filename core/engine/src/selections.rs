@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use bridge_model::{Action, Command, CommandId, CommandMode, NotOperatedWhy, Now, Outcome, PointId, Utc};
+use bridge_policy::code;
 use serde::{Deserialize, Serialize};
 
 use crate::broker;
@@ -111,7 +112,7 @@ impl Selections {
     /// Uses a selection up for an OPERATE, if it is this very one. A wrong one uses it up too, and withdraws it from the station.
     pub(crate) fn operate(&mut self, desk: &mut Desk<'_>, control: usize, claim: &Claim<'_>) -> Result<Selection, (&'static str, String)> {
         let Some(selection) = self.of.get(&control).filter(|selection| selection.held && selection.cancelled_by.is_none()).cloned() else {
-            return Err(("NOTHING_SELECTED", "nothing is selected that this OPERATE would execute".to_owned()));
+            return Err((code::NOTHING_SELECTED, "nothing is selected that this OPERATE would execute".to_owned()));
         };
         let differs = if claim.select_of != Some(selection.operation.as_str()) {
             Some("selectOf")
@@ -128,9 +129,9 @@ impl Selections {
             // A stranger's OPERATE does not take away what another party selected.
             if claim.issuer == selection.issuer {
                 self.withdraw(desk, control);
-                self.end(desk, control, "NOT_OPERATED", Some(("SELECT_MISMATCH", "its OPERATE was of another wish")));
+                self.end(desk, control, "NOT_OPERATED", Some((code::SELECT_MISMATCH, "its OPERATE was of another wish")));
             }
-            return Err(("SELECT_MISMATCH", format!("the {what} differs from what was selected")));
+            return Err((code::SELECT_MISMATCH, format!("the {what} differs from what was selected")));
         }
         self.end(desk, control, "COMPLETED", None);
         Ok(selection)
@@ -148,7 +149,7 @@ impl Selections {
             claim.select_of == Some(selection.operation.as_str()) && claim.issuer == selection.issuer && selection.held
         });
         let Some(selection) = found else {
-            return Err(("NOTHING_SELECTED", "nothing of this issuer is selected".to_owned()));
+            return Err((code::NOTHING_SELECTED, "nothing of this issuer is selected".to_owned()));
         };
         selection.cancelled_by = Some(operation.to_owned());
         let saved = selection.clone();
@@ -201,11 +202,13 @@ impl Selections {
                 self.end(desk, control, status, Some((not_operated_code(why), not_operated_text(why))));
             }
             // Withdrawn, or the station's own timer does it: the selection is not used in either case.
-            _ => {
+            (CommandMode::Cancel | CommandMode::Direct | CommandMode::SelectExecute | CommandMode::Execute, _) => {
                 if let Some(cancel) = &selection.cancelled_by {
                     let (status, reason) = match outcome {
                         Outcome::Completed => ("COMPLETED", None),
-                        _ => ("NOT_OPERATED", Some(("STATION_REFUSED", "the station did not confirm; its own time ends the selection"))),
+                        Outcome::Refused(_) | Outcome::NotOperated(_) | Outcome::Indeterminate(_) => {
+                            ("NOT_OPERATED", Some(("STATION_REFUSED", "the station did not confirm; its own time ends the selection")))
+                        }
                     };
                     acknowledge(desk.core, desk.exchange, cancel, Stage::Execution, status, reason, None, desk.now);
                 }

@@ -36,6 +36,8 @@ pub const SELECT_NOT_SUPPORTED: &str = "SELECT_NOT_SUPPORTED";
 pub const SELECT_REQUIRED: &str = "SELECT_REQUIRED";
 /// An OPERATE of something else than was selected.
 pub const SELECT_MISMATCH: &str = "SELECT_MISMATCH";
+/// Nothing is selected that the OPERATE or CANCEL names.
+pub const NOTHING_SELECTED: &str = "NOTHING_SELECTED";
 /// Relative set-points are not offered.
 pub const RELATIVE_NOT_SUPPORTED: &str = "RELATIVE_NOT_SUPPORTED";
 /// The link to the station is down.
@@ -171,11 +173,6 @@ const EXPLANATIONS: &[(&str, &str)] = &[
          it again with mode OPERATE and `selectOf`.",
     ),
     (
-        SELECT_MISMATCH,
-        "An OPERATE must repeat its SELECT: same issuer, operator, resource, value and ramp, and `selectOf` its id. The selection is used \
-         up; select again.",
-    ),
-    (
         RELATIVE_NOT_SUPPORTED,
         "The set-point is a change, not a target. This control takes absolute targets only: send the value to be reached.",
     ),
@@ -191,15 +188,34 @@ const EXPLANATIONS: &[(&str, &str)] = &[
     (NOT_A_NUMBER, "The set-point, its ramp or a limit is NaN or infinite. It cannot be compared with any limit, so it is refused."),
 ];
 
+/// What is found where a selection is kept, after the envelope.
+const SELECTIONS: &[(&str, &str)] = &[
+    (
+        SELECT_MISMATCH,
+        "An OPERATE must repeat its SELECT: same issuer, operator, resource, value and ramp, and `selectOf` its id. The selection is used \
+         up; select again.",
+    ),
+    (
+        NOTHING_SELECTED,
+        "An OPERATE or a CANCEL came for a control on which nothing is selected: its selection was used, withdrawn, lost with the link, \
+         or its time is over. Select again.",
+    ),
+];
+
 /// A paragraph about a code, for `ies-bridge explain CODE` and the operator's screen; `None` for a code that is not of this crate.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static str> {
-    EXPLANATIONS.iter().chain(ANSWERS).find(|(known, _)| *known == code).map(|(_, text)| *text)
+    EXPLANATIONS.iter().chain(SELECTIONS).chain(ANSWERS).find(|(known, _)| *known == code).map(|(_, text)| *text)
 }
 
 /// Every code, in the order of the explanations.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    EXPLANATIONS.iter().chain(ANSWERS).map(|(code, _)| *code)
+    EXPLANATIONS.iter().chain(SELECTIONS).chain(ANSWERS).map(|(code, _)| *code)
+}
+
+/// The codes of a selection's end (R15). Part of [`codes`].
+pub fn selections() -> impl Iterator<Item = &'static str> {
+    SELECTIONS.iter().map(|(code, _)| *code)
 }
 
 /// The codes of R8: what people answered, or did not. Part of [`codes`].

@@ -665,6 +665,13 @@ impl Plan {
         self.controls.iter().position(|control| control.id == id).and_then(|index| u32::try_from(index).ok()).map(PointId)
     }
 
+    /// Whether values are read on a link: every client link, and a server link of both directions.
+    #[must_use]
+    pub fn reads(&self, link: LinkId) -> bool {
+        let is_client = self.links.get(link.index()).is_some_and(|planned| planned.spec.role == Role::Client);
+        is_client || self.points.iter().any(|point| point.source == PointSource::Link(link))
+    }
+
     /// The link with this name.
     #[must_use]
     pub fn link(&self, name: &str) -> Option<LinkId> {

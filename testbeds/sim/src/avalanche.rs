@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bridge_model::{DoublePoint, Mono, Now, PointId, Utc, Value};
 
-/// Changes of many points in turn, so many in each millisecond. States end where they began; measurands move by a hundredth and back.
+/// Changes of many points in turn, so many in each millisecond. States end where they began; measurands move a little
+/// and back.
 #[derive(Debug)]
 pub(crate) struct Avalanche {
     points: Vec<(PointId, Value)>,
@@ -56,6 +57,8 @@ fn other(value: Value) -> Value {
         Value::Double(DoublePoint::On) => Value::Double(DoublePoint::Off),
         Value::Double(DoublePoint::Off | DoublePoint::Intermediate | DoublePoint::Bad) => Value::Double(DoublePoint::On),
         Value::Int(number) => Value::Int(number + 1),
+        // A state that travels as a float has whole codes only.
+        Value::Real32(_) | Value::Real(_) if value.as_f64().fract() == 0.0 => Value::Real(value.as_f64() + 1.0),
         Value::Real32(_) | Value::Real(_) => Value::Real(value.as_f64() * 1.01 + 0.01),
     }
 }

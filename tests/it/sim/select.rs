@@ -41,7 +41,7 @@ fn r04_r15_a_select_is_confirmed_after_the_far_station_and_its_operate_executes_
     let [seen] = &at_ems(&world, EntryKind::Selected, "U1.p_set")[..] else { panic!("one ACT CON\n{}", world.told()) };
     assert!(seen.t >= at_far.t, "SELECT ACT CON only after the far station confirmed its select");
     assert_eq!(executes(&world, "U1.p_set").len(), 0, "a select moves nothing");
-    assert_eq!(shown(&world, &status_point(&world, "U1.p_set", StatusKind::State)), Some(12.0), "SELECTED");
+    assert_eq!(shown(&world, &status_point(&world, "U1.p_set", StatusKind::State)), Some(13.0), "SELECTED");
 
     wish(&mut world, CommandMode::Execute, 210.0);
     world.run_for(s(60));

@@ -124,7 +124,7 @@ impl Grid {
                 offset: 0.0,
                 deadband: 1.0,
             }),
-            ServedSource::Status { .. } | ServedSource::LinkState(_) => None,
+            ServedSource::Status { .. } | ServedSource::LinkState(_) | ServedSource::QueueOverflow(_) => None,
         });
         let controls = ["U1.p_set", "U2.p_set"].map(|name| ControlMap {
             station: name.to_owned(),

@@ -76,6 +76,11 @@ impl Commands {
         let (action, qualifier) = meaning(asdu.element).map_err(no)?;
         let tagged = asdu.time.map(|time| time.timestamp(zone, now.utc, &mut DayCache::default()));
         let originator = asdu.cot.originator;
+        // Neither selected nor withdrawn by anybody else, here or behind us.
+        let is_execute = asdu.cot.cause == Cause::ACTIVATION && !asdu.element.is_select();
+        if !is_execute && self.selects.is_anothers(target, originator, now.mono) {
+            return Err(no("another originator has it selected"));
+        }
         let mode = if asdu.cot.cause == Cause::DEACTIVATION {
             if self.held.values().any(|held| held.point == point && held.mode == CommandMode::Cancel) {
                 return Err(no("another deactivation of the point is in progress"));

@@ -75,7 +75,12 @@ impl Cycles {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        !self.requested.is_empty() || !self.queue.is_empty()
+        self.is_asked() || !self.queue.is_empty()
+    }
+
+    /// Whether something waits that was asked for: its peer has a timer for it.
+    pub(super) fn is_asked(&self) -> bool {
+        !self.requested.is_empty()
     }
 
     pub(super) fn put(&mut self, image: &Image, zone: Zone, out: &mut Vec<u8>) {

@@ -94,7 +94,7 @@ impl Image {
     /// Every point starts as never read: invalid and not topical until its first value (R19). Points that are parts of one object share it.
     pub(super) fn new(points: impl Iterator<Item = Configured>, extra_cas: impl Iterator<Item = u16>) -> Self {
         let mut all: Vec<(PointId, Part, Served)> = points
-            .filter_map(|(point, Address { ca, ioa, type_id, part }, transmission)| {
+            .filter_map(|(point, Address { ca, ioa, type_id, part, .. }, transmission)| {
                 let (family, tag) = type_id.family()?;
                 let state =
                     State { value: first_value(family), quality: Quality::NEVER_READ, time: Timestamp::default(), return_info: false };

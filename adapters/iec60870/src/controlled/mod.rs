@@ -34,8 +34,10 @@ use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
 use crate::controlled::watch::Watch;
 use crate::error::Error;
+use crate::findings::Findings;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
+use crate::reverse::Reverse;
 
 /// The state of data transfer of one connection. One that is stopped may still have frames out (unconfirmed stopped): when another took its
 /// place it may acknowledge what it got, until t1 closes it.
@@ -66,7 +68,10 @@ pub struct Controlled {
     counters: Counters,
     cycles: Cycles,
     commands: Commands,
+    /// What reads and commands the peer, on a link of both directions.
+    reverse: Option<Reverse>,
     watch: Watch,
+    findings: Findings,
     announced: bool,
     /// Whose turn it is when both an interrogation and changes want to send.
     changes_next: bool,
@@ -82,6 +87,8 @@ impl Controlled {
     /// As [`Controlled::new`], with parameters that no profile can choose yet.
     #[must_use]
     pub fn with_params(spec: &LinkSpec, params: Params) -> Self {
+        let (spec, reverse) = Reverse::split(spec, &params);
+        let spec = &spec;
         let controls: Vec<_> = Address::all(spec, AddressUse::Control).collect();
         let extra = controls.iter().map(|(_, address)| address.ca).chain(params.ca);
         let image = Image::new(Address::served(spec), extra);
@@ -97,7 +104,9 @@ impl Controlled {
             replies: Replies::default(),
             interrogation: Interrogation::default(),
             commands: Commands::new(&params, controls),
+            reverse,
             watch: Watch::default(),
+            findings: Findings::default(),
             params,
             announced: false,
             changes_next: false,
@@ -114,8 +123,14 @@ impl Controlled {
     fn apdu(&mut self, at: usize, apdu: &[u8], now: Now) -> Result<(), Error> {
         let Some(Member { connection, phase, .. }) = self.group.get_mut(at) else { return Ok(()) };
         let taken = connection.take(apdu, now.mono)?;
+        let reversed = connection.acked.iter().filter(|contents| contents.reverse).count();
         if let Some(number) = self.outbox.acknowledged(connection.acked.drain(..)) {
             self.events.push_back(Event::Delivered(number));
+        }
+        // Of what another connection carried before, the other direction knows nothing any more.
+        if let Some(reverse) = self.reverse.as_mut().filter(|_| *phase == Phase::Started) {
+            reverse.acknowledged(reversed, now);
+            reverse.tell((0, 0), &mut self.events);
         }
         match taken {
             Taken::Supervisory => Ok(()),
@@ -125,7 +140,10 @@ impl Controlled {
                 let (number, first) = (connection.number, self.batch.updates.len());
                 // Evidence first: a frame that closes the connection is journaled too, and never acknowledged.
                 let outcome = match phase {
-                    Phase::Started => self.information(asdu, frame, now),
+                    Phase::Started => match self.reverse.as_mut().filter(|reverse| reverse.takes_octets(asdu)) {
+                        Some(reverse) => reverse.take(asdu, (number, frame), &mut self.batch.updates, &mut self.events, now),
+                        None => self.information(asdu, frame, now),
+                    },
                     Phase::Stopped => Err(Error::misbehaved("I frame before STARTDT act")),
                     Phase::Stopping => Err(Error::misbehaved("I frame after STOPDT act")),
                 };
@@ -140,10 +158,17 @@ impl Controlled {
                 if std::mem::replace(phase, Phase::Stopping) == Phase::Started {
                     self.interrogation.stop();
                     self.replies.clear();
+                    self.end_reverse(now);
                 }
                 Ok(())
             }
-            Taken::Unnumbered(Function::TestAct | Function::TestCon) => Ok(()),
+            Taken::Unnumbered(Function::TestCon) => {
+                if let Some(reverse) = self.reverse.as_mut().filter(|_| *phase == Phase::Started) {
+                    reverse.test_answered(now);
+                }
+                Ok(())
+            }
+            Taken::Unnumbered(Function::TestAct) => Ok(()),
             Taken::Unnumbered(function @ (Function::StartCon | Function::StopCon)) => {
                 Err(Error::misbehaved(format!("{} from a controlling station", function.name())))
             }
@@ -177,6 +202,7 @@ impl Controlled {
         }
         self.cycles.start(now.mono);
         self.counters.start(now.mono);
+        self.begin_reverse(now);
         if !self.announced {
             self.announce(receive::COI_POWER_ON);
         }
@@ -201,6 +227,21 @@ impl Controlled {
         self.commands.connection_lost();
     }
 
+    fn begin_reverse(&mut self, now: Now) {
+        let peer = self.started().and_then(|at| self.group.get(at)).map(|link| link.peer);
+        if let (Some(reverse), Some(addr)) = (&mut self.reverse, peer) {
+            reverse.begin(&PeerInfo { addr, tls_identity: None }, now);
+            reverse.tell((0, 0), &mut self.events);
+        }
+    }
+
+    fn end_reverse(&mut self, now: Now) {
+        if let Some(reverse) = &mut self.reverse {
+            reverse.end(now);
+            reverse.tell((0, 0), &mut self.events);
+        }
+    }
+
     /// The place of the started connection.
     fn started(&self) -> Option<usize> {
         self.group.iter().position(|link| link.phase == Phase::Started)
@@ -212,9 +253,10 @@ impl Controlled {
     }
 
     /// A connection is to be closed: nothing more is sent on it.
-    fn fail(&mut self, at: usize, cause: &Error) {
+    fn fail(&mut self, at: usize, cause: &Error, now: Now) {
+        let abort = *cause == Error::ExecuteOverdue || self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now));
         if let Some(link) = self.group.get_mut(at) {
-            link.connection.close(cause, false);
+            link.connection.close(cause, abort);
         }
     }
 
@@ -232,8 +274,23 @@ impl Controlled {
 
     /// Appends I frames while k and `limit` allow: confirmations first, then events, then the image and changes in turn.
     fn put_information(&mut self, at: usize, out: &mut Vec<u8>, limit: usize, now: Now) {
+        let start = out.len();
         let Some(Member { connection, .. }) = self.group.get_mut(at) else { return };
         while connection.may_send() && out.len() < limit {
+            // A command of the other direction leaves alone, after everything before it was taken (R5).
+            if out.len() == start
+                && let Some(asdu) = self.reverse.as_mut().and_then(|reverse| reverse.poll_asdu(now))
+            {
+                connection.put_information(out, now.mono, |out| {
+                    out.extend_from_slice(&asdu);
+                    Contents { reverse: true, ..Contents::default() }
+                });
+                return;
+            }
+            if self.reverse.as_mut().is_some_and(Reverse::poll_probe) {
+                connection.ask(Function::TestAct, now.mono);
+                connection.put_control(out, limit, now.mono);
+            }
             let (_, events_sent) = self.outbox.counts();
             if let Some(reply) = self.replies.pop(events_sent, self.image.has_returns()) {
                 // The end of initialisation goes before any other answer.
@@ -245,6 +302,12 @@ impl Controlled {
             } else if self.outbox.has_event() {
                 let (outbox, image, zone) = (&mut self.outbox, &self.image, self.zone);
                 connection.put_information(out, now.mono, |out| outbox.put_events(image, zone, out));
+            } else if self.cycles.is_asked() {
+                let (cycles, image, zone) = (&mut self.cycles, &self.image, self.zone);
+                connection.put_information(out, now.mono, |out| {
+                    cycles.put(image, zone, out);
+                    Contents::default()
+                });
             } else if self.interrogation.is_running() && !self.image.has_returns() && !(self.changes_next && self.image.has_changes()) {
                 let (interrogation, image, counters, zone) = (&mut self.interrogation, &self.image, &self.counters, self.zone);
                 connection.put_information(out, now.mono, |out| {
@@ -333,7 +396,7 @@ impl Session for Controlled {
             link.connection.end_of_chunk(now.mono);
         }
         if let Err(error) = outcome {
-            self.fail(at, &error);
+            self.fail(at, &error, now);
             self.tell(now);
         }
     }
@@ -352,6 +415,13 @@ impl Session for Controlled {
                 self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
             }
             // Commanding and interrogating are the controlling station's: said, not swallowed.
+            request @ (Request::Command(_) | Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..))
+                if self.reverse.is_some() =>
+            {
+                if let Some(reverse) = &mut self.reverse {
+                    reverse.request(request, &mut self.events, now);
+                }
+            }
             Request::Command(command) => {
                 let outcome = bridge_model::Outcome::NotOperated(bridge_model::NotOperatedWhy::NotPermitted);
                 self.events.push_back(Event::Settled { command, outcome, at: now });
@@ -378,10 +448,16 @@ impl Session for Controlled {
         self.image.handle_timeout(now.mono);
         self.cycles.handle_timeout(&self.image, now.mono);
         self.counters.handle_timeout(&self.image, now);
+        let abort = self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now));
         for link in self.group.iter_mut().filter(|link| link.is_open()) {
             if let Err(error) = link.connection.supervise(now.mono) {
-                link.connection.close(&error, false);
+                link.connection.close(&error, abort);
             }
+        }
+        if let Some(Err(error)) = self.reverse.as_mut().map(|reverse| reverse.handle_timeout(&mut self.events, now))
+            && let Some(at) = self.started()
+        {
+            self.fail(at, &error, now);
         }
         self.tell(now);
     }
@@ -400,6 +476,9 @@ impl Session for Controlled {
         send_again(&mut link, &mut self.image);
         if self.outbox.connection_lost(link.connection.number) {
             self.end_conversation();
+        }
+        if link.phase == Phase::Started {
+            self.end_reverse(now);
         }
         self.events.push_back(Event::Closed { channel, cause: link.connection.cause(), at: now.mono });
         self.tell(now);
@@ -431,7 +510,12 @@ impl Session for Controlled {
         // U frames first: the confirmation of the start goes before the first I frame.
         link.connection.put_control(out, limit, now.mono);
         match link.phase {
-            Phase::Started => self.put_information(at, out, limit, now),
+            Phase::Started => {
+                self.put_information(at, out, limit, now);
+                if let Some(reverse) = &mut self.reverse {
+                    reverse.tell((0, 0), &mut self.events);
+                }
+            }
             Phase::Stopping => self.put_stop(at, out, limit, now),
             Phase::Stopped => {}
         }
@@ -448,12 +532,14 @@ impl Session for Controlled {
             return Some(Mono(0));
         }
         let own = self.commands.deadline().min(self.image.deadline()).min(self.cycles.deadline()).min(self.counters.deadline());
+        let own = own.min(self.reverse.as_ref().map_or(Mono::NEVER, Reverse::deadline));
         let deadline = self.group.deadline().min(own);
         (deadline != Mono::NEVER).then_some(deadline)
     }
 
-    fn user_timeout(&self, _channel: Channel, _now: Now) -> Option<Duration> {
-        None
+    fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
+        let started = self.started().and_then(|at| self.group.get(at)).is_some_and(|link| link.connection.channel == channel);
+        self.reverse.as_ref().filter(|_| started)?.user_timeout(now)
     }
 }
 

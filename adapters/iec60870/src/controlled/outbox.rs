@@ -19,6 +19,8 @@ pub(super) struct Contents {
     pub(super) events: u64,
     /// Changed points.
     pub(super) latest: Vec<u32>,
+    /// It was the other direction's.
+    pub(super) reverse: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +96,7 @@ impl Outbox {
         if let Some(packer) = asdu {
             packer.finish(out);
         }
-        Contents { events: self.gone + self.sent as u64, latest: Vec::new() }
+        Contents { events: self.gone + self.sent as u64, ..Contents::default() }
     }
 
     /// The peer acknowledged these frames, on the connection that sends now or late on one that sent before; gives the number up to which

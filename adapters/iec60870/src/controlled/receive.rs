@@ -1,7 +1,6 @@
 //! What a controlling station sends: answered here, or handed on.
 
 use bridge_model::{Now, Timestamp};
-use bridge_session::Event;
 
 use super::Controlled;
 use super::commands::No;
@@ -39,8 +38,8 @@ impl Controlled {
         };
         if let Err(No { cause, why }) = outcome {
             self.answer(&view, cause, true);
-            let what = format!("{} cause {} ca {}: {why}", view.type_id, view.cot.cause.0, view.ca);
-            self.events.push_back(Event::Refused { what });
+            let what = || format!("{} cause {} ca {}: {why}", view.type_id, view.cot.cause.0, view.ca);
+            self.findings.tell(what, &mut self.events, now.mono);
         }
         if self.replies.is_overfull() || self.cycles.is_overfull() {
             return Err(Error::misbehaved("requests are sent and their answers not acknowledged"));
@@ -71,7 +70,7 @@ impl Controlled {
         };
         if let Asdu::Control(control) = &asdu {
             let party = self.started().and_then(|at| self.group.get(at)).map_or("", |link| link.party.as_str());
-            self.events.extend(self.watch.look(control, party, now.mono).into_iter().map(Event::Suspicious));
+            self.events.extend(self.watch.look(control, party, now.mono).into_iter().map(bridge_session::Event::Suspicious));
         }
         let is_ours = self.image.knows_ca(view.ca) || (view.ca == CA_BROADCAST && takes_broadcast(view.type_id));
         if !is_ours {
@@ -145,7 +144,10 @@ impl Controlled {
                     return Ok(());
                 }
                 if let Subject::Image(Some(group)) = subject
-                    && !self.image.objects().any(|(_, served)| served.transmission.is_in(group) && served.family.is_interrogated())
+                    && !self
+                        .image
+                        .objects()
+                        .any(|(_, served)| cas.contains(&served.ca) && served.transmission.is_in(group) && served.family.is_interrogated())
                 {
                     return Err(No { cause: Cause::ACTIVATION_CON, why: "no point is in the group" });
                 }
@@ -198,9 +200,8 @@ impl Controlled {
     fn clock(&mut self, theirs: Cp56Time2a, asdu: &SystemAsdu, cas: Vec<u16>, now: Now) -> Result<(), No> {
         let stamp = theirs.timestamp(self.zone, now.utc, &mut crate::DayCache::default());
         let offset_ms = (stamp.utc.0 - now.utc.0) / 1_000_000;
-        self.events.push_back(Event::Refused {
-            what: format!("clock synchronisation: the peer's clock is {offset_ms} ms from ours; ours is not stepped"),
-        });
+        let what = || format!("clock synchronisation: the peer's clock is {offset_ms} ms from ours; ours is not stepped");
+        self.findings.tell(what, &mut self.events, now.mono);
         match self.params.clock {
             ClockPolicy::Refuse => Err(No { cause: Cause::ACTIVATION_CON, why: "clock synchronisation is not served" }),
             ClockPolicy::Answer => {

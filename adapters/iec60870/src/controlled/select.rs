@@ -43,7 +43,7 @@ impl SelectStore {
 
     /// Takes a selection. `false` if another originator holds the object.
     pub(super) fn select(&mut self, target: Target, point: PointId, originator: u8, element: ControlElement, now: Mono) -> bool {
-        if self.selected.get(&target).is_some_and(|held| held.originator != originator && now < held.until) {
+        if self.is_anothers(target, originator, now) {
             return false;
         }
         self.selected.insert(target, Selected { point, originator, element, until: now + self.life });
@@ -61,6 +61,11 @@ impl SelectStore {
             Some(_) => Bound::Wrong,
             None => Bound::Free,
         }
+    }
+
+    /// Whether another originator holds the object.
+    pub(super) fn is_anothers(&self, target: Target, originator: u8, now: Mono) -> bool {
+        self.selected.get(&target).is_some_and(|held| held.originator != originator && now < held.until)
     }
 
     /// Withdraws a selection of that originator.

@@ -228,3 +228,73 @@ fn a1_r39_only_the_general_reset_is_served_and_the_initialisation_says_what_it_w
     let lines = sent(&mut bench);
     assert!(lines.len() == 3 && lines[1..].iter().all(|line| line.ends_with("coi=2")), "remote reset: {lines:?}");
 }
+
+#[test]
+fn a1_r52_what_one_originator_selected_no_other_selects_or_withdraws() {
+    let mut bench = started(&[]);
+    let from = |originator: u8, cause: u8, octet: u8| {
+        let mut asdu = asdu(45, 1, cause, 21, &object(2000, &[octet]));
+        asdu[3] = originator;
+        asdu
+    };
+    bench.rx_i(&from(3, 6, 0x81));
+    bench.request(Request::Answer { token: CommandToken(1), answer: Answer::Confirm });
+    bench.forget();
+    for (cause, con) in [(6, "C_SC_NA_1 actcon negative oa=9"), (8, "C_SC_NA_1 deactcon negative oa=9")] {
+        bench.rx_i(&from(9, cause, 0x81));
+        assert!(!bench.events().iter().any(|event| matches!(event, Event::CommandReceived(_))), "nothing is handed on");
+        let lines = sent(&mut bench);
+        assert!(lines.len() == 1 && lines[0].starts_with(con), "{lines:?}");
+    }
+    bench.rx_i(&from(3, 6, 1));
+    let events = bench.events();
+    assert!(
+        events.iter().any(|event| matches!(event, Event::CommandReceived(command) if command.mode == CommandMode::Execute)),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_flood_of_refusals_is_answered_and_told_in_bounds() {
+    let mut bench = started(&[]);
+    for _ in 0..1000 {
+        bench.rx_i(&asdu(122, 1, 6, 21, &object(1, &[0; 4])));
+    }
+    assert_eq!(sent(&mut bench).len(), 1000, "each is answered");
+    assert_eq!(bench.events().len(), 101, "and not each is told");
+}
+
+#[test]
+fn a1_r48_a_read_is_answered_before_changes_are_told() {
+    let mut bench = started(&[]);
+    for round in 0..3_u8 {
+        // More changes than k has room for, in types that share no ASDU.
+        for value in 0..20_i64 {
+            bench.request(publish(3, Value::Int(i64::from(round) * 100 + value), false));
+            bench.request(publish(1, Value::Int(value), false));
+        }
+        if round == 0 {
+            bench.rx_i(&asdu(102, 1, 5, 21, &object(3, &[])));
+        }
+        let lines = bench.tx();
+        if let Some(at) = lines.iter().position(|line| line.contains("M_ME_NC_1 req")) {
+            assert!(at <= 1, "before the changes: {lines:?}");
+            return;
+        }
+    }
+    panic!("the read was never answered");
+}
+
+#[test]
+fn a1_r46_a_group_of_another_station_is_none_of_this_one() {
+    let mut link = two_stations(&[]);
+    link.points[0].address.insert("groups".to_owned(), Field::Int(1));
+    let mut bench = Bench::new(Controlled::new(&link));
+    bench.open();
+    bench.rx_u(Function::StartAct);
+    sent(&mut bench);
+    bench.rx_i(&asdu(100, 1, 6, 22, &object(0, &[21])));
+    assert!(sent(&mut bench)[0].starts_with("C_IC_NA_1 actcon negative ca=22"));
+    bench.rx_i(&asdu(100, 1, 6, 21, &object(0, &[21])));
+    assert!(sent(&mut bench)[1].starts_with("M_SP_NA_1 inro1 ca=21"));
+}

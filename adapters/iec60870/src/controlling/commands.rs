@@ -15,6 +15,7 @@ use bridge_session::{Event, Phase};
 use super::Sent;
 use crate::address::Address;
 use crate::error::Error;
+use crate::findings::Findings;
 use crate::link104::Connection;
 use crate::params::{Params, TermPolicy};
 use crate::{Cause, ControlAsdu, ControlElement, ControlKind, ControlPermit, Cot, Cp56Time2a, Qoc, Qos};
@@ -84,6 +85,7 @@ pub(super) struct Commands {
     select_life: Duration,
     /// Selections to withdraw, because their command will not be executed.
     withdrawals: VecDeque<(Address, ControlElement)>,
+    findings: Findings,
 }
 
 /// A command as an ASDU with cause activation; `None` if the address cannot carry it.
@@ -163,6 +165,7 @@ impl Commands {
             selected: BTreeMap::new(),
             select_life: params.select_timeout,
             withdrawals: VecDeque::new(),
+            findings: Findings::default(),
         }
     }
 
@@ -369,8 +372,8 @@ impl Commands {
             Stage::SelectDue | Stage::ExecuteDue(_) | Stage::CancelDue => false,
         };
         if !leg_fits || (!negative && !same) {
-            let what = format!("{} ca {} ioa {} cause {} answers no command of ours", asdu.type_id, asdu.ca, asdu.ioa, cause.0);
-            events.push_back(Event::Refused { what });
+            let what = || format!("{} ca {} ioa {} cause {} answers no command of ours", asdu.type_id, asdu.ca, asdu.ioa, cause.0);
+            self.findings.tell(what, events, now.mono);
             return;
         }
         let unknown = cause.is_unknown().then_some(Refusal::Unknown(cause.0));

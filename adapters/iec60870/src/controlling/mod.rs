@@ -25,6 +25,7 @@ use crate::controlling::switch_over::SwitchOver;
 use crate::error::Error;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
+use crate::reverse::Reverse;
 use crate::{Asdu, AsduView, ControlPermit, DayCache, Repertoire, TypeId};
 
 pub(crate) use commands::control_asdu;
@@ -37,6 +38,8 @@ enum Sent {
     Harmless,
     /// The execute of the command with this serial number.
     Execute(u64),
+    /// The other direction's.
+    Reverse,
 }
 
 /// The state of data transfer of one connection. At most one that is open is not stopped.
@@ -67,6 +70,8 @@ pub struct Controlling {
     interrogation: Interrogation,
     housekeeping: Housekeeping,
     commands: Commands,
+    /// What serves the peer, on a link of both directions.
+    reverse: Option<Reverse>,
     /// Types told about as unknown since the last start: one log line each.
     unknown_types: BTreeSet<TypeId>,
     misfits_told: bool,
@@ -76,7 +81,14 @@ impl Controlling {
     /// The session of a checked link. Points whose address does not read are left out: the check named them.
     #[must_use]
     pub fn new(spec: &LinkSpec) -> Self {
-        let params = Params::from_fields(&spec.params);
+        Self::with_params(spec, Params::from_fields(&spec.params))
+    }
+
+    /// As [`Controlling::new`], with parameters that no profile can choose.
+    #[must_use]
+    pub fn with_params(spec: &LinkSpec, params: Params) -> Self {
+        let (spec, reverse) = Reverse::split(spec, &params);
+        let spec = &spec;
         let table = PointTable::new(Address::all(spec, AddressUse::Monitor));
         let permit = ControlPermit::for_link(spec);
         let cas: BTreeSet<u16> = table.cas().chain(params.ca).collect();
@@ -89,6 +101,7 @@ impl Controlling {
             housekeeping: Housekeeping::new(&params, cas.iter().copied().collect(), Address::all(spec, AddressUse::Monitor)),
             interrogation: Interrogation::new(&params, cas),
             commands: Commands::new(&params, controls),
+            reverse,
             params,
             table,
             permit,
@@ -110,11 +123,17 @@ impl Controlling {
     fn apdu(&mut self, at: usize, apdu: &[u8], now: Now) -> Result<(), Error> {
         let Some(Member { connection, phase, .. }) = self.group.get_mut(at) else { return Ok(()) };
         let taken = connection.take(apdu, now.mono)?;
+        let mut reversed = 0;
         for sent in connection.acked.drain(..) {
             match sent {
                 Sent::Harmless => {}
                 Sent::Execute(serial) => self.commands.arrived(serial),
+                Sent::Reverse => reversed += 1,
             }
+        }
+        if let Some(reverse) = self.reverse.as_mut().filter(|_| *phase == Phase::Started) {
+            reverse.acknowledged(reversed, now);
+            reverse.tell((0, 0), &mut self.events);
         }
         match taken {
             Taken::Supervisory => {}
@@ -122,7 +141,14 @@ impl Controlling {
                 let (number, first) = (connection.number, self.batch.updates.len());
                 // Evidence first: a frame that closes the connection is journaled too, and never acknowledged.
                 let outcome = match phase {
-                    Phase::Started => self.information(asdu, now),
+                    Phase::Started => match self.reverse.as_mut().filter(|reverse| reverse.takes_octets(asdu)) {
+                        Some(reverse) => {
+                            // The peer's command waits for us.
+                            connection.hurry();
+                            reverse.take(asdu, (number, frame), &mut self.batch.updates, &mut self.events, now)
+                        }
+                        None => self.information(asdu, now),
+                    },
                     Phase::Stopping => {
                         connection.hurry();
                         self.information(asdu, now)
@@ -142,6 +168,9 @@ impl Controlling {
                 if *phase != Phase::Stopped {
                     let connection = &*connection;
                     self.commands.test_answered(|mark| connection.answered_since(mark));
+                    if let Some(reverse) = &mut self.reverse {
+                        reverse.test_answered(now);
+                    }
                 }
             }
             Taken::Unnumbered(Function::TestAct) => {}
@@ -254,6 +283,11 @@ impl Session for Controlling {
                 self.housekeeping.request(id, wish, self.permit.is_some(), self.started().is_some(), &mut self.events);
             }
             Request::SwitchOver => self.want_another(now),
+            request @ (Request::Publish(_) | Request::Answer { .. }) if self.reverse.is_some() => {
+                if let Some(reverse) = &mut self.reverse {
+                    reverse.request(request, &mut self.events, now);
+                }
+            }
             // Serving is the controlled station's.
             Request::Publish(_) | Request::Answer { .. } => {}
         }
@@ -265,6 +299,11 @@ impl Session for Controlling {
 
     fn handle_timeout(&mut self, now: Now) {
         let probes = self.commands.handle_timeout(&mut self.events, now);
+        if let Some(Err(error)) = self.reverse.as_mut().map(|reverse| reverse.handle_timeout(&mut self.events, now))
+            && let Some(at) = self.started()
+        {
+            self.fail(at, &error, now);
+        }
         for at in 0..self.group.len() {
             let supervised = match self.group.get_mut(at).filter(|link| link.is_open()) {
                 Some(link) => link.connection.supervise(now.mono),
@@ -345,6 +384,20 @@ impl Session for Controlling {
                     }
                 }
             }
+            if let Some(reverse) = &mut self.reverse {
+                while out.len() - start < limit && connection.may_send() && !self.commands.wants_execute(now) {
+                    let Some(asdu) = reverse.poll_asdu(now) else { break };
+                    connection.put_information(out, now.mono, |out| {
+                        out.extend_from_slice(&asdu);
+                        Sent::Reverse
+                    });
+                }
+                if reverse.poll_probe() {
+                    connection.ask(Function::TestAct, now.mono);
+                    connection.put_control(out, start.saturating_add(limit), now.mono);
+                }
+                reverse.tell((0, 0), &mut self.events);
+            }
         }
         out.len() > start
     }
@@ -365,6 +418,7 @@ impl Session for Controlling {
         if self.started().is_some() {
             next = next.min(self.interrogation.deadline()).min(self.housekeeping.deadline());
         }
+        next = next.min(self.reverse.as_ref().map_or(Mono::NEVER, Reverse::deadline));
         (next != Mono::NEVER).then_some(next)
     }
 

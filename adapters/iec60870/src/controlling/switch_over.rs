@@ -122,6 +122,13 @@ impl Controlling {
         for command in std::mem::take(&mut self.switch.waiting) {
             self.commands.request(command, None, &mut self.events, now);
         }
+        if let Some(reverse) = &mut self.reverse {
+            let addr = self.group.get(at).map(|link| link.peer);
+            if let Some(addr) = addr {
+                reverse.begin(&bridge_session::PeerInfo { addr, tls_identity: None }, now);
+                reverse.tell((0, 0), &mut self.events);
+            }
+        }
         Ok(())
     }
 
@@ -141,6 +148,10 @@ impl Controlling {
         self.commands.connection_lost(&mut self.events, now);
         self.interrogation.connection_lost(&mut self.events);
         self.housekeeping.connection_lost(&mut self.events);
+        if let Some(reverse) = &mut self.reverse {
+            reverse.end(now);
+            reverse.tell((0, 0), &mut self.events);
+        }
         self.switch.between.get_or_insert(now.mono);
     }
 

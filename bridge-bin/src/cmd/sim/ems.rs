@@ -129,6 +129,10 @@ impl Hosted for EmsHost {
         }
     }
 
+    fn handle_security(&mut self, what: &str, _now: Now) {
+        tell(format!("security: {what}"));
+    }
+
     fn tick(&mut self, now: Now) {
         self.next = now.mono + LOOK;
         let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();

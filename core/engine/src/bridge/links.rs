@@ -2,7 +2,7 @@
 
 use bridge_model::{LinkId, Now, PointId};
 use bridge_profile::PointSource;
-use bridge_session::{CounterFreeze, Housekeeping, Parameter, Request, Role};
+use bridge_session::{CounterFreeze, Housekeeping, Parameter, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -75,7 +75,7 @@ impl Bridge {
     pub(super) fn link_wish(&mut self, name: &str, what: &LinkWish, by: &str, local: u64, now: Now) -> Option<String> {
         let error = |text: String| Some(json!({ "error": text }).to_string());
         let plan = self.core.plan.clone();
-        let Some(link) = plan.link(name).filter(|link| plan.links[link.index()].spec.role == Role::Client) else {
+        let Some(link) = plan.link(name).filter(|link| plan.reads(*link)) else {
             return error(format!("the profile has no link `{name}` that reads a station"));
         };
         let point = |id: &str| match plan.point(id) {
@@ -85,7 +85,15 @@ impl Bridge {
         let request = match what {
             LinkWish::Interrogate => Ok(Request::Interrogate),
             LinkWish::SwitchOver => Ok(Request::SwitchOver),
-            _ => housekeeping_of(what, point).map(|wish| Request::Housekeep(0, wish)),
+            LinkWish::Group { .. }
+            | LinkWish::Counters { .. }
+            | LinkWish::Read { .. }
+            | LinkWish::Clock
+            | LinkWish::Test
+            | LinkWish::Reset
+            | LinkWish::Load { .. }
+            | LinkWish::Activate { .. }
+            | LinkWish::Cyclic { .. } => housekeeping_of(what, point).map(|wish| Request::Housekeep(0, wish)),
         };
         match request {
             Err(text) => error(text),

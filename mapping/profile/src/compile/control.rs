@@ -7,8 +7,8 @@ use bridge_session::{AddressUse, Role};
 
 use super::rows::Row;
 use super::scope::{
-    Measure, Measured, Scope, measurement, need_duration, need_quantity, settle, take_basis, take_conversion, take_duration, take_id,
-    take_quantity, take_unit, word,
+    Measure, Measured, Scope, measurement, need_duration, need_quantity, of_direction, settle, take_basis, take_conversion, take_duration,
+    take_id, take_quantity, take_unit, word,
 };
 use crate::codes::DIALECT;
 use crate::plan::{Control, ControlKind, Drive, EmsTiming, Execution, Followed, Lapse, Ramp, RampBy, Relay, Require, SelectMode, Taken};
@@ -43,7 +43,7 @@ impl Scope<'_> {
         let before = report.errors();
         let id = take_id(&mut self.control_names, "control", &mut view, report);
         let link = self.control_link(&mut view, report);
-        let role = link.and_then(|index| self.links.get(index)).map(|draft| draft.plan.spec.role);
+        let role = link.and_then(|index| self.links.get(index)).map(|draft| of_direction(draft.plan.spec.role, &row.table));
         if let Some(verb) = unit_verb(&mut view) {
             self.compile_instruction(view, (id, link, role), verb, report);
             return;

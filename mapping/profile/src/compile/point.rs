@@ -5,8 +5,8 @@ use bridge_session::{AddressUse, Role};
 
 use super::rows::Row;
 use super::scope::{
-    Measure, Measured, Scope, measurement, quantity, settle, take_basis, take_conversion, take_duration, take_id, take_quantity, take_unit,
-    word,
+    Measure, Measured, Scope, measurement, of_direction, quantity, settle, take_basis, take_conversion, take_duration, take_id,
+    take_quantity, take_unit, word,
 };
 use crate::codes::DIALECT;
 use crate::plan::{Conversion, Limit, LimitKind, PlannedPoint, PointSource, Severity, Side, StateAlarm, StreamClass, Verbs};
@@ -45,7 +45,7 @@ impl Scope<'_> {
             let mut view = View::new(&row.table, DIALECT, "a point", row.origin.as_deref());
             let before = report.errors();
             let id = take_id(&mut self.point_names, "point", &mut view, report);
-            let link = self.link_of(&mut view, Role::Client, report);
+            let link = self.link_of(&mut view, of_direction(Role::Client, &row.table), report);
             let address = self.address(&mut view, link, AddressUse::Monitor, report);
             let cim = self.cim(&mut view, &["Analog", "Discrete", "Accumulator"], report);
             let unit = unit_of(&mut view, cim.as_ref(), report);

@@ -5,7 +5,7 @@ use bridge_model::{LinkId, PointId};
 use bridge_session::{AddressUse, Role};
 
 use super::rows::Row;
-use super::scope::{Measure, Measured, Scope, declare, settle, take_basis, take_conversion, take_quantity, take_unit, word};
+use super::scope::{Measure, Measured, Scope, declare, of_direction, settle, take_basis, take_conversion, take_quantity, take_unit, word};
 use crate::codes::DIALECT;
 use crate::plan::{Conversion, Served, ServedClass, ServedSource, StatusKind, StreamClass};
 use crate::units::unit;
@@ -31,7 +31,7 @@ impl Scope<'_> {
             if let (None, Some(source)) = (stated, &source) {
                 view.rename(format!("served point `{}`", source.id));
             }
-            let link = self.link_of(&mut view, Role::Server, report);
+            let link = self.link_of(&mut view, of_direction(Role::Server, &row.table), report);
             let address = self.address(&mut view, link, AddressUse::Monitor, report);
             let (conversion, unit) = self.served_conversion(&mut view, source.as_ref(), report);
             let deadband = take_quantity(&mut view, "deadband", unit, Measure::Distance, report).unwrap_or(0.0);
