@@ -69,8 +69,11 @@ pub(crate) fn drive<H: Hosted>(endpoint: Endpoint, clock: SystemClock, make: imp
 pub(crate) struct Finish(watch::Sender<bool>);
 
 impl Finish {
-    /// Prints what was found.
+    /// Prints what was found first; that the connection is closed after it is no news.
     pub(crate) fn with(&self, found: &Result<Value>) {
+        if *self.0.borrow() {
+            return;
+        }
         match found {
             Ok(found) => say(&found.to_string()),
             Err(error) => crate::measure::tell(format!("{error:#}")),
