@@ -12,23 +12,19 @@
 mod bridge;
 #[path = "path/case.rs"]
 mod case;
-#[path = "path/figures.rs"]
-mod figures;
-#[path = "path/profile.rs"]
-mod profile;
+#[path = "measure/mod.rs"]
+mod measure;
 #[path = "path/source.rs"]
 mod source;
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::case::{CASES, Case, Load, named};
-use crate::figures::{Figure, Target};
+use crate::measure::{Figure, Target, line, load, say, start, tell};
 
 /// What `native-baselines` recorded for lib60870's client: it decodes and does nothing else.
 const PEER: (&str, f64) = ("lib60870 client", 0.251);
@@ -43,21 +39,11 @@ fn main() -> Result<()> {
             let ports = ports.iter().map(|port| Ok(port.parse()?)).collect::<Result<Vec<u16>>>()?;
             bridge::run(&case_of(case)?, &ports, Duration::from_secs_f64(seconds.parse()?))
         }
-        options => measure(options),
+        options => run(options),
     }
 }
 
-/// One line of results.
-fn say(line: &str) {
-    println!("{line}");
-}
-
-/// One line for people.
-fn tell(line: impl AsRef<str>) {
-    eprintln!("{}", line.as_ref());
-}
-
-fn measure(options: &[&str]) -> Result<()> {
+fn run(options: &[&str]) -> Result<()> {
     let option = |name: &str| options.iter().position(|word| *word == name).and_then(|at| options.get(at + 1)).copied();
     let repeats: usize = option("--repeats").unwrap_or("5").parse()?;
     let seconds = option("--seconds").unwrap_or("3");
@@ -138,45 +124,11 @@ fn measure(options: &[&str]) -> Result<()> {
     ];
     tell(format!("{load}; loopback, two processes a measurement, {seconds} s each"));
     for figure in figures.into_iter().flatten() {
-        let (line, text, _) = figure.lines();
+        let (line, text) = figure.lines();
         tell(text);
         say(&line.to_string());
     }
     Ok(())
-}
-
-/// A child process that ends with its owner.
-struct Running(Child);
-
-impl Running {
-    /// Closes its input and waits for it, so that it removes what it wrote.
-    fn finish(mut self) -> Result<()> {
-        drop(self.0.stdin.take());
-        anyhow::ensure!(self.0.wait()?.success(), "a process failed");
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(args: &[&str]) -> Result<(Running, BufReader<std::process::ChildStdout>)> {
-    let mut command = Command::new(std::env::current_exe()?);
-    let mut child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let out = child.stdout.take().context("a pipe")?;
-    Ok((Running(child), BufReader::new(out)))
-}
-
-fn line(from: &mut impl std::io::BufRead) -> Result<String> {
-    let mut text = String::new();
-    from.read_line(&mut text)?;
-    anyhow::ensure!(!text.is_empty(), "a process ended early");
-    Ok(text.trim().to_owned())
 }
 
 /// Runs a case once: what both processes found.
@@ -189,9 +141,4 @@ fn pair(case: &Case, seconds: &str) -> Result<Value> {
     let result = if case.load == Load::Idle { line(&mut told)? } else { line(&mut found)? };
     bridge.finish()?;
     Ok(serde_json::from_str(&result)?)
-}
-
-fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }

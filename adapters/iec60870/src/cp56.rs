@@ -6,6 +6,7 @@ use bridge_model::{TimeFlags, TimeOrigin, Timestamp, Utc, Zone};
 
 const NS_PER_MS: i64 = 1_000_000;
 const NS_PER_DAY: i64 = 86_400_000_000_000;
+const MS_PER_DAY: u64 = 86_400_000;
 
 /// The octets of a time tag, exactly as read or sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -77,14 +78,25 @@ impl Cp56Time2a {
     /// with IV. The day of week is left unused (0).
     #[must_use]
     pub fn from_timestamp(time: Timestamp, zone: Zone) -> Self {
+        Self::from_timestamp_near(time, zone, &mut CivilDay::default())
+    }
+
+    /// As [`Cp56Time2a::from_timestamp`], with the date of the tag before it at hand.
+    #[inline]
+    pub(crate) fn from_timestamp_near(time: Timestamp, zone: Zone, civil: &mut CivilDay) -> Self {
         let wall_ns = time.utc.0.saturating_add(zone.offset_ns());
         let clamped = wall_ns.clamp(FIRST_NS, LAST_NS);
-        let days = clamped.div_euclid(NS_PER_DAY);
-        let in_day_ms = clamped.rem_euclid(NS_PER_DAY) / NS_PER_MS;
-        let (year, month, day) = civil_from_days(days);
-        let [low, high] = to_u16(in_day_ms % 60_000).to_le_bytes();
-        let mut minute = to_u8(in_day_ms / 60_000 % 60);
-        let hour = to_u8(in_day_ms / 3_600_000);
+        // Not before 2000, so that the divisions are those of unsigned numbers.
+        let ms = clamped.cast_unsigned() / NS_PER_MS.unsigned_abs();
+        if ms.wrapping_sub(civil.midnight_ms) >= MS_PER_DAY {
+            *civil = CivilDay::of(ms / MS_PER_DAY);
+        }
+        let CivilDay { midnight_ms, year, month, day } = *civil;
+        let in_day_ms = ms - midnight_ms;
+        let (in_day_minutes, in_minute_ms) = (in_day_ms / 60_000, in_day_ms % 60_000);
+        let [low, high] = to_u16(in_minute_ms).to_le_bytes();
+        let mut minute = to_u8(in_day_minutes % 60);
+        let hour = to_u8(in_day_minutes / 60);
         if time.flags.contains(TimeFlags::INVALID) || time.flags.contains(TimeFlags::NOT_SYNCHRONISED) || clamped != wall_ns {
             minute |= Self::MINUTE_IV;
         }
@@ -100,11 +112,11 @@ const FIRST_NS: i64 = 10_957 * NS_PER_DAY;
 /// 2099-12-31T23:59:59.999.
 const LAST_NS: i64 = 47_482 * NS_PER_DAY - NS_PER_MS;
 
-fn to_u16(value: i64) -> u16 {
+fn to_u16(value: u64) -> u16 {
     u16::try_from(value).unwrap_or(u16::MAX)
 }
 
-fn to_u8(value: i64) -> u8 {
+fn to_u8(value: u64) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)
 }
 
@@ -132,28 +144,46 @@ fn days_from_civil(year: u8, month: u8, day: u8) -> Option<i64> {
     Some(10_957 + i64::from(year) * 365 + leaps + before + i64::from(day) - 1)
 }
 
-/// Year of the century, month and day of a day number in the window.
-fn civil_from_days(days: i64) -> (u8, u8, u8) {
-    let mut rest = days - 10_957;
-    let mut year = 0_u8;
-    let (four, in_four) = (rest / 1461, rest % 1461);
-    rest = in_four;
-    year += to_u8(four * 4);
-    loop {
-        let length = if is_leap(year) { 366 } else { 365 };
-        if rest < length {
-            break;
-        }
-        rest -= length;
-        year += 1;
-    }
-    let mut month = 1;
-    while rest >= i64::from(days_of_month(year, month)) && month < 12 {
-        rest -= i64::from(days_of_month(year, month));
-        month += 1;
-    }
-    (year, month, to_u8(rest + 1))
+/// One day of the window, so that a stream of tags of one day computes its date once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CivilDay {
+    midnight_ms: u64,
+    year: u8,
+    month: u8,
+    day: u8,
 }
+
+impl Default for CivilDay {
+    /// The first day of the window.
+    fn default() -> Self {
+        Self { midnight_ms: FIRST_NS.unsigned_abs() / NS_PER_MS.unsigned_abs(), year: 0, month: 1, day: 1 }
+    }
+}
+
+impl CivilDay {
+    fn of(days: u64) -> Self {
+        let (year, month, day) = civil_from_days(days);
+        Self { midnight_ms: days * MS_PER_DAY, year, month, day }
+    }
+}
+
+/// Year of the century, month and day of a day number in the window. Years are counted from March, so that a leap day is the last of its
+/// year and of its four years; no century within reach breaks that, 2000 being a leap year.
+fn civil_from_days(days: u64) -> (u8, u8, u8) {
+    let since = days.saturating_sub(MARCH_1996);
+    let (fours, in_four) = (since / 1461, since % 1461);
+    let in_four_years = (in_four / 365).min(3);
+    let day_of_year = in_four - in_four_years * 365;
+    // Months from March on are 31, 30, 31, 30, 31 days long, again and again.
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let is_next_year = month >= 10;
+    let year = (fours * 4 + in_four_years + u64::from(is_next_year)).saturating_sub(4);
+    (to_u8(year), to_u8(if is_next_year { month - 9 } else { month + 3 }), to_u8(day))
+}
+
+/// The day number of 1996-03-01.
+const MARCH_1996: u64 = 9556;
 
 #[cfg(test)]
 mod tests {
@@ -190,6 +220,19 @@ mod tests {
             for month in [4, 5, 13, 4] {
                 let tag = Cp56Time2a([0, 0, 0, 0, day, month, 26]);
                 assert_eq!(tag.timestamp(Zone::Utc, Utc(7), &mut days), tag.timestamp(Zone::Utc, Utc(7), &mut DayCache::default()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_date_at_hand_changes_nothing() {
+        let mut civil = CivilDay::default();
+        let noon = 1_775_044_800_000_i64;
+        // Within the day, at both of its ends, before it, after it and at the ends of the window.
+        for ms in [0, 1, -43_200_000, 43_199_999, 43_200_000, -1, -43_200_001, 0, i64::MIN / 2_000_000, 0, i64::MAX / 2_000_000] {
+            for zone in [Zone::Utc, Zone::Ist] {
+                let time = Timestamp::by_device(Utc::from_millis(noon + ms));
+                assert_eq!(Cp56Time2a::from_timestamp_near(time, zone, &mut civil), Cp56Time2a::from_timestamp(time, zone), "{ms} ms");
             }
         }
     }

@@ -1,33 +1,22 @@
 //! The bridge under measurement: the real engine, shell, sessions and disk, in a process of its own.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use bridge_engine::shell::{self, Endpoint, Engine, LinkTask, SystemClock, random};
-use bridge_engine::{Bridge, Identity, LocalRequest, Output, Pace, Parts, Settings};
-use bridge_iec60870::Iec104;
-use bridge_ies::{Role, Timestamp};
-use bridge_journal::{FileDisk, Options, Position, SyncDone};
+use bridge_engine::shell::{Engine, SystemClock};
+use bridge_engine::{Bridge, LocalRequest, Output};
+use bridge_journal::{Position, SyncDone};
 use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_provenance::{Ed25519Signer, Signer};
-use bridge_session::{Event, FrameBatch, Inbound, Protocol as _};
-use bridge_trust::{
-    BUNDLE_SCHEMA, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode, sign_bundle,
-};
+use bridge_session::{Event, FrameBatch, Inbound};
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
 
 use crate::case::{Case, Load};
-use crate::figures::quantile;
-use crate::profile::{OBJECTS, plan};
+use crate::measure::{Folder, OBJECTS, connecting, cpu_s, drive, parts, plan, quantile, resident_mb, say, signer};
 
-const DID: &str = "did:web:bench.example";
-const ORIGIN: &str = "bench.example/bridge/1";
 /// Until caches, file and window are as they stay.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Events of one measurement.
@@ -39,81 +28,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Signatures in the measurement of one.
 const SIGNATURES: u32 = 2000;
 
-/// Removes the journal's folder at the end.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that stays is seen by whoever looks; the figures are not touched by it.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Runs the case against stations on these ports and prints what was measured.
 pub(crate) fn run(case: &Case, ports: &[u16], span: Duration) -> Result<()> {
-    let folder = Folder(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("path-{}", std::process::id())));
+    let folder = Folder::new("path");
     let clock = SystemClock::new();
     let seen = Arc::new(Seen::default());
     let seals = Arc::new(AtomicU64::new(0));
     let plan = Arc::new(plan(case.links, case.w));
-    let parts = Parts {
-        plan: plan.clone(),
-        settings: settings(),
-        identity: identity(),
-        signer: Box::new(Counting { signer: signer()?, count: seals.clone() }),
-        trust: trust(clock.now())?,
-        disk: Arc::new(FileDisk::open(&folder.0).context("the journal's folder")?),
-        journal: Options { origin: ORIGIN.to_owned(), epoch: 1, writer: 1, fence: 1, segment_bytes: 256 << 20 },
-        random: Box::new(random),
-    };
-    let bridge = Bridge::new(parts, clock.now())?;
+    let signer = Box::new(Counting { signer: signer()?, count: seals.clone() });
+    let bridge = Bridge::new(parts(&plan, signer, &folder, clock.now())?, clock.now())?;
     let engine =
         Watched { bridge, seen: seen.clone(), frames: vec![0; case.links], events: case.load == Load::Paced, waiting: VecDeque::new() };
-    let links = plan
-        .links
-        .iter()
-        .zip(ports)
-        .enumerate()
-        .map(|(number, (link, port))| {
-            let spec = link.spec.clone();
-            LinkTask {
-                link: LinkId(u16::try_from(number).expect("few links")),
-                session: Iec104.session(&spec),
-                restart: Box::new(move || Iec104.session(&spec)),
-                endpoint: Endpoint::connect(SocketAddr::from(([127, 0, 0, 1], *port))),
-            }
-        })
-        .collect();
-    // As `ies-bridge run` does.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let (stop_in, stop) = watch::channel(false);
-    // Nobody subscribes and nobody asks: the other ends stay, silent.
-    let (_inbound_in, inbound) = mpsc::channel(16);
-    let (outbound_in, mut outbound) = mpsc::channel(1024);
-    let (_local_in, local) = mpsc::channel(1);
-    let story = Box::new(|_line: String| {});
-    let measured = runtime.block_on(async {
-        let measure = async {
-            let result = match case.load {
-                Load::Flood => flood(&seen, &seals, clock, span).await,
-                Load::Idle => idle().await,
-                Load::Paced => events(&seen).await,
-            };
-            stop_in.send_replace(true);
-            result
-        };
-        let north = async { while outbound.recv().await.is_some() {} };
-        let running = shell::run(engine, links, (inbound, outbound_in), local, story, clock, stop);
-        let (measured, ended, ()) = tokio::join!(measure, running, north);
-        let bridge = ended?.bridge;
-        anyhow::ensure!(bridge.journal_failure().is_none(), "the journal failed");
-        // Whatever was acknowledged was mapped and written as a leaf, not only as octets. The frames of an interrogation carry no points.
-        let housekeeping = (2 * OBJECTS * case.links) as u64;
-        let journaled = bridge.counters().updates_journaled + housekeeping;
-        anyhow::ensure!(case.load != Load::Flood || journaled >= seen.durable.load(Relaxed), "acknowledged points have no leaf");
-        measured
+    let (engine, measured) = drive(engine, connecting(&plan, ports), clock, async {
+        match case.load {
+            Load::Flood => flood(&seen, &seals, clock, span).await,
+            Load::Idle => idle().await,
+            Load::Paced => events(&seen).await,
+        }
     })?;
-    crate::say(&measured.to_string());
+    let bridge = engine.bridge;
+    anyhow::ensure!(bridge.journal_failure().is_none(), "the journal failed");
+    // Whatever was acknowledged was mapped and written as a leaf, not only as octets. The frames of an interrogation carry no points.
+    let housekeeping = (2 * OBJECTS * case.links) as u64;
+    let journaled = bridge.counters().updates_journaled + housekeeping;
+    anyhow::ensure!(case.load != Load::Flood || journaled >= seen.durable.load(Relaxed), "acknowledged points have no leaf");
+    say(&measured.to_string());
     Ok(())
 }
 
@@ -255,10 +194,6 @@ impl Signer for Counting {
     }
 }
 
-fn signer() -> Result<Ed25519Signer> {
-    Ed25519Signer::from_seed(ORIGIN, &[7; 32]).context("a seed")
-}
-
 /// Seconds of one signature over a checkpoint's text, the best of five rounds.
 fn signature_s(clock: SystemClock) -> Result<f64> {
     let signer = signer()?;
@@ -271,89 +206,4 @@ fn signature_s(clock: SystemClock) -> Result<f64> {
         clock.now().mono.since(start).as_secs_f64() / f64::from(SIGNATURES / 5)
     });
     Ok(rounds.fold(f64::INFINITY, f64::min))
-}
-
-/// User and system time of all threads, those that ended too: what `getrusage` gives, in ticks of 10 ms.
-fn cpu_s() -> Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit_once(')').context("stat")?.1.split_whitespace().collect();
-    let ticks = |at: usize| -> Result<f64> { Ok(fields.get(at).context("stat")?.parse::<f64>()?) };
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-/// The most memory that was ever resident.
-fn resident_mb() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
-    Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
-}
-
-fn identity() -> Identity {
-    Identity {
-        beckn: Ed25519Key::from_seed(&[8; 32]).expect("a seed"),
-        beckn_key_id: "k1".to_owned(),
-        content: Es256Key::from_scalar(&[9; 32]).expect("a scalar"),
-        content_kid: format!("{DID}#key-0"),
-    }
-}
-
-fn trust(now: Now) -> Result<TrustBundle> {
-    let identity = identity();
-    let key = |kid: &str, alg: &str, usage, public: &[u8]| BundleKey {
-        kid: kid.to_owned(),
-        alg: alg.to_owned(),
-        usage,
-        public: base64_encode(public),
-        not_before: Timestamp(now.utc.0 - 86_400_000_000_000),
-        not_after: Timestamp(now.utc.0 + 86_400_000_000_000),
-    };
-    let content = BundleContent {
-        schema: BUNDLE_SCHEMA.to_owned(),
-        version: 1,
-        issued_at: Timestamp(now.utc.0 - 1_000_000_000),
-        expires_at: None,
-        parties: vec![BundleParty {
-            did: DID.to_owned(),
-            name: None,
-            roles: vec![Role::Genco],
-            keys: vec![
-                key("k1", "Ed25519", KeyUse::Beckn, &identity.beckn.public()),
-                key(&identity.content_kid, "ES256", KeyUse::Content, &identity.content.public_sec1()),
-                key("log", "Ed25519", KeyUse::Log, &signer()?.public_key()),
-            ],
-        }],
-        authorities: Vec::new(),
-    };
-    let officers = [[201; 32], [202; 32]].map(|seed| Ed25519Key::from_seed(&seed).expect("a seed"));
-    let bytes = sign_bundle(&content, &[&officers[0], &officers[1]]).context("a bundle")?;
-    TrustBundle::load(&bytes, &officers.map(|officer| officer.public()), None, now.utc.0).context("a good bundle")
-}
-
-fn settings() -> Settings {
-    Settings {
-        did: DID.to_owned(),
-        role: Role::Genco,
-        uri: "https://bench.example".to_owned(),
-        origin: ORIGIN.to_owned(),
-        network: "example.org/bench".to_owned(),
-        peers: Vec::new(),
-        hooks: Vec::new(),
-        operators: Vec::new(),
-        control_links: std::collections::BTreeSet::new(),
-        pace: Pace::default(),
-        clock_source: "system".to_owned(),
-        clock_limit: Duration::from_secs(1),
-        stream_silence: Duration::from_secs(3),
-        journal_patience: Duration::from_secs(5),
-        attest_every: Duration::from_secs(30),
-        report_every: Duration::from_secs(30),
-        relay_margin: Duration::from_secs(1),
-        max_lag: 50_000,
-        event_queue_depth: 200_000,
-        skew: Duration::from_secs(5),
-        config_hash: [1; 32],
-        policy_hash: [2; 32],
-        build_hash: [3; 32],
-        lie: false,
-    }
 }

@@ -9,6 +9,7 @@ use super::pace::{Pace, Verdict};
 use crate::address::{Address, IndexMap};
 use crate::apci::ASDU_MAX;
 use crate::asdu::{put_header, put_ioa};
+use crate::cp56::CivilDay;
 use crate::elements::Bcr;
 use crate::{
     Cause, Cot, Cp16Time2a, Cp56Time2a, Family, MonitorElement, MonitorObject, Part, QualityBits, Repertoire, Tag, TimeTag, Transmission,
@@ -73,6 +74,9 @@ pub(super) struct Image {
     changed: VecDeque<u32>,
     cas: Vec<u16>,
 }
+
+/// Objects of one ASDU of measurands with time: room for so many is made at once.
+const USUAL_OBJECTS: usize = 16;
 
 /// What all objects of one spontaneous ASDU share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -286,7 +290,7 @@ impl Image {
 
     /// Appends one ASDU of changed points, as many as fit and share a header; gives which.
     pub(super) fn put_changes(&mut self, zone: Zone, out: &mut Vec<u8>) -> Vec<u32> {
-        let mut taken = Vec::new();
+        let mut taken = Vec::with_capacity(self.changed.len().min(USUAL_OBJECTS));
         let mut asdu = None::<Packer>;
         while let Some(index) = self.changed.front().copied() {
             let Some(served) = self.points.get_mut(index as usize) else { break };
@@ -373,15 +377,24 @@ pub(super) struct Packer {
     group: Group,
     header: usize,
     count: u8,
+    /// Of the last time tag.
+    date: CivilDay,
 }
 
 impl Packer {
     /// Adds one value to the ASDU, opening it with the first; `false` if it does not fit in.
+    #[inline]
     pub(super) fn add(asdu: &mut Option<Self>, served: &Served, state: State, telling: Telling, zone: Zone, out: &mut Vec<u8>) -> bool {
         let tagged = served.tagged && telling.tagged;
         let element = element(served, state);
-        let time = tagged.then(|| TimeTag::Cp56(Cp56Time2a::from_timestamp(state.time, zone)));
-        Self::add_element(asdu, served, element, tagged, time, state.quality.detail.contains(Detail::TEST), telling.cause, out)
+        let mut date = asdu.as_ref().map(|packer| packer.date).unwrap_or_default();
+        let time = tagged.then(|| TimeTag::Cp56(Cp56Time2a::from_timestamp_near(state.time, zone, &mut date)));
+        let is_test = state.quality.detail.contains(Detail::TEST);
+        let added = Self::add_element(asdu, served, element, tagged, time, is_test, telling.cause, out);
+        if let Some(packer) = asdu {
+            packer.date = date;
+        }
+        added
     }
 
     #[expect(clippy::too_many_arguments, reason = "one object and what its ASDU shares")]
@@ -404,7 +417,7 @@ impl Packer {
         let packer = asdu.get_or_insert_with(|| {
             let header = out.len();
             put_header(out, group.type_id, 0, Cot { test, ..Cot::new(cause) }, group.ca);
-            Self { group, header, count: 0 }
+            Self { group, header, count: 0, date: CivilDay::default() }
         });
         if packer.group != group || packer.count == 127 {
             return false;

@@ -16,6 +16,10 @@ pub(crate) enum Target {
     AtMost(f64),
     /// The value shall reach it.
     AtLeast(f64),
+    /// Less is better, and nothing is promised.
+    Less,
+    /// More is better, and nothing is promised.
+    More,
 }
 
 /// One figure over all repeats.
@@ -29,13 +33,16 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// The line for standard output, the line for people, and whether the target is met by the median.
-    pub(crate) fn lines(mut self) -> (Value, String, bool) {
+    /// The line for standard output and the line for people, which says whether the target is met by the median.
+    pub(crate) fn lines(mut self) -> (Value, String) {
         let value = quantile(&mut self.samples, 0.5);
         let (first, last) = (self.samples.first().copied().unwrap_or(f64::NAN), self.samples.last().copied().unwrap_or(f64::NAN));
-        let (best, worst, met, sign, target) = match self.target {
-            Target::AtMost(most) => (first, last, value <= most, "≤", most),
-            Target::AtLeast(least) => (last, first, value >= least, "≥", least),
+        let word = |met| if met { "met" } else { "NOT MET" };
+        let (best, worst, target) = match self.target {
+            Target::AtMost(most) => (first, last, format!("target ≤ {most}: {}", word(value <= most))),
+            Target::AtLeast(least) => (last, first, format!("target ≥ {least}: {}", word(value >= least))),
+            Target::Less => (first, last, "no target".to_owned()),
+            Target::More => (last, first, "no target".to_owned()),
         };
         let line = json!({
             "name": self.name,
@@ -47,16 +54,15 @@ impl Figure {
             "ratio": self.peer.map(|(_, peer)| rounded(value / peer)),
             "note": self.note,
         });
-        let word = if met { "met" } else { "NOT MET" };
         let text = format!(
-            "{:<22} {:>12} {:<10} target {sign} {target}: {word}   (best {}, worst {})",
+            "{:<30} {:>12} {:<10} {target}   (best {}, worst {})",
             self.name,
             rounded(value),
             self.unit,
             rounded(best),
             rounded(worst)
         );
-        (line, text, met)
+        (line, text)
     }
 }
 

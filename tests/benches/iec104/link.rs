@@ -1,0 +1,45 @@
+//! The link under measurement, as a checked profile would give it.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use anyhow::Result;
+use bridge_model::{PointId, Zone};
+use bridge_session::{AddressUse, Field, LinkPoint, LinkSpec, Role};
+
+/// The common address.
+pub(crate) const CA: u16 = 1;
+/// Set-points of a link that commands.
+pub(crate) const CONTROLS: u32 = 10;
+
+/// A link whose points `1..` are floats of this type at the object addresses from 1 on, and whose controls are floating set-points.
+pub(crate) fn link(role: Role, points: usize, type_id: &str) -> LinkSpec {
+    let point = |point: u32, usage, ioa: u32, type_id: &str| LinkPoint {
+        point: PointId(point),
+        usage,
+        address: [("ioa".to_owned(), Field::Int(i64::from(ioa))), ("ti".to_owned(), Field::Text(type_id.to_owned()))].into(),
+    };
+    let count = u32::try_from(points).expect("few points");
+    let floats = (0..count).map(|index| point(index, AddressUse::Monitor, index + 1, type_id));
+    let controls = (0..CONTROLS).map(|index| point(count + index, AddressUse::Control, count + 1 + index, "C_SE_NC_1"));
+    let params = [("ca", i64::from(CA)), ("k", 12), ("w", 8)];
+    LinkSpec {
+        name: "bench".to_owned(),
+        role,
+        zone: Zone::Utc,
+        monitor_only: false,
+        params: params.into_iter().map(|(name, value)| (name.to_owned(), Field::Int(value))).collect(),
+        points: floats.chain(controls).collect(),
+        max_unacked: 4096,
+        fresh_link_ms: 2000,
+    }
+}
+
+/// A port that was free a moment ago, for a listener that cannot be asked which one it got.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// This port of loopback.
+pub(crate) fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}

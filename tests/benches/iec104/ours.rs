@@ -1,0 +1,292 @@
+//! Our sessions under measurement, each on the real shell in one task of one thread, as `ies-bridge sim` drives them.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bridge_engine::shell::{Endpoint, Hosted, SystemClock, host};
+use bridge_iec60870::Iec104;
+use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, Outcome, PointId, Validity};
+use bridge_session::{Event, FrameBatch, LinkState, Protocol as _, Request, Role, Session};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::link::{CONTROLS, link, local};
+use crate::measure::{POINTS, cpu_s, quantile, say};
+use crate::{COMMANDS, COMMANDS_WARM, GI_POINTS, GI_TIMES, GI_WARM, WARM_UP};
+
+/// What a command may take until its life ends.
+const LIFE: Duration = Duration::from_secs(10);
+
+/// The processor time of a span, and what was done in it.
+pub(crate) struct Meter {
+    clock: SystemClock,
+    span: Duration,
+    began: Option<(Mono, f64, u64)>,
+    next: Option<Mono>,
+}
+
+impl Meter {
+    pub(crate) fn new(clock: SystemClock, span: Duration) -> Self {
+        Self { clock, span, began: None, next: None }
+    }
+
+    /// The first points are there: the span begins when everything is warm.
+    pub(crate) fn start(&mut self) {
+        self.next.get_or_insert_with(|| self.clock.now().mono + WARM_UP);
+    }
+
+    pub(crate) const fn next(&self) -> Option<Mono> {
+        self.next
+    }
+
+    /// Begins or ends the span; gives what was measured at its end.
+    pub(crate) fn tick(&mut self, points: u64) -> Result<Option<Value>> {
+        let (now, cpu) = (self.clock.now().mono, cpu_s()?);
+        match self.began {
+            None => {
+                self.began = Some((now, cpu, points));
+                self.next = Some(now + self.span);
+                Ok(None)
+            }
+            Some((began, cpu_before, before)) => {
+                let (wall, cpu, points) = (now.since(began).as_secs_f64(), cpu - cpu_before, (points - before) as f64);
+                self.next = None;
+                Ok(Some(json!({ "cpu_s_per_m": cpu * 1e6 / points, "rate": points / wall, "cores": cpu / wall })))
+            }
+        }
+    }
+}
+
+/// Drives a session until its task has something to say, and says it.
+pub(crate) fn drive<H: Hosted>(endpoint: Endpoint, clock: SystemClock, make: impl FnOnce(Finish) -> H) -> Result<()> {
+    let (stop, stopped) = watch::channel(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(host(make(Finish(stop)), endpoint, clock, stopped));
+    Ok(())
+}
+
+/// Ends the session.
+pub(crate) struct Finish(watch::Sender<bool>);
+
+impl Finish {
+    /// Prints what was found first; that the connection is closed after it is no news.
+    pub(crate) fn with(&self, found: &Result<Value>) {
+        if *self.0.borrow() {
+            return;
+        }
+        match found {
+            Ok(found) => say(&found.to_string()),
+            Err(error) => crate::measure::tell(format!("{error:#}")),
+        }
+        self.0.send_replace(true);
+    }
+}
+
+/// A controlling station that takes all a plain station sends.
+pub(crate) fn receive(port: u16, span: Duration) -> Result<()> {
+    let clock = SystemClock::new();
+    let session = Iec104.session(&link(Role::Client, POINTS, "M_ME_TF_1"));
+    drive(Endpoint::connect(local(port)), clock, |finish| Receive { session, points: 0, sum: 0, meter: Meter::new(clock, span), finish })
+}
+
+struct Receive {
+    session: Box<dyn Session>,
+    points: u64,
+    /// Of every stamp, so that each is looked at.
+    sum: i64,
+    meter: Meter,
+    finish: Finish,
+}
+
+impl Hosted for Receive {
+    fn session(&mut self) -> &mut dyn Session {
+        self.session.as_mut()
+    }
+
+    fn handle_frames(&mut self, batch: &FrameBatch, _now: Now) {
+        for update in &batch.updates {
+            self.points += u64::from(update.quality.validity == Validity::Good);
+            self.sum = self.sum.wrapping_add(update.time.utc.0);
+        }
+        if self.points > 0 {
+            self.meter.start();
+        }
+    }
+
+    fn handle_event(&mut self, event: Event, _now: Now) {
+        if let Event::Closed { cause, .. } = event {
+            self.finish.with(&Err(anyhow::anyhow!("{cause}")));
+        }
+    }
+
+    fn tick(&mut self, _now: Now) {
+        std::hint::black_box(self.sum);
+        if let Some(found) = self.meter.tick(self.points).transpose() {
+            self.finish.with(&found);
+        }
+    }
+
+    fn next_tick(&self) -> Option<Mono> {
+        self.meter.next()
+    }
+}
+
+/// A controlling station that interrogates again and again, from its request to the end of the interrogation.
+pub(crate) fn interrogate(port: u16) -> Result<()> {
+    let clock = SystemClock::new();
+    let session = Iec104.session(&link(Role::Client, GI_POINTS, "M_ME_NC_1"));
+    drive(Endpoint::connect(local(port)), clock, |finish| Interrogate {
+        session,
+        clock,
+        points: 0,
+        asked: None,
+        taken_ms: Vec::new(),
+        cpu: 0.0,
+        finish,
+    })
+}
+
+struct Interrogate {
+    session: Box<dyn Session>,
+    clock: SystemClock,
+    points: usize,
+    asked: Option<Mono>,
+    taken_ms: Vec<f64>,
+    cpu: f64,
+    finish: Finish,
+}
+
+impl Interrogate {
+    fn ended(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        if let Some(asked) = self.asked {
+            anyhow::ensure!(self.points == GI_POINTS, "{} points", self.points);
+            self.taken_ms.push(now.mono.since(asked).as_secs_f64() * 1e3);
+        }
+        match self.taken_ms.len() {
+            GI_WARM => self.cpu = cpu_s()?,
+            count if count == GI_WARM + GI_TIMES => {
+                let mut taken = self.taken_ms.split_off(GI_WARM);
+                let cpu_ms = (cpu_s()? - self.cpu) * 1e3 / GI_TIMES as f64;
+                let found = json!({ "gi_ms": quantile(&mut taken, 0.5), "p99_ms": quantile(&mut taken, 0.99), "cpu_ms": cpu_ms });
+                self.finish.with(&Ok(found));
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.points = 0;
+        let now = self.clock.now();
+        self.asked = Some(now.mono);
+        self.session.handle_request(Request::Interrogate, now);
+        Ok(())
+    }
+}
+
+impl Hosted for Interrogate {
+    fn session(&mut self) -> &mut dyn Session {
+        self.session.as_mut()
+    }
+
+    fn handle_frames(&mut self, batch: &FrameBatch, _now: Now) {
+        self.points += batch.updates.iter().filter(|update| update.quality.validity == Validity::Good).count();
+    }
+
+    fn handle_event(&mut self, event: Event, _now: Now) {
+        // The first one was not asked by us, and is not counted.
+        if event == Event::InterrogationFailed {
+            self.finish.with(&Err(anyhow::anyhow!("the interrogation failed")));
+        } else if event == Event::InterrogationEnded
+            && let Err(error) = self.ended()
+        {
+            self.finish.with(&Err(error));
+        }
+    }
+}
+
+/// A controlling station that commands: select, confirmation, execute, confirmation, one pair after the other.
+pub(crate) fn command(port: u16) -> Result<()> {
+    let clock = SystemClock::new();
+    let session = Iec104.session(&link(Role::Client, 1, "M_ME_NC_1"));
+    drive(Endpoint::connect(local(port)), clock, |finish| Commanding {
+        session,
+        clock,
+        began: None,
+        count: 0,
+        taken_us: Vec::new(),
+        cpu: 0.0,
+        finish,
+    })
+}
+
+struct Commanding {
+    session: Box<dyn Session>,
+    clock: SystemClock,
+    began: Option<Mono>,
+    count: u32,
+    taken_us: Vec<f64>,
+    cpu: f64,
+    finish: Finish,
+}
+
+impl Commanding {
+    fn next(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        if let Some(began) = self.began {
+            self.taken_us.push(now.mono.since(began).as_secs_f64() * 1e6);
+        }
+        match self.taken_us.len() {
+            COMMANDS_WARM => self.cpu = cpu_s()?,
+            count if count == COMMANDS_WARM + COMMANDS => {
+                let mut taken = self.taken_us.split_off(COMMANDS_WARM);
+                let cpu_us = (cpu_s()? - self.cpu) * 1e6 / COMMANDS as f64;
+                let found = json!({ "p50_us": quantile(&mut taken, 0.5), "p99_us": quantile(&mut taken, 0.99), "cpu_us": cpu_us });
+                self.finish.with(&Ok(found));
+                return Ok(());
+            }
+            _ => {}
+        }
+        let now = self.clock.now();
+        self.began = Some(now.mono);
+        self.count += 1;
+        let command = Command {
+            id: CommandId(u128::from(self.count)),
+            point: PointId(1 + self.count % CONTROLS),
+            action: Action::Set(f64::from(self.count)),
+            mode: CommandMode::SelectExecute,
+            qualifier: 0,
+            not_after: Now { mono: now.mono + LIFE, utc: now.utc + LIFE },
+        };
+        self.session.handle_request(Request::Command(command), now);
+        Ok(())
+    }
+}
+
+impl Hosted for Commanding {
+    fn session(&mut self) -> &mut dyn Session {
+        self.session.as_mut()
+    }
+
+    fn handle_event(&mut self, event: Event, _now: Now) {
+        let first = event == Event::InterrogationEnded && self.began.is_none();
+        let result = if first || matches!(event, Event::Settled { outcome: Outcome::Completed, .. }) {
+            self.next()
+        } else if matches!(event, Event::Settled { .. } | Event::Closed { .. }) {
+            Err(anyhow::anyhow!("{event:?}"))
+        } else {
+            Ok(())
+        };
+        if let Err(error) = result {
+            self.finish.with(&Err(error.context("commands")));
+        }
+    }
+}
+
+/// Whether data transfer runs now.
+pub(crate) fn is_started(event: &Event) -> bool {
+    matches!(event, Event::LinkState(LinkState::Started))
+}
+
+/// The port as an argument.
+pub(crate) fn port(word: &str) -> Result<u16> {
+    word.parse().context("a port")
+}
