@@ -79,6 +79,9 @@ pub enum Error {
     /// An execute outlived its command on the wire (R5): the connection is aborted so that it cannot arrive later.
     #[error("execute not acknowledged within its life: connection aborted")]
     ExecuteOverdue,
+    /// Data transfer moved or stopped while an execute was under way (R5): the connection is aborted so that it cannot arrive later.
+    #[error("execute not acknowledged when data transfer left the connection: aborted")]
+    ExecuteLeftBehind,
     /// The redundancy group already has all its connections.
     #[error("the link already has its {limit} connection(s)")]
     TooManyConnections {

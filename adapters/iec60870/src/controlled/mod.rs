@@ -155,6 +155,10 @@ impl Controlled {
                 Ok(())
             }
             Taken::Unnumbered(Function::StopAct) => {
+                if *phase == Phase::Started && self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now)) {
+                    // Stopped in order, it would stay open for t1 and the execute might still arrive (R5).
+                    return Err(Error::ExecuteLeftBehind);
+                }
                 if std::mem::replace(phase, Phase::Stopping) == Phase::Started {
                     self.interrogation.stop();
                     self.replies.clear();
@@ -194,9 +198,14 @@ impl Controlled {
         if self.outbox.begin(number) {
             self.end_conversation();
         }
+        // Of an execute of ours the outcome is told now: what the old connection may still carry must never arrive (R5).
+        let left_behind = self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now));
         for (place, other) in self.group.iter_mut().enumerate().filter(|(place, _)| *place != at) {
             if before == Some(place) {
                 other.phase = Phase::Stopped;
+                if left_behind {
+                    other.connection.close(&Error::ExecuteLeftBehind, true);
+                }
             }
             send_again(other, &mut self.image);
         }
