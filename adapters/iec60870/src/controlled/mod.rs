@@ -233,7 +233,7 @@ impl Controlled {
         self.counters.again();
         self.cycles.stop();
         self.replies.clear();
-        self.commands.connection_lost();
+        self.commands.connection_lost(&mut self.events);
     }
 
     fn begin_reverse(&mut self, now: Now) {
@@ -421,12 +421,16 @@ impl Session for Controlled {
                 let started = self.started().and_then(|at| self.group.get(at));
                 let live = started.filter(|link| link.is_open()).map(|link| link.connection.number);
                 let (events, _) = self.outbox.counts();
-                self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
+                let dropped = self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
+                self.events.extend(dropped.map(Event::SelectLapsed));
             }
             // Commanding and interrogating are the controlling station's: said, not swallowed.
             request @ (Request::Command(_) | Request::Cancel(_) | Request::Interrogate | Request::Housekeep(..))
                 if self.reverse.is_some() =>
             {
+                if matches!(request, Request::Command(_)) {
+                    self.group.commanded();
+                }
                 if let Some(reverse) = &mut self.reverse {
                     reverse.request(request, &mut self.events, now);
                 }

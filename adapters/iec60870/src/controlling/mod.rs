@@ -256,6 +256,7 @@ impl Session for Controlling {
     fn handle_request(&mut self, request: Request, now: Now) {
         match request {
             Request::Command(command) => {
+                self.group.commanded();
                 let refusal = if self.permit.is_none() {
                     Some(NotOperatedWhy::NotPermitted)
                 } else if self.started().is_some() {

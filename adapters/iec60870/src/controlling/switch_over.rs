@@ -120,6 +120,7 @@ impl Controlling {
             self.interrogation.started(now.mono);
         }
         for command in std::mem::take(&mut self.switch.waiting) {
+            self.group.commanded();
             self.commands.request(command, None, &mut self.events, now);
         }
         if let Some(reverse) = &mut self.reverse {

@@ -168,6 +168,34 @@ fn a1_r64_r05_an_execute_under_way_does_not_survive_a_stop() {
 }
 
 #[test]
+fn a1_r21_a1_r64_a_move_is_told_before_commands_that_come_after_it() {
+    let mut bench = server();
+    sent(&mut bench);
+    bench.on(8).open();
+    bench.forget();
+    let moves = |bench: &mut Bench<Controlled>| bench.events().iter().filter(|e| matches!(e, Event::SwitchedOver { .. })).count();
+    bench.rx_u(Function::StartAct);
+    assert_eq!(moves(&mut bench), 1);
+    for round in 0..4 {
+        let command = bench.command(2, Action::Switch(true), CommandMode::Select, 30_000);
+        bench.request(Request::Command(command));
+        bench.on(7 + round % 2).rx_u(Function::StartAct);
+        assert_eq!(moves(&mut bench), 1, "a selection of ours may have ended: told at once");
+    }
+    // Without one it is told as one, and after a command of ours as a line.
+    for round in 0..4 {
+        bench.on(7 + round % 2).rx_u(Function::StartAct);
+    }
+    let command = bench.command(2, Action::Switch(true), CommandMode::Select, 30_000);
+    bench.request(Request::Command(command));
+    assert_eq!(moves(&mut bench), 0);
+    bench.pass_ms(10_000);
+    let events = bench.events();
+    assert!(!events.iter().any(|e| matches!(e, Event::SwitchedOver { .. })), "{events:?}");
+    assert!(events.iter().any(|e| matches!(e, Event::Refused { what } if what.contains("moved 4 more"))), "{events:?}");
+}
+
+#[test]
 fn a1_r64_a_controlling_station_serves_its_peer_while_it_reads_it() {
     let mut bench = client();
     assert_eq!(sent(&mut bench), ["C_IC_NA_1 act ca=21 ioa=0 qoi=20"]);
