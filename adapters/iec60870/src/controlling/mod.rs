@@ -92,6 +92,8 @@ impl Controlling {
         let table = PointTable::new(Address::all(spec, AddressUse::Monitor));
         let permit = ControlPermit::for_link(spec);
         let cas: BTreeSet<u16> = table.cas().chain(params.ca).collect();
+        // Where no point is there is nothing to read, and a station may not know the address. A link without points still asks for a sign.
+        let interrogated = Some(table.cas().collect::<BTreeSet<u16>>()).filter(|used| !used.is_empty()).unwrap_or_else(|| cas.clone());
         let controls = if permit.is_some() { Address::all(spec, AddressUse::Control).collect() } else { Vec::new() };
         Self {
             zone: spec.zone,
@@ -99,7 +101,7 @@ impl Controlling {
             switch: SwitchOver::default(),
             fresh: Duration::from_millis(u64::from(spec.fresh_link_ms)),
             housekeeping: Housekeeping::new(&params, cas.iter().copied().collect(), Address::all(spec, AddressUse::Monitor)),
-            interrogation: Interrogation::new(&params, cas),
+            interrogation: Interrogation::new(&params, interrogated),
             commands: Commands::new(&params, controls),
             reverse,
             params,
