@@ -109,7 +109,7 @@ pub struct Params {
     pub k: u16,
     /// `w`: durable I frames we receive without acknowledging, 1 to k.
     pub w: u16,
-    /// `t0`: connection establishment; kept for the driver.
+    /// `t0`: connection establishment: the driver asks the session for it.
     pub t0: Duration,
     /// `t1`: answer to our I and U frames.
     pub t1: Duration,
@@ -445,6 +445,17 @@ mod tests {
         assert_eq!((params.k, params.w), (12, 8));
         let seconds: Vec<u64> = [params.t0, params.t1, params.t2, params.t3].iter().map(Duration::as_secs).collect();
         assert_eq!(seconds, [30, 15, 10, 20]);
+    }
+
+    #[test]
+    fn a1_r08_a1_r19_t0_and_the_limit_of_connections_reach_the_driver() {
+        for role in [Role::Client, Role::Server] {
+            let link = crate::test_kit::spec(role, &[("t0", text("7s")), ("connections", Field::Int(9))]);
+            let session = bridge_session::Protocol::session(&crate::Iec104, &link);
+            assert_eq!((session.connect_timeout(), session.channels_max()), (Some(Duration::from_secs(7)), Some(9)));
+            let session = bridge_session::Protocol::session(&crate::Iec104, &crate::test_kit::spec(role, &[]));
+            assert_eq!((session.connect_timeout(), session.channels_max()), (Some(Duration::from_secs(30)), Some(4)));
+        }
     }
 
     #[test]

@@ -554,6 +554,14 @@ impl Session for Controlled {
         let started = self.started().and_then(|at| self.group.get(at)).is_some_and(|link| link.connection.channel == channel);
         self.reverse.as_ref().filter(|_| started)?.user_timeout(now)
     }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.params.t0)
+    }
+
+    fn channels_max(&self) -> Option<usize> {
+        Some(self.params.connections)
+    }
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl Controlling {
         }
     }
 
-    /// The link's parameters, `t0` for the driver among them.
+    /// The link's parameters.
     #[must_use]
     pub fn params(&self) -> &Params {
         &self.params
@@ -428,6 +428,14 @@ impl Session for Controlling {
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
         self.active().filter(|at| self.group.find(channel) == Some(*at))?;
         self.commands.remaining_life(now)
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.params.t0)
+    }
+
+    fn channels_max(&self) -> Option<usize> {
+        Some(self.params.connections)
     }
 }
 
