@@ -237,9 +237,9 @@ impl Controlled {
     }
 
     fn begin_reverse(&mut self, now: Now) {
-        let peer = self.started().and_then(|at| self.group.get(at)).map(|link| link.peer);
-        if let (Some(reverse), Some(addr)) = (&mut self.reverse, peer) {
-            reverse.begin(&PeerInfo { addr, tls_identity: None }, now);
+        let peer = self.started().and_then(|at| self.group.get(at)).map(Member::peer_info);
+        if let (Some(reverse), Some(peer)) = (&mut self.reverse, peer) {
+            reverse.begin(&peer, now);
             reverse.tell((0, 0), &mut self.events);
         }
     }

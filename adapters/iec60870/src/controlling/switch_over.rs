@@ -124,9 +124,8 @@ impl Controlling {
             self.commands.request(command, None, &mut self.events, now);
         }
         if let Some(reverse) = &mut self.reverse {
-            let addr = self.group.get(at).map(|link| link.peer);
-            if let Some(addr) = addr {
-                reverse.begin(&bridge_session::PeerInfo { addr, tls_identity: None }, now);
+            if let Some(peer) = self.group.get(at).map(crate::link104::Member::peer_info) {
+                reverse.begin(&peer, now);
                 reverse.tell((0, 0), &mut self.events);
             }
         }

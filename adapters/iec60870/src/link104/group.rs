@@ -24,10 +24,17 @@ pub(crate) struct Member<T, P> {
     pub(crate) peer: SocketAddr,
     /// Who it is: the identity that TLS proved, else the address without its port.
     pub(crate) party: String,
+    /// What TLS proved.
+    pub(crate) tls_identity: Option<String>,
     pub(crate) opened: Mono,
 }
 
 impl<T, P> Member<T, P> {
+    /// The peer as it was told when the connection opened.
+    pub(crate) fn peer_info(&self) -> PeerInfo {
+        PeerInfo { addr: self.peer, tls_identity: self.tls_identity.clone() }
+    }
+
     /// Not on its way to be closed.
     pub(crate) fn is_open(&self) -> bool {
         !self.connection.is_closing()
@@ -87,7 +94,7 @@ impl<T, P> Group<T, P> {
         self.opened += 1;
         let connection = Connection::new(channel, self.opened, self.timing, now);
         let party = peer.tls_identity.clone().unwrap_or_else(|| peer.addr.ip().to_canonical().to_string());
-        self.members.push(Member { connection, phase, peer: peer.addr, party, opened: now });
+        self.members.push(Member { connection, phase, peer: peer.addr, party, tls_identity: peer.tls_identity.clone(), opened: now });
     }
 
     /// Takes a connection out.
