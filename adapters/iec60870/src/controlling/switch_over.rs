@@ -123,11 +123,11 @@ impl Controlling {
             self.group.commanded();
             self.commands.request(command, None, &mut self.events, now);
         }
-        if let Some(reverse) = &mut self.reverse {
-            if let Some(peer) = self.group.get(at).map(crate::link104::Member::peer_info) {
-                reverse.begin(&peer, now);
-                reverse.tell((0, 0), &mut self.events);
-            }
+        if let Some(reverse) = &mut self.reverse
+            && let Some(peer) = self.group.get(at).map(crate::link104::Member::peer_info)
+        {
+            reverse.begin(&peer, now);
+            reverse.tell((0, 0), &mut self.events);
         }
         Ok(())
     }
