@@ -82,6 +82,9 @@ pub enum Error {
     /// A request that changes the station may still be on its way when its life is over (R5, R22).
     #[error("request not acknowledged within its life: connection aborted")]
     ChangeOverdue,
+    /// Data transfer moved or stopped while an execute was under way (R5): the connection is aborted so that it cannot arrive later.
+    #[error("execute not acknowledged when data transfer left the connection: aborted")]
+    ExecuteLeftBehind,
     /// The redundancy group already has all its connections.
     #[error("the link already has its {limit} connection(s)")]
     TooManyConnections {

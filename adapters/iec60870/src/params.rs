@@ -109,7 +109,7 @@ pub struct Params {
     pub k: u16,
     /// `w`: durable I frames we receive without acknowledging, 1 to k.
     pub w: u16,
-    /// `t0`: connection establishment; kept for the driver.
+    /// `t0`: connection establishment: the driver asks the session for it.
     pub t0: Duration,
     /// `t1`: answer to our I and U frames.
     pub t1: Duration,
@@ -139,6 +139,8 @@ pub struct Params {
     pub select_timeout: Duration,
     /// `allow`: what of R22 is on.
     pub allow: Allowed,
+    /// `allow_reverse`: the same of the reversed direction, on a link of both.
+    pub allow_reverse: Allowed,
     /// `originators`: whose commands a controlled station takes, by originator address; empty for everybody's.
     pub originators: Vec<u8>,
     /// `max_commands`: commands in progress at a time, on different points.
@@ -179,6 +181,7 @@ impl Default for Params {
             select: SelectPolicy::Either,
             select_timeout: Duration::from_secs(30),
             allow: Allowed::default(),
+            allow_reverse: Allowed::default(),
             originators: Vec::new(),
             max_commands: 16,
             both_directions: false,
@@ -223,7 +226,7 @@ pub(crate) const T2: Range = Range::new("t2", 1, 255);
 pub(crate) const T3: Range = Range::new("t3", 1, 48 * 3600);
 pub(crate) const CONNECTIONS: Range = Range::new("connections", 1, 16);
 
-const BOTH: &str = "ca, k, w, t0, t1, t2, t3, connections, allow, select_timeout, direction";
+const BOTH: &str = "ca, k, w, t0, t1, t2, t3, connections, allow, allow_reverse, select_timeout, direction";
 const CLIENT: &str = "preferred, switch_back, oa, ei_wait, gi_timeout, command_timeout, term";
 const SERVER: &str = "clock, select, end_of_init, command_age, originators, max_commands, background, counters, freeze_every";
 
@@ -243,13 +246,16 @@ impl Params {
     fn read(fields: &Fields, role: Option<Role>) -> (Self, Vec<FieldProblem>) {
         let mut params = Self::default();
         let mut problems = Vec::new();
+        // On a link of both directions the keys of the other role are the reversed session's.
+        let both = fields.get("direction") == Some(&Field::Text("both".to_owned()));
         for (name, field) in fields {
             if let Some(role) = role {
                 let (own, role_name) = match role {
                     Role::Client => (CLIENT, "controlling"),
                     Role::Server => (SERVER, "controlled"),
                 };
-                if !BOTH.split(", ").chain(own.split(", ")).any(|known| known == name) {
+                let other = if both { [CLIENT, SERVER] } else { [own, own] };
+                if !BOTH.split(", ").chain(other.iter().flat_map(|keys| keys.split(", "))).any(|known| known == name) {
                     let what = format!("`{name}` is no parameter of a {role_name} 104 link");
                     problems.push(problem(name, "unknown-field", what, &format!("use one of {BOTH}, {own}")));
                     continue;
@@ -295,7 +301,8 @@ impl Params {
                 self.select = word(name, field, &words)?;
             }
             "select_timeout" => self.select_timeout = seconds(1, Duration::from_secs(600))?,
-            "allow" => self.allow = Allowed::read(field)?,
+            "allow" => self.allow = Allowed::read(name, field)?,
+            "allow_reverse" => self.allow_reverse = Allowed::read(name, field)?,
             "originators" => self.originators = originators(field)?,
             "direction" => self.both_directions = word(name, field, &[("standard", false), ("both", true)])?,
             "max_commands" => self.max_commands = whole(name, field, 1, 1000)?,
@@ -312,7 +319,7 @@ impl Params {
 }
 
 impl Allowed {
-    fn read(field: &Field) -> Result<Self, FieldProblem> {
+    fn read(name: &str, field: &Field) -> Result<Self, FieldProblem> {
         let mut all = Self::default();
         let words = match field {
             Field::Text(words) => words.as_str(),
@@ -327,7 +334,7 @@ impl Allowed {
                 "parameters" => &mut all.parameters,
                 _ => {
                     let fix = "use words of clock_sync, counter_freeze, counter_reset, reset, parameters, as \"clock_sync, reset\"";
-                    return Err(problem("allow", "unknown-word", format!("`allow` does not know `{word}`"), fix));
+                    return Err(problem(name, "unknown-word", format!("`{name}` does not know `{word}`"), fix));
                 }
             } = true;
         }
@@ -448,6 +455,17 @@ mod tests {
     }
 
     #[test]
+    fn a1_r08_a1_r19_t0_and_the_limit_of_connections_reach_the_driver() {
+        for role in [Role::Client, Role::Server] {
+            let link = crate::test_kit::spec(role, &[("t0", text("7s")), ("connections", Field::Int(9))]);
+            let session = bridge_session::Protocol::session(&crate::Iec104, &link);
+            assert_eq!((session.connect_timeout(), session.channels_max()), (Some(Duration::from_secs(7)), Some(9)));
+            let session = bridge_session::Protocol::session(&crate::Iec104, &crate::test_kit::spec(role, &[]));
+            assert_eq!((session.connect_timeout(), session.channels_max()), (Some(Duration::from_secs(30)), Some(4)));
+        }
+    }
+
+    #[test]
     fn a1_r12_ranges_are_enforced() {
         let codes =
             |list: &[(&str, Field)]| -> Vec<&'static str> { Params::check(Role::Client, &fields(list)).iter().map(|p| p.code).collect() };
@@ -484,6 +502,20 @@ mod tests {
         let params = Params::from_fields(&fields(&[("allow", text("clock_sync, parameters"))]));
         assert_eq!(params.allow, Allowed { clock_sync: true, parameters: true, ..Allowed::default() });
         assert_eq!(Params::check(Role::Client, &fields(&[("allow", text("everything"))]))[0].code, "unknown-word");
+    }
+
+    #[test]
+    fn a1_r64_a_link_of_both_directions_has_the_keys_of_both_roles_and_grants_each_apart() {
+        for (role, key, field) in [(Role::Client, "select", text("relay")), (Role::Server, "oa", Field::Int(3))] {
+            let one = [(key, field.clone())];
+            assert_eq!(Params::check(role, &fields(&one))[0].code, "unknown-field");
+            let both = [(key, field), ("direction", text("both"))];
+            assert!(Params::check(role, &fields(&both)).is_empty());
+        }
+        let params = Params::from_fields(&fields(&[("allow", text("reset")), ("direction", text("both"))]));
+        assert_eq!((params.allow.reset, params.allow_reverse), (true, Allowed::default()));
+        let params = Params::from_fields(&fields(&[("allow_reverse", text("reset"))]));
+        assert_eq!((params.allow, params.allow_reverse.reset), (Allowed::default(), true));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Reverse {
         for point in &mut other.points {
             point.address.remove(FIELD);
         }
-        let params = Params { both_directions: false, end_of_init: false, connections: 1, ..params.clone() };
+        let params = Params { both_directions: false, end_of_init: false, connections: 1, allow: params.allow_reverse, ..params.clone() };
         let inner: Box<dyn Session> = match other.role {
             Role::Client => Box::new(Controlling::with_params(&other, params)),
             Role::Server => Box::new(Controlled::with_params(&other, params)),

@@ -134,10 +134,11 @@ pub enum Event {
     },
     /// Commands came in a pattern that looks like an attack.
     Suspicious(Suspicion),
-    /// A point's select ran out unanswered.
+    /// A point's select ran out unanswered, or was dropped with the connection or the application that took it.
     SelectLapsed(PointId),
-    /// Data transfer moved to another channel of the link without the link being lost (104 redundancy groups). Told at once, then at most
-    /// every few seconds.
+    /// Data transfer moved to another channel of the link without the link being lost (104 redundancy groups). What a command of ours
+    /// selected before is gone. Told at once if a command of ours went out since data transfer last moved; else at once, then at most every
+    /// few seconds.
     SwitchedOver {
         /// Where it is now.
         channel: Channel,

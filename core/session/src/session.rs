@@ -157,4 +157,14 @@ pub trait Session: Send {
     /// How long written bytes may stay unacknowledged by the peer's transport: the remaining life of a command on the wire
     /// (`TCP_USER_TIMEOUT`, R5). `None`: no limit beyond the protocol's own timers.
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration>;
+
+    /// How long an attempt to open a channel may take (104: t0). `None`: as long as the driver thinks fit.
+    fn connect_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How many channels the session takes at a time; it refuses what is beyond by itself. `None`: the driver's own bound is enough.
+    fn channels_max(&self) -> Option<usize> {
+        None
+    }
 }

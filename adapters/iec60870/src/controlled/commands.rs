@@ -13,6 +13,9 @@ use crate::asdu::mirror;
 use crate::params::{Params, SelectPolicy};
 use crate::{Cause, ControlAsdu, ControlElement, DayCache, TypeId};
 
+/// Unanswered selects of lost connections that are remembered.
+const ORPHANS_MAX: usize = 1000;
+
 /// A command that waits for the engine's answer.
 #[derive(Debug)]
 struct Held {
@@ -39,6 +42,8 @@ pub(super) struct Commands {
     age_ns: i64,
     selects: SelectStore,
     held: BTreeMap<CommandToken, Held>,
+    /// Selects whose connection was lost before they were answered: a confirmation of one selects nothing here, and that is told.
+    orphans: BTreeMap<CommandToken, PointId>,
     last_token: u64,
 }
 
@@ -51,6 +56,7 @@ impl Commands {
             age_ns: i64::try_from(params.command_age.as_nanos()).unwrap_or(i64::MAX),
             selects: SelectStore::new(params.select_timeout),
             held: BTreeMap::new(),
+            orphans: BTreeMap::new(),
             last_token: 0,
         }
     }
@@ -141,11 +147,23 @@ impl Commands {
 
     /// Carries the engine's answer out, if the command's connection still lives (`live`).
     /// A termination goes behind the `events` queued so far: the return information among them is the consequence of this command.
-    pub(super) fn answer(&mut self, token: CommandToken, answer: Answer, live: Option<u32>, events: u64, replies: &mut Replies, now: Mono) {
-        let Some(held) = self.held.get(&token) else { return };
+    /// Gives the point of a select that was confirmed too late for its connection: nothing is selected.
+    pub(super) fn answer(
+        &mut self,
+        token: CommandToken,
+        answer: Answer,
+        live: Option<u32>,
+        events: u64,
+        replies: &mut Replies,
+        now: Mono,
+    ) -> Option<PointId> {
+        if let Some(point) = self.orphans.remove(&token) {
+            return (answer == Answer::Confirm).then_some(point);
+        }
+        let held = self.held.get(&token)?;
         if live != Some(held.connection) {
-            self.held.remove(&token);
-            return;
+            let held = self.held.remove(&token)?;
+            return (held.mode == CommandMode::Select && answer == Answer::Confirm).then_some(held.point);
         }
         let con = match held.mode {
             CommandMode::Cancel => Cause::DEACTIVATION_CON,
@@ -174,6 +192,7 @@ impl Commands {
         if settles {
             self.held.remove(&token);
         }
+        None
     }
 
     pub(super) fn handle_timeout(&mut self, events: &mut std::collections::VecDeque<Event>, now: Mono) {
@@ -187,14 +206,22 @@ impl Commands {
     }
 
     /// The station's application restarts: selections are forgotten, commands in progress keep their answers.
-    pub(super) fn reset(&mut self) {
-        self.selects.clear();
+    pub(super) fn reset(&mut self, events: &mut std::collections::VecDeque<Event>) {
+        events.extend(self.selects.drain().map(Event::SelectLapsed));
     }
 
-    /// Selections end with their connection, and answers to its commands are dropped.
-    pub(super) fn connection_lost(&mut self) {
-        self.selects.clear();
-        self.held.clear();
+    /// Selections end with their connection, and answers to its commands are dropped. Each is told as one whose time is over: who relayed it
+    /// withdraws it.
+    pub(super) fn connection_lost(&mut self, events: &mut std::collections::VecDeque<Event>) {
+        events.extend(self.selects.drain().map(Event::SelectLapsed));
+        for (token, held) in std::mem::take(&mut self.held) {
+            if held.mode == CommandMode::Select {
+                self.orphans.insert(token, held.point);
+            }
+        }
+        while self.orphans.len() > ORPHANS_MAX {
+            self.orphans.pop_first();
+        }
     }
 }
 

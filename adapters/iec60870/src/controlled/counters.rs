@@ -110,8 +110,13 @@ impl Counters {
         let state = served.state();
         let bcr = match count(state.value) {
             Some(now) => {
-                let ran_over = total.last.is_some_and(|last| (last - total.base) >> 31 != (now - total.base) >> 31);
-                Bcr { count: wrapped(Value::Int(now - total.base)), sequence: total.sequence, carry: ran_over, adjusted: total.adjusted }
+                let ran_over = total.last.is_some_and(|last| last.wrapping_sub(total.base) >> 31 != now.wrapping_sub(total.base) >> 31);
+                Bcr {
+                    count: wrapped(Value::Int(now.wrapping_sub(total.base))),
+                    sequence: total.sequence,
+                    carry: ran_over,
+                    adjusted: total.adjusted,
+                }
             }
             None => Bcr { adjusted: total.adjusted, ..Bcr::default() },
         };

@@ -255,6 +255,39 @@ fn a1_r19_a1_r54_interrogation_selections_and_answers_stay_with_their_connection
 }
 
 #[test]
+fn a1_r19_a1_r52_each_selection_that_ends_with_its_connection_is_told() {
+    for straight in [true, false] {
+        let mut bench = pair();
+        let tokens = |bench: &mut Bench<Controlled>| -> Vec<bridge_session::CommandToken> {
+            bench.events().iter().filter_map(|e| if let Event::CommandReceived(c) = e { Some(c.token) } else { None }).collect()
+        };
+        // Two are selected, the answer to a third is still to come.
+        for (ioa, element) in [(2000, vec![0x81]), (2001, vec![0x82]), (2002, vec![0, 0, 0, 0, 0x80])] {
+            bench.rx_i(&asdu(45 + if ioa == 2002 { 5 } else { u8::try_from(ioa - 2000).unwrap() }, 1, 6, 21, &object(ioa, &element)));
+        }
+        let tokens = tokens(&mut bench);
+        assert_eq!(tokens.len(), 3);
+        for token in &tokens[..2] {
+            bench.request(Request::Answer { token: *token, answer: Answer::Confirm });
+        }
+        bench.forget();
+        if straight {
+            bench.on(8).rx_u(Function::StartAct);
+        } else {
+            bench.close();
+        }
+        let lapsed = |events: &[Event]| -> Vec<PointId> {
+            events.iter().filter_map(|e| if let Event::SelectLapsed(point) = e { Some(*point) } else { None }).collect()
+        };
+        assert_eq!(lapsed(&bench.events()), [PointId(0), PointId(1)]);
+        bench.request(Request::Answer { token: tokens[2], answer: Answer::Confirm });
+        assert_eq!(lapsed(&bench.events()), [PointId(2)], "confirmed too late: nothing is selected");
+        bench.pass_ms(40_000);
+        assert_eq!(lapsed(&bench.events()), [], "each once");
+    }
+}
+
+#[test]
 fn a1_r16_what_is_told_of_a_switch_over_does_not_depend_on_the_split() {
     let told = |piece: usize| {
         let mut bench = pair();

@@ -155,6 +155,10 @@ impl Controlled {
                 Ok(())
             }
             Taken::Unnumbered(Function::StopAct) => {
+                if *phase == Phase::Started && self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now)) {
+                    // Stopped in order, it would stay open for t1 and the execute might still arrive (R5).
+                    return Err(Error::ExecuteLeftBehind);
+                }
                 if std::mem::replace(phase, Phase::Stopping) == Phase::Started {
                     self.interrogation.stop();
                     self.replies.clear();
@@ -194,9 +198,14 @@ impl Controlled {
         if self.outbox.begin(number) {
             self.end_conversation();
         }
+        // Of an execute of ours the outcome is told now: what the old connection may still carry must never arrive (R5).
+        let left_behind = self.reverse.as_ref().is_some_and(|reverse| reverse.aborts(now));
         for (place, other) in self.group.iter_mut().enumerate().filter(|(place, _)| *place != at) {
             if before == Some(place) {
                 other.phase = Phase::Stopped;
+                if left_behind {
+                    other.connection.close(&Error::ExecuteLeftBehind, true);
+                }
             }
             send_again(other, &mut self.image);
         }
@@ -224,13 +233,13 @@ impl Controlled {
         self.counters.again();
         self.cycles.stop();
         self.replies.clear();
-        self.commands.connection_lost();
+        self.commands.connection_lost(&mut self.events);
     }
 
     fn begin_reverse(&mut self, now: Now) {
-        let peer = self.started().and_then(|at| self.group.get(at)).map(|link| link.peer);
-        if let (Some(reverse), Some(addr)) = (&mut self.reverse, peer) {
-            reverse.begin(&PeerInfo { addr, tls_identity: None }, now);
+        let peer = self.started().and_then(|at| self.group.get(at)).map(Member::peer_info);
+        if let (Some(reverse), Some(peer)) = (&mut self.reverse, peer) {
+            reverse.begin(&peer, now);
             reverse.tell((0, 0), &mut self.events);
         }
     }
@@ -413,12 +422,16 @@ impl Session for Controlled {
                 let started = self.started().and_then(|at| self.group.get(at));
                 let live = started.filter(|link| link.is_open()).map(|link| link.connection.number);
                 let (events, _) = self.outbox.counts();
-                self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
+                let dropped = self.commands.answer(token, answer, live, events, &mut self.replies, now.mono);
+                self.events.extend(dropped.map(Event::SelectLapsed));
             }
             // Commanding and interrogating are the controlling station's: said, not swallowed.
             request @ (Request::Command(_) | Request::Cancel(_) | Request::Interrogate | Request::Housekeep { .. })
                 if self.reverse.is_some() =>
             {
+                if matches!(request, Request::Command(_)) {
+                    self.group.commanded();
+                }
                 if let Some(reverse) = &mut self.reverse {
                     reverse.request(request, &mut self.events, now);
                 }
@@ -541,6 +554,14 @@ impl Session for Controlled {
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
         let started = self.started().and_then(|at| self.group.get(at)).is_some_and(|link| link.connection.channel == channel);
         self.reverse.as_ref().filter(|_| started)?.user_timeout(now)
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.params.t0)
+    }
+
+    fn channels_max(&self) -> Option<usize> {
+        Some(self.params.connections)
     }
 }
 

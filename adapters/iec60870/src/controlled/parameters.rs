@@ -88,7 +88,7 @@ impl Controlled {
     fn reset(&mut self) {
         self.interrogation.stop();
         self.image.forget_parameters();
-        self.commands.reset();
+        self.commands.reset(&mut self.events);
         self.announce(COI_REMOTE_RESET);
         self.events.push_back(Event::Refused {
             what: "reset process by the controlling station: parameters and selections are forgotten".to_owned(),

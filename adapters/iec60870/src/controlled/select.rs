@@ -87,8 +87,9 @@ impl SelectStore {
         self.selected.values().map(|held| held.until).min().unwrap_or(Mono::NEVER)
     }
 
-    pub(super) fn clear(&mut self) {
-        self.selected.clear();
+    /// Forgets every selection; gives their points.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = PointId> + use<> {
+        std::mem::take(&mut self.selected).into_values().map(|held| held.point)
     }
 }
 

@@ -71,7 +71,7 @@ impl Watch {
             match run.last() {
                 // Select and execute of one object are one step.
                 Some(last) if *last == ioa => continue,
-                Some(last) if *last != ioa + 1 || ca != Some(of) => break,
+                Some(last) if last.abs_diff(ioa) != 1 || ca != Some(of) || run.iter().rev().nth(1) == Some(&ioa) => break,
                 Some(_) | None => {
                     ca = Some(of);
                     run.push(ioa);
@@ -138,6 +138,14 @@ mod tests {
         let mut watch = known();
         let told = looked(&mut watch, (0..20).map(|i| (i * 100, 1000 + u32::try_from(i).unwrap(), true)));
         assert_eq!(told, [Suspicion::Sweep { from: 1000, to: 1004 }]);
+    }
+
+    #[test]
+    fn a1_r74_a_sweep_downwards_is_told_and_to_and_fro_is_none() {
+        let told = looked(&mut known(), (0..20).map(|i| (i * 100, 1000 - u32::try_from(i).unwrap(), true)));
+        assert_eq!(told, [Suspicion::Sweep { from: 1000, to: 996 }]);
+        let told = looked(&mut known(), (0..20).map(|i| (i * 100, 1000 + u32::try_from(i % 2).unwrap(), true)));
+        assert_eq!(told, []);
     }
 
     #[test]

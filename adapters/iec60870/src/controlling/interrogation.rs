@@ -1,4 +1,5 @@
-//! Station interrogation (IEC 60870-5-5 clause 6.6): every common address of the link in turn, one event pair for all.
+//! Station interrogation (IEC 60870-5-5 clause 6.6): every common address of the link in turn, one event pair for all. One that refuses or
+//! is silent does not keep the others from being read: it is named, and the whole has failed when all were asked.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(super) struct Interrogation {
     step: Step,
     /// Common addresses still to be asked.
     rest: VecDeque<u16>,
+    /// Those of this round that were not read.
+    failed: BTreeSet<u16>,
     began: bool,
     /// The station restarted while one ran: its image is to be read again.
     again: bool,
@@ -53,6 +56,7 @@ impl Interrogation {
             silence: params.gi_timeout,
             step: Step::Idle,
             rest: VecDeque::new(),
+            failed: BTreeSet::new(),
             began: false,
             again: false,
         }
@@ -77,6 +81,7 @@ impl Interrogation {
 
     fn begin(&mut self) {
         self.rest = self.cas.iter().copied().collect();
+        self.failed.clear();
         self.began = false;
         self.again = false;
         self.step = if self.rest.is_empty() { Step::Idle } else { Step::Due };
@@ -125,29 +130,43 @@ impl Interrogation {
                     }
                     self.step = Step::Running(ca, now + self.silence);
                 } else if asdu.cot.cause == Cause::ACTIVATION_CON || asdu.cot.cause.is_unknown() {
-                    self.fail(events);
+                    self.fail(ca, events);
                 }
             }
             Step::Running(ca, _) if ca == asdu.ca && asdu.cot.cause == Cause::ACTIVATION_TERM => {
                 if asdu.cot.negative {
-                    return self.fail(events);
-                }
-                if !self.rest.is_empty() {
-                    self.step = Step::Due;
-                    return;
-                }
-                events.push_back(Event::InterrogationEnded);
-                self.step = Step::Idle;
-                if self.again {
-                    self.begin();
+                    self.fail(ca, events);
+                } else {
+                    self.next(events);
                 }
             }
             Step::Asked(..) | Step::Running(..) | Step::Idle | Step::AwaitingInit(_) | Step::Due => {}
         }
     }
 
-    fn fail(&mut self, events: &mut VecDeque<Event>) {
-        events.push_back(Event::InterrogationFailed);
+    /// One common address was not read: the others are.
+    fn fail(&mut self, ca: u16, events: &mut VecDeque<Event>) {
+        self.failed.insert(ca);
+        self.next(events);
+    }
+
+    /// Goes on with the next common address, or ends the round.
+    fn next(&mut self, events: &mut VecDeque<Event>) {
+        if !self.rest.is_empty() {
+            self.step = Step::Due;
+            return;
+        }
+        if self.failed.is_empty() {
+            events.push_back(Event::InterrogationEnded);
+        } else {
+            // Of a single one there is nothing to name.
+            if self.cas.len() > 1 {
+                let failed: Vec<String> = self.failed.iter().map(u16::to_string).collect();
+                let what = format!("interrogation: common address {} refused, was silent or did not end", failed.join(", "));
+                events.push_back(Event::Refused { what });
+            }
+            events.push_back(Event::InterrogationFailed);
+        }
         self.step = Step::Idle;
         if self.again {
             self.begin();
@@ -174,7 +193,7 @@ impl Interrogation {
     pub(super) fn handle_timeout(&mut self, events: &mut VecDeque<Event>, now: Mono) {
         match self.step {
             Step::AwaitingInit(until) if now >= until => self.begin(),
-            Step::Asked(_, until) | Step::Running(_, until) if now >= until => self.fail(events),
+            Step::Asked(ca, until) | Step::Running(ca, until) if now >= until => self.fail(ca, events),
             Step::Idle | Step::AwaitingInit(_) | Step::Due | Step::Asked(..) | Step::Running(..) => {}
         }
     }

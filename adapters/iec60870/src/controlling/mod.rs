@@ -94,6 +94,8 @@ impl Controlling {
         let table = PointTable::new(Address::all(spec, AddressUse::Monitor));
         let permit = ControlPermit::for_link(spec);
         let cas: BTreeSet<u16> = table.cas().chain(params.ca).collect();
+        // Where no point is there is nothing to read, and a station may not know the address. A link without points still asks for a sign.
+        let interrogated = Some(table.cas().collect::<BTreeSet<u16>>()).filter(|used| !used.is_empty()).unwrap_or_else(|| cas.clone());
         let controls = if permit.is_some() { Address::all(spec, AddressUse::Control).collect() } else { Vec::new() };
         Self {
             zone: spec.zone,
@@ -101,7 +103,7 @@ impl Controlling {
             switch: SwitchOver::default(),
             fresh: Duration::from_millis(u64::from(spec.fresh_link_ms)),
             housekeeping: Housekeeping::new(&params, cas.iter().copied().collect(), Address::all(spec, AddressUse::Monitor)),
-            interrogation: Interrogation::new(&params, cas),
+            interrogation: Interrogation::new(&params, interrogated),
             commands: Commands::new(&params, controls),
             reverse,
             params,
@@ -115,7 +117,7 @@ impl Controlling {
         }
     }
 
-    /// The link's parameters, `t0` for the driver among them.
+    /// The link's parameters.
     #[must_use]
     pub fn params(&self) -> &Params {
         &self.params
@@ -266,6 +268,7 @@ impl Session for Controlling {
     fn handle_request(&mut self, request: Request, now: Now) {
         match request {
             Request::Command(command) => {
+                self.group.commanded();
                 let refusal = if self.permit.is_none() {
                     Some(NotOperatedWhy::NotPermitted)
                 } else if self.started().is_some() {
@@ -439,6 +442,14 @@ impl Session for Controlling {
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
         self.active().filter(|at| self.group.find(channel) == Some(*at))?;
         self.remaining_life(now)
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.params.t0)
+    }
+
+    fn channels_max(&self) -> Option<usize> {
+        Some(self.params.connections)
     }
 }
 

@@ -120,14 +120,14 @@ impl Controlling {
             self.interrogation.started(now.mono);
         }
         for command in std::mem::take(&mut self.switch.waiting) {
+            self.group.commanded();
             self.commands.request(command, None, &mut self.events, now);
         }
-        if let Some(reverse) = &mut self.reverse {
-            let addr = self.group.get(at).map(|link| link.peer);
-            if let Some(addr) = addr {
-                reverse.begin(&bridge_session::PeerInfo { addr, tls_identity: None }, now);
-                reverse.tell((0, 0), &mut self.events);
-            }
+        if let Some(reverse) = &mut self.reverse
+            && let Some(peer) = self.group.get(at).map(crate::link104::Member::peer_info)
+        {
+            reverse.begin(&peer, now);
+            reverse.tell((0, 0), &mut self.events);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 use bridge_model::{
-    Action, Cause as UpdateCause, Command, CommandMode, Detail, DoublePoint, IndeterminateWhy, Outcome, Refusal, TimeOrigin, Utc, Validity,
-    Value,
+    Action, Cause as UpdateCause, Command, CommandMode, Detail, DoublePoint, IndeterminateWhy, Outcome, PointId, Refusal, TimeOrigin, Utc,
+    Validity, Value,
 };
 use bridge_session::{Field, LinkState, Phase as Progress, Role};
 
@@ -165,6 +165,85 @@ fn several_common_addresses_are_read_in_turn_as_one_interrogation() {
     bench.rx_i(&asdu(100, 1, 7, 22, &object(0, &[20])));
     bench.rx_i(&asdu(100, 1, 10, 22, &object(0, &[20])));
     assert_eq!(bench.events(), [Event::InterrogationEnded]);
+}
+
+#[test]
+fn a1_r45_a_common_address_that_is_not_read_does_not_keep_the_others_from_it() {
+    // 22 of three does not know itself, refuses, is silent, or never ends.
+    for kind in 0..4 {
+        let mut link = spec(Role::Client, &[]);
+        link.points[0].address.insert("ca".to_owned(), Field::Int(22));
+        link.points[1].address.insert("ca".to_owned(), Field::Int(23));
+        let mut bench = Bench::new(Controlling::new(&link));
+        bench.open();
+        bench.tx();
+        bench.rx_u(Function::StartCon);
+        let round = |bench: &mut Bench<Controlling>| {
+            let asked = |bench: &mut Bench<Controlling>, ca: u16| {
+                let line = format!("C_IC_NA_1 act ca={ca} ");
+                let lines = bench.tx();
+                assert!(lines.iter().any(|sent| sent.contains(&line)), "kind {kind}, {ca} is not asked: {lines:?}");
+            };
+            asked(bench, 21);
+            bench.rx_i(&asdu(100, 1, 7, 21, &object(0, &[20])));
+            bench.rx_i(&asdu(100, 1, 10, 21, &object(0, &[20])));
+            asked(bench, 22);
+            match kind {
+                0 => bench.rx_i(&asdu(100, 1, 46 | 0x40, 22, &object(0, &[20]))),
+                1 => bench.rx_i(&asdu(100, 1, 7 | 0x40, 22, &object(0, &[20]))),
+                2 => bench.pass_ms(10_000),
+                _ => {
+                    bench.rx_i(&asdu(100, 1, 7, 22, &object(0, &[20])));
+                    for _ in 0..6 {
+                        bench.pass_ms(10_000);
+                        if bench.tx().iter().any(|line| line == "U TESTFR act") {
+                            bench.rx_u(Function::TestCon);
+                        }
+                        if bench.nr >= 3 {
+                            break;
+                        }
+                    }
+                }
+            }
+            if kind < 3 {
+                asked(bench, 23);
+            }
+            bench.rx_i(&asdu(100, 1, 7, 23, &object(0, &[20])));
+            bench.rx_i(&asdu(1, 1, 20, 23, &object(101, &[1])));
+            bench.rx_i(&asdu(100, 1, 10, 23, &object(0, &[20])));
+            let events = bench.events();
+            assert_eq!(bench.updates.last().map(|update| update.point), Some(PointId(1)), "23 is read");
+            assert_eq!(events.last(), Some(&Event::InterrogationFailed), "the whole is not: {events:?}");
+            let named = |event: &Event| matches!(event, Event::Refused { what } if what.contains("common address 22 "));
+            assert_eq!(events.iter().filter(|event| named(event)).count(), 1, "{events:?}");
+        };
+        round(&mut bench);
+        if kind < 3 {
+            // A second round is the same: nothing is remembered against 22.
+            bench.request(Request::Interrogate);
+            round(&mut bench);
+        }
+    }
+}
+
+#[test]
+fn a1_r45_a_default_common_address_that_no_point_uses_is_not_interrogated() {
+    let asked = |link: &LinkSpec| {
+        let mut bench = Bench::new(Controlling::new(link));
+        bench.open();
+        bench.tx();
+        bench.rx_u(Function::StartCon);
+        bench.tx().join("\n")
+    };
+    let mut link = spec(Role::Client, &[("ca", Field::Int(9))]);
+    for point in &mut link.points {
+        point.address.insert("ca".to_owned(), Field::Int(22));
+    }
+    let lines = asked(&link);
+    assert!(lines.contains("C_IC_NA_1 act ca=22") && !lines.contains("ca=9 "), "{lines}");
+    link.points.clear();
+    let lines = asked(&link);
+    assert!(lines.contains("C_IC_NA_1 act ca=9 "), "of a link without points the default one is: {lines}");
 }
 
 #[test]

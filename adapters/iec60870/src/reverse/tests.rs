@@ -117,6 +117,84 @@ fn a1_r64_r05_an_execute_of_the_other_direction_never_outlives_its_connection() 
     assert_eq!(settled, Some(Outcome::Indeterminate(IndeterminateWhy::ConnectionLost)));
 }
 
+fn settled(bench: &mut Bench<Controlled>) -> Option<Outcome> {
+    bench.events().into_iter().find_map(|event| if let Event::Settled { outcome, .. } = event { Some(outcome) } else { None })
+}
+
+/// Channel 7 carries an execute of ours that is not acknowledged; channel 8 stands by.
+fn execute_under_way() -> Bench<Controlled> {
+    let mut bench = server();
+    sent(&mut bench);
+    bench.on(8).open();
+    bench.on(7);
+    let command = bench.command(2, Action::Switch(true), CommandMode::Direct, 2_000);
+    bench.request(Request::Command(command));
+    assert!(bench.tx().iter().any(|line| line.contains("C_SC_NA_1 act")));
+    bench
+}
+
+#[test]
+fn a1_r64_r05_an_execute_under_way_does_not_survive_a_start_elsewhere() {
+    let mut bench = execute_under_way();
+    bench.on(8).rx_u(Function::StartAct);
+    let (abort, cause) = bench.on(7).closed().expect("the old connection is closed at once");
+    assert!(abort, "with RST: {cause}");
+    assert_eq!(settled(&mut bench), Some(Outcome::Indeterminate(IndeterminateWhy::ConnectionLost)));
+    bench.close();
+    assert_eq!(bench.on(8).closed(), None);
+    assert!(!bench.tx().iter().any(|line| line.contains("C_SC_NA_1")), "and it never moves to another connection");
+    // What was taken, or never left, closes nothing.
+    let mut bench = execute_under_way();
+    let nr = bench.nr;
+    bench.rx_s(nr);
+    bench.on(8).rx_u(Function::StartAct);
+    assert_eq!(bench.on(7).closed(), None);
+}
+
+#[test]
+fn a1_r64_r05_an_execute_under_way_does_not_survive_a_stop() {
+    let mut bench = execute_under_way();
+    bench.rx_u(Function::StopAct);
+    assert_eq!(bench.closed().map(|(abort, _)| abort), Some(true), "with RST");
+    assert!(bench.tx().is_empty());
+    bench.close();
+    assert_eq!(settled(&mut bench), Some(Outcome::Indeterminate(IndeterminateWhy::ConnectionLost)));
+    // One that was taken does not hold up the stop.
+    let mut bench = execute_under_way();
+    let nr = bench.nr;
+    bench.rx_s(nr);
+    bench.rx_u(Function::StopAct);
+    assert_eq!((bench.closed(), bench.tx()), (None, vec!["U STOPDT con".to_owned()]));
+}
+
+#[test]
+fn a1_r21_a1_r64_a_move_is_told_before_commands_that_come_after_it() {
+    let mut bench = server();
+    sent(&mut bench);
+    bench.on(8).open();
+    bench.forget();
+    let moves = |bench: &mut Bench<Controlled>| bench.events().iter().filter(|e| matches!(e, Event::SwitchedOver { .. })).count();
+    bench.rx_u(Function::StartAct);
+    assert_eq!(moves(&mut bench), 1);
+    for round in 0..4 {
+        let command = bench.command(2, Action::Switch(true), CommandMode::Select, 30_000);
+        bench.request(Request::Command(command));
+        bench.on(7 + round % 2).rx_u(Function::StartAct);
+        assert_eq!(moves(&mut bench), 1, "a selection of ours may have ended: told at once");
+    }
+    // Without one it is told as one, and after a command of ours as a line.
+    for round in 0..4 {
+        bench.on(7 + round % 2).rx_u(Function::StartAct);
+    }
+    let command = bench.command(2, Action::Switch(true), CommandMode::Select, 30_000);
+    bench.request(Request::Command(command));
+    assert_eq!(moves(&mut bench), 0);
+    bench.pass_ms(10_000);
+    let events = bench.events();
+    assert!(!events.iter().any(|e| matches!(e, Event::SwitchedOver { .. })), "{events:?}");
+    assert!(events.iter().any(|e| matches!(e, Event::Refused { what } if what.contains("moved 4 more"))), "{events:?}");
+}
+
 #[test]
 fn a1_r64_a_controlling_station_serves_its_peer_while_it_reads_it() {
     let mut bench = client();

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::tls::{Facts, TlsStream};
 
-/// How long a connection attempt may take (IEC 60870-5-104 clause 9.6, t0).
+/// How long a connection attempt may take if its session does not say (IEC 60870-5-104 clause 9.6, t0).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Connections that may wait to be accepted.
@@ -167,8 +167,8 @@ impl Connection {
     }
 }
 
-/// Connects, from a local address if one is named.
-pub(crate) fn attempt(to: SocketAddr, bind: Option<IpAddr>) -> Attempt {
+/// Connects within a time, from a local address if one is named.
+pub(crate) fn attempt(to: SocketAddr, bind: Option<IpAddr>, within: Duration) -> Attempt {
     Box::pin(async move {
         let connect = async {
             let socket = socket(to)?;
@@ -177,8 +177,8 @@ pub(crate) fn attempt(to: SocketAddr, bind: Option<IpAddr>) -> Attempt {
             }
             socket.connect(to).await
         };
-        let within = tokio::time::timeout(CONNECT_TIMEOUT, connect).await;
-        within.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer")))
+        let connected = tokio::time::timeout(within, connect).await;
+        connected.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer")))
     })
 }
 
@@ -200,7 +200,7 @@ mod tests {
 
     async fn pair() -> (Connection, TcpStream) {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let ours = attempt(listener.local_addr().unwrap(), Some("127.0.0.1".parse().unwrap())).await.unwrap();
+        let ours = attempt(listener.local_addr().unwrap(), Some("127.0.0.1".parse().unwrap()), CONNECT_TIMEOUT).await.unwrap();
         let (theirs, peer) = listener.accept().await.unwrap();
         (Connection::new(Wire::Plain(ours), Channel(1), peer, Mono(0)).unwrap(), theirs)
     }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use super::clock::{SystemClock, random};
-use super::connection::{Connection, Wire};
+use super::connection::{CONNECT_TIMEOUT, Connection, Wire};
 use super::gate::{Came, Entry, Gate, Handed};
 use super::line::{Line, Tried};
 use super::security::Watch;
@@ -254,6 +254,7 @@ impl<U: Upper> Driver<U> {
         }
         self.rekey(now.mono);
         let may_open = self.upper.may_open();
+        let within = may_open.then(|| self.upper.session().connect_timeout().unwrap_or(CONNECT_TIMEOUT));
         match &mut self.side {
             Side::Connect { lines, keeper } => {
                 if let Some(keeper) = keeper
@@ -263,7 +264,7 @@ impl<U: Upper> Driver<U> {
                     return true;
                 }
                 for (at, line) in lines.iter_mut().enumerate() {
-                    if let Poll::Ready(tried) = line.poll(cx, keeper.as_ref(), may_open, now) {
+                    if let Poll::Ready(tried) = line.poll(cx, keeper.as_ref(), within, now) {
                         self.tried(at, tried, now);
                         return true;
                     }
@@ -325,7 +326,9 @@ impl<U: Upper> Driver<U> {
 
     fn accepted(&mut self, wire: Wire, peer: SocketAddr, now: Now) {
         let open = self.connections.iter().filter(|connection| connection.peer.ip() == peer.ip()).count();
-        if open >= CONNECTIONS_PER_PEER {
+        // A session that takes more may have them all from one address: a front end behind NAT.
+        let most = self.upper.session().channels_max().map_or(CONNECTIONS_PER_PEER, |own| own.max(CONNECTIONS_PER_PEER));
+        if open >= most {
             wire.reset();
             return self.security(&format!("{peer} refused: it has {open} connections open already"), now);
         }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bridge_model::{Mono, Now};
 use tokio::net::TcpStream;
@@ -38,7 +39,9 @@ impl Line {
     }
 
     /// Goes on with the attempt, or begins one.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, keeper: Option<&Keeper>, may_open: bool, now: Now) -> Poll<Tried> {
+    ///
+    /// `within`: how long a new attempt may take; `None`: none may begin.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, keeper: Option<&Keeper>, within: Option<Duration>, now: Now) -> Poll<Tried> {
         if let Some(handshake) = &mut self.handshake {
             let shaken = match handshake.poll(cx) {
                 Poll::Pending if handshake.until <= now.mono => Err(silent()),
@@ -50,8 +53,13 @@ impl Line {
             return Poll::Ready(stream.map_or_else(Tried::Refused, |stream| Tried::Open(Wire::Tls(Box::new(stream)))));
         }
         let ready = keeper.is_none_or(|keeper| keeper.material().is_some());
-        if self.attempt.is_none() && !self.open && may_open && ready && self.retry.may(now.mono) {
-            self.attempt = Some(attempt(self.to, self.bind));
+        if let Some(within) = within
+            && self.attempt.is_none()
+            && !self.open
+            && ready
+            && self.retry.may(now.mono)
+        {
+            self.attempt = Some(attempt(self.to, self.bind, within));
         }
         let Some(attempt) = &mut self.attempt else { return Poll::Pending };
         let connected = ready!(attempt.as_mut().poll(cx));
@@ -59,7 +67,7 @@ impl Line {
         match connected.and_then(|stream| self.connected(stream, keeper, now)) {
             Ok(Some(wire)) => Poll::Ready(Tried::Open(wire)),
             // The handshake began: it is polled at once.
-            Ok(None) => self.poll(cx, keeper, may_open, now),
+            Ok(None) => self.poll(cx, keeper, within, now),
             Err(error) => Poll::Ready(Tried::Failed(error)),
         }
     }
