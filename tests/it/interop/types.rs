@@ -1,5 +1,5 @@
 //! Every type and every function that an independent peer has, on a real socket: our sessions without bridges above them, and the peers
-//! with each other. A type that our adapter does not serve yet has its row and lights up when it does.
+//! with each other. Every row is played in every test: what our adapter says of itself is not asked.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -128,28 +128,22 @@ fn params() -> Fields {
     Fields::from([("ca".to_owned(), Field::Int(i64::from(CA))), ("command_timeout".to_owned(), Field::Text("5s".to_owned()))])
 }
 
-/// Whether our adapter serves the type in this use: it says so itself.
-fn serves(usage: AddressUse, ti: &str) -> bool {
-    Iec104.check_address(usage, &params(), &fields(ti, 1)).is_ok()
-}
-
-/// The rows of one run: with addresses and numbers as in the whole table, so that a row is the same in every test.
-fn monitored(all: bool) -> Vec<(u32, &'static Monitored)> {
-    (0..).zip(MONITORED).filter(|(_, row)| all || serves(AddressUse::Monitor, row.ti)).collect()
+/// The rows of the table, each with its number.
+fn monitored() -> Vec<(u32, &'static Monitored)> {
+    (0..).zip(MONITORED).collect()
 }
 
 /// Each command type twice: direct and, where there is one, selected first.
-fn commanded(all: bool) -> Vec<(u32, &'static Commanded, bool)> {
+fn commanded() -> Vec<(u32, &'static Commanded, bool)> {
     let both = (0..).step_by(2).zip(COMMANDED).flat_map(|(number, row)| [(number, row, false), (number + 1, row, true)]);
-    let wanted = both.filter(|(_, row, select)| (all || serves(AddressUse::Control, row.ti)) && (!select || row.may_select()));
-    wanted.collect()
+    both.filter(|(_, row, select)| !select || row.may_select()).collect()
 }
 
 /// Those that an EMS is made to give: `c104` now and then misses the confirmation of a select and is patient about it, so it selects two
 /// types only.
-fn ordered(ems: Peer, all: bool) -> Vec<(u32, &'static Commanded, bool)> {
+fn ordered(ems: Peer) -> Vec<(u32, &'static Commanded, bool)> {
     let selects = |row: &Commanded| ems == Peer::Iec104 || ["C_SC_NA_1", "C_SE_NC_1"].contains(&row.ti);
-    commanded(all).into_iter().filter(|(_, row, select)| !select || selects(row)).collect()
+    commanded().into_iter().filter(|(_, row, select)| !select || selects(row)).collect()
 }
 
 /// Whether a read was answered: with the value, or with the station's word that it knows no such thing.
@@ -174,7 +168,7 @@ fn name(ti: &str, select: bool) -> String {
 }
 
 fn spec(role: Role) -> LinkSpec {
-    let values = monitored(false).into_iter().map(|(number, row)| {
+    let values = monitored().into_iter().map(|(number, row)| {
         let mut address = fields(row.ti, VALUES + number);
         if role == Role::Server {
             address.insert("groups".to_owned(), Field::Int(if row.is_total() { 2 } else { 5 }));
@@ -185,7 +179,7 @@ fn spec(role: Role) -> LinkSpec {
     if role == Role::Client {
         params.insert("allow".to_owned(), Field::Text("clock_sync".to_owned()));
     }
-    let orders = commanded(false).into_iter().map(|(number, row, _)| (number, AddressUse::Control, fields(row.ti, COMMANDS + number)));
+    let orders = commanded().into_iter().map(|(number, row, _)| (number, AddressUse::Control, fields(row.ti, COMMANDS + number)));
     let points = values.chain(orders).map(|(number, usage, address)| LinkPoint { point: PointId(number), usage, address });
     LinkSpec {
         name: "types".to_owned(),
@@ -208,13 +202,13 @@ struct Run {
 }
 
 impl Run {
-    fn new(test: &str, all: bool) -> Self {
+    fn new(test: &str) -> Self {
         let (folder, port) = (scratch(test), free_port());
-        let values = monitored(all).into_iter().map(|(number, row)| {
+        let values = monitored().into_iter().map(|(number, row)| {
             let group = if row.is_total() { 2 } else { 5 };
             json!({ "ioa": VALUES + number, "ti": row.ti, "name": row.ti, "value": row.first, "group": group })
         });
-        let orders = commanded(all)
+        let orders = commanded()
             .into_iter()
             .map(|(number, row, select)| json!({ "ioa": COMMANDS + number, "ti": row.ti, "name": name(row.ti, select), "select": select }));
         let points = folder.join("points.json");
@@ -272,20 +266,20 @@ fn our_controlling_station_and_the_iec104_station_agree_on_every_type() {
 }
 
 fn our_controlling(test: &str, peer: Peer) {
-    let run = Run::new(test, false);
+    let run = Run::new(test);
     let mut station = run.station(peer);
     let line = Line::new(Iec104.session(&spec(Role::Client)), Role::Client, run.port);
     wait_until("the interrogation ended", || line.events().contains(&Event::InterrogationEnded));
     let of = |number: u32, cause: Cause| -> Vec<PointUpdate> {
         line.updates().into_iter().filter(|update| update.point == PointId(number) && update.cause == cause).collect()
     };
-    for (number, row) in monitored(false).into_iter().filter(|(_, row)| !row.is_total()) {
+    for (number, row) in monitored().into_iter().filter(|(_, row)| !row.is_total()) {
         let told = of(number, Cause::Interrogated);
         let value = told.last().map(|update| update.value.as_f64());
         assert!(value.is_some_and(|value| same(row.ti, value, row.first)), "{}: {value:?} {:?}", row.ti, line.events());
         assert_eq!(told.last().map(|update| update.quality.validity), Some(Validity::Good), "{}", row.ti);
     }
-    for (number, row) in monitored(false) {
+    for (number, row) in monitored() {
         let quality = if row.is_total() { "" } else { " NT+SB" };
         station.say(&format!("set {} {}{quality}", row.ti, row.next));
         wait_until(&format!("{} changed", row.ti), || {
@@ -311,11 +305,11 @@ fn our_controlling(test: &str, peer: Peer) {
     }
     let read = of(number_of("M_ME_NC_1"), Cause::Requested);
     assert!(read.last().is_some_and(|update| same("M_ME_NC_1", update.value.as_f64(), -0.125)), "{read:?}");
-    for (number, row) in monitored(false).into_iter().filter(|(_, row)| row.is_total()) {
+    for (number, row) in monitored().into_iter().filter(|(_, row)| row.is_total()) {
         let mut counted = line.updates().into_iter().filter(|update| update.point == PointId(number) && update.cause != Cause::Spontaneous);
         assert_eq!(counted.next_back().map(|update| update.value.as_f64()), Some(row.next), "{}", row.ti);
     }
-    for (number, row, select) in commanded(false) {
+    for (number, row, select) in commanded() {
         let mode = if select { CommandMode::SelectExecute } else { CommandMode::Direct };
         let command = command(&line, number, row, mode);
         line.request(Request::Command(command));
@@ -329,7 +323,7 @@ fn our_controlling(test: &str, peer: Peer) {
     drop(line);
     end(station);
     let made = run.ledger("station");
-    for (_, row, select) in commanded(false) {
+    for (_, row, select) in commanded() {
         assert_executed(&made, row, select);
         assert_eq!(values(&made, EntryKind::Select, &name(row.ti, select)).len().min(1), usize::from(select), "{}", name(row.ti, select));
     }
@@ -377,7 +371,7 @@ fn our_controlled_station_and_the_iec104_ems_agree_on_every_type() {
 }
 
 fn our_controlled(test: &str, peer: Peer) {
-    let run = Run::new(test, false);
+    let run = Run::new(test);
     let spec = spec(Role::Server);
     let params = Params { select: SelectPolicy::Either, ..Params::from_fields(&spec.params) };
     let line = Line::new(Box::new(Controlled::with_params(&spec, params)), Role::Server, run.port);
@@ -388,7 +382,7 @@ fn our_controlled(test: &str, peer: Peer) {
         let publish = Publish { point: PointId(number), value, quality, time, class, spontaneous, return_info: false };
         line.request(Request::Publish(vec![publish]));
     };
-    for (number, row) in monitored(false) {
+    for (number, row) in monitored() {
         publish(number, row, row.first, Quality::GOOD, false);
     }
     let mut ems = run.ems(peer);
@@ -397,12 +391,12 @@ fn our_controlled(test: &str, peer: Peer) {
     };
     // One of the libraries passes over an interrogated value whose point it knows with a time tag.
     let interrogated = |row: &Monitored| !row.is_total() && (peer == Peer::Iec104 || !row.is_stamped());
-    for (_, row) in monitored(false).into_iter().filter(|(_, row)| interrogated(row)) {
+    for (_, row) in monitored().into_iter().filter(|(_, row)| interrogated(row)) {
         wait_until(&format!("{} was interrogated", row.ti), || told(row, "interrogated").is_some());
         let entry = told(row, "interrogated").expect("just seen");
         assert!(entry.value.is_some_and(|value| same(row.ti, value, row.first)) && entry.quality == Some(0), "{}: {entry:?}", row.ti);
     }
-    for (number, row) in monitored(false) {
+    for (number, row) in monitored() {
         let quality = Quality::GOOD.worsened(Validity::Good, Detail::SUBSTITUTED);
         let quality = if row.is_total() { Quality::GOOD } else { quality.worsened(Validity::Questionable, Detail::OPERATOR_BLOCKED) };
         publish(number, row, row.next, quality, true);
@@ -413,7 +407,7 @@ fn our_controlled(test: &str, peer: Peer) {
         let stamp = entry.stamp.expect("every value has one");
         assert_stamp(row.ti, row.is_stamped(), entry.by == Some(StampedBy::Device), stamp, line.now().utc.0);
     }
-    for (number, row, select) in ordered(peer, false) {
+    for (number, row, select) in ordered(peer) {
         let (ioa, control) = (COMMANDS + number, name(row.ti, select));
         if select {
             select_and_execute(&mut ems, &format!("set {ioa} {} select", row.value), &control);
@@ -474,7 +468,7 @@ fn the_iec104_station_and_the_c104_ems_agree_on_every_type() {
 
 /// The whole table, without us: what the rows say is what two independent stacks say.
 fn peers(test: &str, of_station: Peer, of_ems: Peer) {
-    let run = Run::new(test, true);
+    let run = Run::new(test);
     let mut station = run.station(of_station);
     let mut ems = run.ems(of_ems);
     let told = |ti: &str| -> Vec<f64> {
@@ -483,11 +477,11 @@ fn peers(test: &str, of_station: Peer, of_ems: Peer) {
     };
     ems.say("ci");
     ems.wait_for_line("ANSWER counters ACTIVATION_TERMINATION", PATIENCE);
-    for (_, row) in monitored(true) {
+    for (_, row) in monitored() {
         station.say(&format!("set {} {}", row.ti, row.next));
         wait_until(&format!("{} changed", row.ti), || told(row.ti).iter().any(|value| same(row.ti, *value, row.next)));
     }
-    for (number, row, select) in ordered(of_ems, true) {
+    for (number, row, select) in ordered(of_ems) {
         let (ioa, control) = (COMMANDS + number, name(row.ti, select));
         if select {
             select_and_execute(&mut ems, &format!("set {ioa} {} select", row.value), &control);
@@ -509,7 +503,7 @@ fn peers(test: &str, of_station: Peer, of_ems: Peer) {
     end(ems);
     end(station);
     let made = run.ledger("station");
-    for (_, row, select) in ordered(of_ems, true) {
+    for (_, row, select) in ordered(of_ems) {
         assert_executed(&made, row, select);
     }
     run.dissect();

@@ -234,3 +234,49 @@ fn an_ems_that_never_acknowledges_is_closed_and_its_events_wait() {
 fn an_ems_that_acknowledges_late_is_closed_and_its_events_wait() {
     unacknowledged(310, "answers-late");
 }
+
+/// Three states once more, to an EMS of another company on its own link.
+fn two_links(text: String) -> String {
+    let first = "ems = { protocol = \"iec104\", role = \"server\", ca = 1,";
+    assert!(text.contains(first), "the profile's own link");
+    let second = "ems_b = { protocol = \"iec104\", role = \"server\", ca = 2, zone = \"IST\", on_journal_failure = \"pass\", text = \"a second EMS\" }";
+    let served = [(1, "U1.bfp_a"), (2, "U1.id_fan"), (3, "U2.bfp_b")]
+        .map(|(ioa, id)| format!("  {{ id = \"b.{id}\", point = \"{id}\", addr = {{ ioa = {ioa}, ti = \"M_SP_TB_1\" }} }},\n"));
+    text.replace(first, &format!("{second}\n{first}")).replace(
+        "[template.unit]\n",
+        &format!("[group.second_served]\non = \"ems_b\"\nserves = [\n{}]\n\n[template.unit]\n", served.concat()),
+    )
+}
+
+/// Two links of one bridge: one EMS reads and never acknowledges, the other has every event within a second.
+#[test]
+fn a1_r20_an_ems_that_never_acknowledges_holds_up_no_other_ems() {
+    let never = named("never-confirms").and_then(|named| named.ems).expect("an EMS's");
+    let mut world = World::tuned(311, Tune { ems: Box::leak(Box::new([never])), gateway: two_links, ..Tune::default() });
+    world.run_for(s(3));
+    events(&mut world, 1000, 40);
+    world.run_for(s(45));
+    assert!(closes(&world, SLDC, "timer expired: t1") >= 1, "{:?}", world.closed);
+    let (made, seen) = (world.station_entries(), world.second.as_ref().expect("a second EMS").ledger.entries());
+    let links: Vec<&str> = seen.iter().filter(|entry| entry.kind == EntryKind::Link).filter_map(|entry| entry.text.as_deref()).collect();
+    assert_eq!(links, ["connected", "started"]);
+    let mut compared = 0;
+    for point in ["U1.bfp_a", "U1.id_fan", "U2.bfp_b"] {
+        let of = |entries: &[Entry], name: &str| -> Vec<Entry> {
+            entries.iter().filter(|entry| entry.kind == EntryKind::Event && entry.point == name).cloned().collect()
+        };
+        let (made, seen) = (of(&made, point), of(&seen, &format!("b.{point}")));
+        let facts = |entries: &[Entry]| entries.iter().map(|entry| (entry.value, entry.stamp)).collect::<Vec<_>>();
+        assert_eq!(facts(&seen), facts(&made), "{point}: every event once, in order");
+        let longest = made.iter().zip(&seen).map(|(made, seen)| seen.t - made.t).max();
+        assert!(longest.is_some_and(|ns| ns < 1_000_000_000), "{point}: {longest:?} ns\n{}", world.told());
+        compared += made.len();
+    }
+    assert!(compared >= 1000, "{compared}");
+    let behind = world.verdict().lost;
+    assert!(behind > 500, "the first EMS is behind by {behind} events");
+    world.ems.handle_misbehaviours(Vec::new());
+    world.run_for(s(60));
+    let verdict = world.verdict();
+    assert_eq!((verdict.lost, verdict.wrong), (0, 0), "and loses nothing: {:#?}\n{}", verdict.details, world.told());
+}

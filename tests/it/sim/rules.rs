@@ -394,3 +394,29 @@ fn r26_a_dead_bundle_refuses_control_and_a_stale_one_does_not() {
     assert_eq!(executes(&world, "U1.p_set").len(), 0, "{}", world.told());
     assert_eq!(at_ems(&world, EntryKind::Confirmed, "U1.p_set").len(), 0);
 }
+
+/// The EMS's own time tag is judged against a clock that just stepped: nothing is known of its age, so it is refused here and not sent on.
+#[test]
+fn a1_r55_a_time_tagged_command_is_refused_while_our_clock_is_not_synchronised() {
+    let tagged = |text: String| text.replace("ti = \"C_SE_NC_1\"", "ti = \"C_SE_TC_1\"");
+    let mut world = ready(117, Tune { gateway: tagged, ..Tune::default() });
+    order(&mut world, "U2.p_set", 190.0);
+    world.run_for(s(60));
+    assert_eq!(ended(&world), [is("COMPLETED", "")], "a fresh tag, a clock that knows the time\n{}", world.told());
+    // The EMS's clock goes along: the tag stays as fresh as it was.
+    world.clock.step_utc(3_600_000_000_000);
+    world.run_for(s(1));
+    order(&mut world, "U2.p_set", 200.0);
+    world.run_for(s(5));
+    let refused = |line: &str| line == "EMS command on U2.p_set refused: CLOCK_UNSYNCHRONISED";
+    let told = world.story.iter().filter(|(_, party, line)| *party == SLDC && refused(line)).count();
+    assert_eq!((told, operations(&world).len()), (1, 1), "refused here, no operation begins\n{}", world.told());
+    assert!(settled_text(&world, "U2.p_set").contains("refused"), "{}", settled_text(&world, "U2.p_set"));
+    assert_eq!(executes(&world, "U2.p_set").len(), 1, "only the first was executed");
+    // Quiet for a minute, and the clock is believed again.
+    world.run_for(s(60));
+    order(&mut world, "U2.p_set", 200.0);
+    world.run_for(s(60));
+    assert_eq!(ended(&world).last(), Some(&is("COMPLETED", "")), "{}", world.told());
+    assert_eq!(executes(&world, "U2.p_set").last().and_then(|entry| entry.value), Some(200.0));
+}

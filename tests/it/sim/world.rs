@@ -50,14 +50,15 @@ fn dial(host: HostId, to: HostId, spare: Option<HostId>, retry: Duration) -> Wir
     }
 }
 
-fn accept(host: HostId, spare: Option<HostId>) -> Wire {
-    let wire = Wire::accept(host, PORT);
+fn accept(host: HostId, spare: Option<HostId>, port: u16) -> Wire {
+    let wire = Wire::accept(host, port);
     match spare {
-        Some(spare) => wire.and(Wire::accept(spare, PORT)),
+        Some(spare) => wire.and(Wire::accept(spare, port)),
         None => wire,
     }
 }
 
+/// Where the first link of a host listens, the next one a port higher.
 const PORT: u16 = 2404;
 
 /// What travels between the bridges: the northbound values, without HTTPS around them.
@@ -99,6 +100,13 @@ pub(crate) struct Node {
     restarts: u64,
 }
 
+/// Another EMS, on the dispatch centre's second link.
+pub(crate) struct Second {
+    ems: Ems,
+    wire: Wire,
+    pub(crate) ledger: SharedLedger,
+}
+
 pub(crate) struct World {
     pub(crate) clock: SimClock,
     pub(crate) rng: Rng,
@@ -113,6 +121,8 @@ pub(crate) struct World {
     ems_wire: Wire,
     pub(crate) ems_host: HostId,
     pub(crate) ems_ledger: SharedLedger,
+    /// There if the gateway's profile has a second link.
+    pub(crate) second: Option<Second>,
     pub(crate) story: Vec<(i64, usize, String)>,
     /// Why which bridge's connections ended, in its session's words.
     pub(crate) closed: Vec<(usize, String)>,
@@ -346,12 +356,18 @@ impl World {
             .with_plant((tune.plant)(rng.next_u64()), &PlantBinding::default());
 
         let spec = gateway.reversed().remove(0);
-        let names = Names {
+        let names = || Names {
             monitor: gateway.served.iter().map(|served| served.id.clone()).collect(),
             control: gateway.controls.iter().map(|control| control.id.clone()).collect(),
         };
         let session = misbehaving(ems_session(&spec), Side::Ems, tune.ems);
-        let ems = Ems::new(session, names, Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone())).with_misbehaviours(tune.ems.to_vec());
+        let ems =
+            Ems::new(session, names(), Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone())).with_misbehaviours(tune.ems.to_vec());
+        let second = gateway.reversed().get(1).map(|spec| {
+            let ledger = SharedLedger::default();
+            let ems = Ems::new(ems_session(spec), names(), Vec::new(), rng.next_u64(), Box::new(ledger.clone()));
+            Second { ems, wire: Wire::dial(net.host("ems-b"), (sldc, PORT + 1), Duration::from_secs(2)), ledger }
+        });
 
         let node = |host, spare, plan: Arc<Plan>| Node {
             host,
@@ -372,7 +388,7 @@ impl World {
             net,
             nodes: vec![node(genco, None, thermal), node(sldc, gateway_spare, gateway)],
             station,
-            station_wire: accept(station_host, station_spare),
+            station_wire: accept(station_host, station_spare, PORT),
             station_host,
             station_spare,
             station_ledger,
@@ -380,6 +396,7 @@ impl World {
             ems_wire: dial(ems_host, sldc, gateway_spare, Duration::from_secs(2)),
             ems_host,
             ems_ledger,
+            second,
             story: Vec::new(),
             closed: Vec::new(),
             receipts: BTreeMap::new(),
@@ -428,12 +445,13 @@ impl World {
             .plan
             .links
             .iter()
-            .map(|link| LinkNode {
+            .zip(PORT..)
+            .map(|(link, port)| LinkNode {
                 session: Iec104.session(&link.spec),
                 wire: if party == GENCO {
                     dial(node.host, station, station_spare, Duration::from_secs(1))
                 } else {
-                    accept(node.host, node.spare)
+                    accept(node.host, node.spare, port)
                 },
             })
             .collect();
@@ -563,6 +581,9 @@ impl World {
         .into_iter()
         .filter_map(later)
         .min();
+        if let Some(Second { ems, wire, .. }) = &self.second {
+            next = [next, later(ems.poll_timeout()), later(wire.poll_timeout())].into_iter().flatten().min();
+        }
         next = [next, later(self.posted.iter().map(|(at, ..)| *at).min())].into_iter().flatten().min();
         for node in &self.nodes {
             let bridge = node.bridge.as_ref().and_then(Bridge::poll_timeout);
@@ -606,6 +627,14 @@ impl World {
         }
         self.ems_wire.pump(&mut self.net, &mut self.ems, now);
         while self.ems.poll_event().is_some() {}
+        if let Some(Second { ems, wire, .. }) = &mut self.second {
+            if ems.poll_timeout().is_some_and(|at| at <= now.mono) {
+                ems.handle_timeout(now);
+            }
+            wire.pump(&mut self.net, ems, now);
+            while ems.poll_event().is_some() {}
+            wire.pump(&mut self.net, ems, now);
+        }
         self.station_wire.pump(&mut self.net, &mut self.station, now);
         self.ems_wire.pump(&mut self.net, &mut self.ems, now);
     }
@@ -730,6 +759,10 @@ impl World {
             self.ems_wire.handle_event(&event, &mut self.net, &mut self.ems, now);
             return;
         }
+        if let Some(Second { ems, wire, .. }) = self.second.as_mut().filter(|second| second.wire.owns(&event)) {
+            wire.handle_event(&event, &mut self.net, ems, now);
+            return;
+        }
         let host = event.host();
         let Some(party) = self.nodes.iter().position(|node| node.host == host || node.spare == Some(host)) else { return };
         let node = &mut self.nodes[party];
@@ -806,6 +839,7 @@ impl World {
         let points = gateway
             .served
             .iter()
+            .filter(|served| served.link == LinkId(0))
             .filter_map(|served| match &served.source {
                 ServedSource::Point(point) => Some(PointMap {
                     station: gateway.points[point.index()].id.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge_iec60870::{Asdu, AsduView, ControlPermit, Controlled, Iec104, Params, SelectPolicy, apci};
+use bridge_iec60870::{Asdu, AsduView, ControlPermit, Controlled, Iec104, Params, SelectPolicy, TypeId, apci};
 use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, PointId, PointUpdate, Quality, Timestamp, Utc, Value, Zone};
 use bridge_session::{
     AddressUse, Channel, Chunk, CommandReceived, Event, Field, Fields, FrameBatch, LinkPoint, LinkSpec, PeerInfo, Protocol as _, Publish,
@@ -21,12 +21,10 @@ pub(super) const CA: u16 = 0x1234;
 pub(super) const IOA: u32 = 0x0001_0203;
 const CHANNEL: Channel = Channel(1);
 
-/// Whether the adapter serves the type: it says so itself.
-pub(super) fn serves(row: &Row) -> bool {
-    match usage(row) {
-        Some(usage) => Iec104.check_address(usage, &params(), &address(row.ti, 0)).is_ok(),
-        None => reencode(&write_theirs(row, 1, false)).is_some(),
-    }
+/// Whether the adapter takes an address of the type.
+pub(super) fn serves(usage: AddressUse, number: u8) -> bool {
+    let Some(name) = TypeId(number).name() else { return false };
+    Iec104.check_address(usage, &params(), &named(name, 0)).is_ok()
 }
 
 fn params() -> Fields {
@@ -35,8 +33,11 @@ fn params() -> Fields {
 
 fn address(ti: DataType, offset: u32) -> Fields {
     // Their names are the standard's.
-    let name = format!("{ti:?}");
-    Fields::from([("ioa".to_owned(), Field::Int(i64::from(IOA + offset))), ("ti".to_owned(), Field::Text(name))])
+    named(&format!("{ti:?}"), offset)
+}
+
+fn named(ti: &str, offset: u32) -> Fields {
+    Fields::from([("ioa".to_owned(), Field::Int(i64::from(IOA + offset))), ("ti".to_owned(), Field::Text(ti.to_owned()))])
 }
 
 fn spec(row: &Row, role: Role) -> LinkSpec {
