@@ -18,6 +18,9 @@ use bridge_provenance::{
 use crate::Error;
 use crate::store::{Store, Table};
 
+/// A snapshot is one group of the journal, and shares it with nothing that would not fit beside it.
+const SNAPSHOT_MAX: usize = bridge_journal::MAX_GROUP / 2;
+
 /// How often commits and seals run.
 #[derive(Clone, Debug)]
 pub struct Pace {
@@ -456,8 +459,13 @@ impl Recorder {
         self.wants_snapshot && self.journal.end().0.saturating_sub(end) >= size * 4
     }
 
-    /// Writes all tables as a group of its own.
+    /// Writes all tables as a group of its own. Tables that fill no group any more wait until they have drained: a restart then reads the
+    /// journal from an older snapshot on.
     pub(crate) fn snapshot(&mut self, store: &Store, now: Now) {
+        if store.octets() > SNAPSHOT_MAX {
+            self.wants_snapshot = false;
+            return;
+        }
         if self.group.is_empty() && self.unwritable.is_none() {
             store.snapshot(&mut self.group);
             let begin = self.journal.end().0;

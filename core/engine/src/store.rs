@@ -72,6 +72,8 @@ pub(crate) struct Store {
     tables: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
+/// What surrounds an entry in the journal, at most.
+const RECORD_OCTETS: usize = 32;
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
 
@@ -97,6 +99,11 @@ impl Store {
     /// All entries of a table, in order of key.
     pub(crate) fn entries(&self, table: Table) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.tables.get(&table).into_iter().flatten().map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
+    /// About how many octets a snapshot group would have.
+    pub(crate) fn octets(&self) -> usize {
+        self.tables.values().flatten().map(|(key, value)| key.len() + value.len() + RECORD_OCTETS).sum()
     }
 
     /// Writes everything as one snapshot group.
@@ -159,6 +166,18 @@ pub(crate) fn split_numbered(key: &[u8]) -> Option<(&str, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_is_no_larger_than_it_says() {
+        let (mut store, mut group) = (Store::default(), Group::new());
+        for number in 0..100_u64 {
+            store.put(&mut Group::new(), Table::Outbox, &numbered("genco", number), &[7; 100]);
+        }
+        store.snapshot(&mut group);
+        let records: usize = group.records().map(|(_, _, body)| body.len()).sum();
+        assert!(records > 10_000 && group.records().count() == 101);
+        assert!(store.octets() >= records, "{} {records}", store.octets());
+    }
 
     #[test]
     fn numbered_keys_sort_by_number_and_come_back() {
