@@ -18,7 +18,7 @@ pub(crate) fn protocol(name: &str) -> Option<&'static dyn Protocol> {
 /// What a link may send, or take, besides values and commands (R22): the protocol's own and what the profile's `allow` adds; shown by `check`.
 pub(crate) fn housekeeping(params: &Fields, role: Role, monitor_only: bool) -> String {
     // One protocol so far: IEC 60870-5-104.
-    let allow = Params::from_fields(params).allow;
+    let Params { allow, allow_reverse: reverse, .. } = Params::from_fields(params);
     let may_change = role == Role::Server || !monitor_only;
     let words = [
         ("clock synchronisation (103)", allow.clock_sync && role == Role::Client),
@@ -31,5 +31,16 @@ pub(crate) fn housekeeping(params: &Fields, role: Role, monitor_only: bool) -> S
     let (on, off) = (list(true), list(false));
     let allowed = if on.is_empty() { String::new() } else { format!("; allowed: {on}") };
     let not = if off.is_empty() { String::new() } else { format!("; off: {off}") };
-    format!("STARTDT, STOPDT, TESTFR, interrogation and group reading (100), counter reading (101), read (102), test (107){allowed}{not}")
+    let reversed = [
+        ("clock synchronisation", reverse.clock_sync),
+        ("freezing counters", reverse.counter_freeze),
+        ("resetting counters", reverse.counter_reset),
+        ("reset process", reverse.reset),
+        ("parameters", reverse.parameters),
+    ];
+    let names = reversed.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let back = if names.is_empty() { String::new() } else { format!("; allowed in the reversed direction: {names}") };
+    format!(
+        "STARTDT, STOPDT, TESTFR, interrogation and group reading (100), counter reading (101), read (102), test (107){allowed}{not}{back}"
+    )
 }
