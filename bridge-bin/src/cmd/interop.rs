@@ -104,7 +104,8 @@ mod tests {
         let sections = json["sections"].as_array().expect("sections");
         let types = sections.iter().find(|section| section["title"] == "Selection of standard ASDUs").expect("the selection");
         let float = types["rows"].as_array().expect("rows").iter().find(|row| row["name"] == "M_ME_TF_1").expect("type 36");
-        assert_eq!((&float["type"], &float["used"]), (&Value::from("36"), &Value::from("X")));
+        // B: sent and read in the standard and in the reversed direction.
+        assert_eq!((&float["type"], &float["used"]), (&Value::from("36"), &Value::from("B")));
         let matrix = sections.iter().find(|section| section["title"] == "Types and causes of the controlled station").expect("the matrix");
         let command = matrix["rows"].as_array().expect("rows").iter().find(|row| row["name"] == "C_SC_NA_1").expect("type 45");
         assert_eq!((&command["6"], &command["7"], &command["44-47"]), (&Value::from("T"), &Value::from("S"), &Value::from("S")));
