@@ -89,6 +89,8 @@ pub enum Refusal {
     ExecuteRefused,
     /// The station does not know the type, cause, common address or object address (104 causes 44–47: the number).
     Unknown(u8),
+    /// The station's own status of the control (DNP3 control status: the number).
+    Status(u8),
 }
 
 /// Why the plant was, for certain, not touched.

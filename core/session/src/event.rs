@@ -127,6 +127,23 @@ pub enum Event {
     },
     /// The peer acknowledged published events up to this number, in order (serving roles).
     Delivered(u64),
+    /// The peer acknowledged the published events from the first to the last of these numbers, both included; nothing is said about
+    /// those before (serving roles whose peer chooses what it reads: DNP3 classes).
+    DeliveredOf(u64, u64),
+    /// Some points of a link that is up have stopped answering, or answer again: one of several stations behind one line.
+    Reach {
+        /// Which.
+        points: Vec<PointId>,
+        /// Whether they answer now. If so they are trusted after the interrogation that follows.
+        answering: bool,
+    },
+    /// What a [`Request::File`](crate::Request::File) brought, in order.
+    FilePart {
+        /// The request's number.
+        id: u64,
+        /// The next octets of the file, or of the directory's listing.
+        octets: Vec<u8>,
+    },
     /// The peer sent something we do not serve; already answered by the protocol. For the log.
     Refused {
         /// One clause: what was refused and why.

@@ -22,8 +22,28 @@ pub enum Housekeeping {
     SynchroniseClock,
     /// Test the whole way to the station's application (104 `C_TS_TA_1`).
     Test,
-    /// Restart the station's application (104 `C_RP_NA_1`, QRP 1).
+    /// Restart the station's application (104 `C_RP_NA_1`, QRP 1; DNP3 WARM_RESTART).
     Reset,
+    /// Restart the whole station (DNP3 COLD_RESTART).
+    ColdRestart,
+    /// Poll the classes of this set: bit 0 static values, bits 1 to 3 the events of classes 1 to 3 (DNP3 READ of group 60).
+    Poll(u8),
+    /// Assign a point to an event class of 1 to 3, or to none with 0 (DNP3 ASSIGN_CLASS).
+    AssignClass {
+        /// Which.
+        point: PointId,
+        /// Its class.
+        class: u8,
+    },
+    /// Let the station send events of these classes by itself, or stop it: bits 1 to 3 (DNP3 ENABLE_UNSOLICITED, DISABLE_UNSOLICITED).
+    Unsolicited {
+        /// The classes.
+        classes: u8,
+        /// Let, or stop.
+        on: bool,
+    },
+    /// Read the station's device attributes (DNP3 group 0, variation 254).
+    Attributes,
     /// Load one parameter of a measurand, in wire units (104 `P_ME_NA_1` to `P_ME_NC_1`, after the point's own type).
     LoadParameter {
         /// The measurand.
@@ -49,6 +69,32 @@ pub enum Housekeeping {
         /// Start, or stop.
         on: bool,
     },
+}
+
+/// What may be asked of a station's files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FileWish {
+    /// The listing of a directory, one name for each line.
+    List(String),
+    /// The octets of a file.
+    Read(String),
+    /// A file's new octets.
+    Write {
+        /// Its name.
+        name: String,
+        /// All of it.
+        octets: Vec<u8>,
+    },
+    /// A file's end.
+    Delete(String),
+}
+
+impl FileWish {
+    /// Whether the station is another one afterwards.
+    #[must_use]
+    pub const fn changes(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Delete(_))
+    }
 }
 
 /// What a counter request does to the counters.
@@ -104,10 +150,18 @@ impl Housekeeping {
     #[must_use]
     pub const fn changes(self) -> bool {
         match self {
-            Self::ReadGroup(_) | Self::Counters { freeze: CounterFreeze::Read, .. } | Self::Read(_) | Self::Test => false,
+            Self::ReadGroup(_)
+            | Self::Counters { freeze: CounterFreeze::Read, .. }
+            | Self::Read(_)
+            | Self::Test
+            | Self::Poll(_)
+            | Self::Attributes => false,
             Self::Counters { freeze: CounterFreeze::Freeze | CounterFreeze::FreezeReset | CounterFreeze::Reset, .. }
             | Self::SynchroniseClock
             | Self::Reset
+            | Self::ColdRestart
+            | Self::AssignClass { .. }
+            | Self::Unsolicited { .. }
             | Self::LoadParameter { .. }
             | Self::ActivateParameters { .. }
             | Self::CyclicTransmission { .. } => true,
@@ -151,6 +205,13 @@ impl fmt::Display for Housekeeping {
             Self::SynchroniseClock => f.write_str("synchronise the clock"),
             Self::Test => f.write_str("test"),
             Self::Reset => f.write_str("reset process"),
+            Self::ColdRestart => f.write_str("restart the station"),
+            Self::Poll(classes) => write!(f, "poll classes {classes:#06b}"),
+            Self::AssignClass { point, class } => write!(f, "assign point {} to class {class}", point.0),
+            Self::Unsolicited { classes, on } => {
+                write!(f, "{} unsolicited events of classes {classes:#06b}", if *on { "enable" } else { "disable" })
+            }
+            Self::Attributes => f.write_str("read device attributes"),
             Self::LoadParameter { point, parameter, value, .. } => write!(f, "load {parameter:?} {value} of point {}", point.0),
             Self::ActivateParameters { point, on } => {
                 write!(

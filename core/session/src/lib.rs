@@ -24,9 +24,9 @@ pub use door::{
 };
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
 pub use frame::{Frame, FrameBatch};
-pub use housekeeping::{CounterFreeze, Housekeeping, HousekeepingOutcome, Parameter};
+pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcome, Parameter};
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
 pub use queue::ByteQueue;
-pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session};
+pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session, SystemState};
 pub use webhook::{HookId, Post, PostAnswer, Posted};
 pub use window::SeqWindow;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bridge_model::{Command, Mono, Now, PointId, Quality, Timestamp, Value};
 
-use crate::{CommandToken, Event, FrameBatch, Housekeeping};
+use crate::{CommandToken, Event, FileWish, FrameBatch, Housekeeping};
 
 /// One transport connection of a session. A session may own several (104 redundancy groups); numbers are never reused within a session.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -84,6 +84,19 @@ pub enum Answer {
     Silence,
 }
 
+/// What a serving link may tell its peer about the system behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SystemState {
+    /// Events towards this peer were dropped and the queue has not been empty since.
+    pub overflow: bool,
+    /// A control of this link is in local mode.
+    pub local: bool,
+    /// A source of this link's points is lost, or the journal does not take records.
+    pub trouble: bool,
+    /// The bridge's own clock is not synchronised.
+    pub unsynchronised: bool,
+}
+
 /// What the engine asks of a session.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Request {
@@ -102,6 +115,17 @@ pub enum Request {
         /// What changes the station does not leave later than this, and cannot arrive much later (R5).
         not_after: bridge_model::Mono,
     },
+    /// Ask for a file of the station (DNP3 group 70): answered by [`Event::FilePart`]s and one [`Event::Housekept`] with this number.
+    File {
+        /// Its number.
+        id: u64,
+        /// What.
+        wish: FileWish,
+        /// What changes the station does not leave later than this.
+        not_after: bridge_model::Mono,
+    },
+    /// How the system behind a serving link stands (serving roles whose protocol tells it: DNP3 internal indications).
+    System(SystemState),
     /// Move data transfer to another channel of the link that stands by, if there is one (controlling roles; 104 redundancy groups).
     SwitchOver,
     /// Serve these values (serving roles).

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["model", "ies"]),
     ("profile", &["model", "session", "ies", "diag"]),
     ("iec60870", &["model", "session", "diag"]),
+    ("dnp3", &["model", "session", "diag"]),
     ("northbound", &["model", "session", "ies", "trust", "diag"]),
     ("engine", &["model", "session", "diag", "journal", "provenance", "trust", "policy", "ies", "profile"]),
     ("sim", &["model", "session", "journal", "iec60870"]),
@@ -29,8 +30,22 @@ const DEV_ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Where concrete meets concrete.
-const EVERYTHING: &[&str] =
-    &["model", "session", "diag", "journal", "provenance", "trust", "policy", "engine", "iec60870", "northbound", "ies", "profile", "sim"];
+const EVERYTHING: &[&str] = &[
+    "model",
+    "session",
+    "diag",
+    "journal",
+    "provenance",
+    "trust",
+    "policy",
+    "engine",
+    "iec60870",
+    "dnp3",
+    "northbound",
+    "ies",
+    "profile",
+    "sim",
+];
 
 /// Who may name an async runtime or anything made for one.
 const ASYNC_CRATES: &[&str] = &["engine", "northbound", "bin", "tests"];
