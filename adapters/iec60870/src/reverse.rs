@@ -214,6 +214,9 @@ impl Reverse {
                 | Event::Settled { .. }
                 | Event::Housekept { .. }
                 | Event::Delivered(_)
+                | Event::DeliveredOf(..)
+                | Event::Reach { .. }
+                | Event::FilePart { .. }
                 | Event::Refused { .. }
                 | Event::Suspicious(_)
                 | Event::SelectLapsed(_)) => events.push_back(other),

@@ -297,7 +297,15 @@ fn link_text(event: &Event) -> Option<String> {
         Event::InterrogationFailed => Some("interrogation failed".to_owned()),
         Event::PeerRestarted => Some("peer restarted".to_owned()),
         Event::Housekept { outcome, .. } => Some(outcome.to_string()),
-        Event::CommandReceived(_) | Event::Progress { .. } | Event::Settled { .. } | Event::Delivered(_) | Event::SelectLapsed(_) => None,
+        Event::Reach { points, answering: true } => Some(format!("{} points answer again", points.len())),
+        Event::Reach { points, answering: false } => Some(format!("{} points do not answer", points.len())),
+        Event::CommandReceived(_)
+        | Event::Progress { .. }
+        | Event::Settled { .. }
+        | Event::Delivered(_)
+        | Event::DeliveredOf(..)
+        | Event::FilePart { .. }
+        | Event::SelectLapsed(_) => None,
         Event::Suspicious(what) => Some(format!("suspicious: {what:?}")),
     }
 }

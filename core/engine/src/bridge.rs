@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bridge_ies::format_time;
 use bridge_journal::{Disk, Options, Position, SyncDone};
-use bridge_model::{LinkId, Mono, Now};
+use bridge_model::{LinkId, Mono, Now, PointId};
 use bridge_profile::{JournalFailure, Plan};
 use bridge_provenance::{ClockState, SealMeta, Signer};
 use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, SinkId, StreamEvent};
@@ -317,7 +317,11 @@ impl Bridge {
             }
             Event::Standby { ready } => self.standby(link, ready, now),
             Event::Housekept { id, outcome } => self.requests.handle_ended(&mut self.core, id, &outcome, now),
-            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, number, now),
+            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, 0..=number, now),
+            Event::DeliveredOf(first, last) => self.served.handle_delivered(&mut self.core, link, first..=last, now),
+            Event::Reach { points, answering } => self.reach(link, &points, answering, now),
+            // No file is asked for yet.
+            Event::FilePart { .. } => {}
             Event::Refused { what } => {
                 let name = self.link_name(link);
                 self.core.note(now, "refused", &what, &[("link", name)]);
@@ -729,6 +733,25 @@ impl Bridge {
             );
             self.selections.handle_link_lost(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), link);
             self.comms_alarm(&name, true, now);
+        }
+    }
+
+    /// One of several stations behind the line of a link fell silent, or answers again: its values are old until they are read (R19).
+    fn reach(&mut self, link: LinkId, points: &[PointId], answering: bool, now: Now) {
+        let name = self.link_name(link);
+        let (kind, what) = if answering {
+            ("answers", "a station of the line answers again")
+        } else {
+            ("silent", "a station of the line does not answer")
+        };
+        self.core.tell(format!("link {name}: {what} ({} points)", points.len()));
+        self.core.note(now, kind, what, &[("link", name), ("points", points.len().to_string())]);
+        if !answering {
+            let silent = self.router.image.silence(points.iter().map(|point| point.index()));
+            for point in &silent {
+                self.served.refresh(&mut self.core, &self.router.image, *point);
+            }
+            self.router.write_image(&mut self.core, silent.into_iter(), now);
         }
     }
 

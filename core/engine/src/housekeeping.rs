@@ -108,15 +108,20 @@ impl Requests {
 fn named(core: &Core, wish: Housekeeping) -> String {
     let text = wish.to_string();
     let point = match wish {
-        Housekeeping::Read(point) | Housekeeping::LoadParameter { point, .. } | Housekeeping::CyclicTransmission { point, .. } => {
-            Some(point)
-        }
+        Housekeeping::Read(point)
+        | Housekeeping::LoadParameter { point, .. }
+        | Housekeeping::CyclicTransmission { point, .. }
+        | Housekeeping::AssignClass { point, .. } => Some(point),
         Housekeeping::ActivateParameters { point, .. } => point,
         Housekeeping::ReadGroup(_)
         | Housekeeping::Counters { .. }
         | Housekeeping::SynchroniseClock
         | Housekeeping::Test
-        | Housekeeping::Reset => None,
+        | Housekeeping::Reset
+        | Housekeeping::ColdRestart
+        | Housekeeping::Poll(_)
+        | Housekeeping::Unsolicited { .. }
+        | Housekeeping::Attributes => None,
     };
     match point.and_then(|point| core.plan.points.get(point.index()).map(|planned| (point, planned))) {
         Some((point, planned)) => text.replace(&format!("point {}", point.0), &planned.id),

@@ -118,6 +118,15 @@ impl Image {
         self.source_of.iter().enumerate().filter(move |(_, of)| **of == source).map(|(point, _)| point)
     }
 
+    /// Some points of a live source do not answer: what was read from them is old until they are read again. Gives those newly marked.
+    pub(crate) fn silence(&mut self, points: impl Iterator<Item = usize>) -> Vec<usize> {
+        let entries = &mut self.entries;
+        let newly = |point: &usize| {
+            entries.get_mut(*point).and_then(Option::as_mut).is_some_and(|entry| !std::mem::replace(&mut entry.stale, true))
+        };
+        points.filter(newly).collect()
+    }
+
     /// Marks the points of a live source that were last read before `limit`; gives those newly marked.
     pub(crate) fn age(&mut self, source: usize, limit: Mono) -> Vec<usize> {
         let Source { reading, live, .. } = self.sources[source];

@@ -431,6 +431,7 @@ impl Programmes {
             Refusal::SelectRefused => "the station refused the select".to_owned(),
             Refusal::ExecuteRefused => "the station refused the execute".to_owned(),
             Refusal::Unknown(cause) => format!("the station does not know the command (cause {cause})"),
+            Refusal::Status(status) => format!("the station refused with status {status}"),
         };
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish(desk, control, "REJECTED", "STATION_REFUSED", &text);

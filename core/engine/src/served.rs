@@ -1,6 +1,7 @@
 //! Values for serving links: latest-only quantities, never-dropped events (R16), qualities that fall when the source is lost (R19).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use bridge_model::{Detail, DoublePoint, LinkId, Now, PointId, Quality, TimeFlags, TimeOrigin, Timestamp, Utc, Value};
 use bridge_profile::{Plan, ServedClass, ServedSource, StatusKind};
@@ -251,13 +252,15 @@ impl ServedPoints {
     }
 
     /// The peer of a serving link acknowledged events.
-    pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, number: u64, now: Now) {
+    pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, numbers: RangeInclusive<u64>, now: Now) {
         let name = core.plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return };
-        while let Some(first) = queue.handed.front().copied().filter(|first| *first <= number) {
-            queue.handed.pop_front();
+        // In order of number, and mostly from the front.
+        let from = queue.handed.partition_point(|number| number < numbers.start());
+        let to = queue.handed.partition_point(|number| number <= numbers.end());
+        for number in queue.handed.drain(from..to.max(from)) {
             core.counters.events_delivered += 1;
-            core.delete(Table::EventQueue, &numbered(&name, first));
+            core.delete(Table::EventQueue, &numbered(&name, number));
         }
         // Drained: what was lost is told whole, and the point that shows it falls.
         let drained = queue.handed.is_empty() && queue.waiting.is_empty();

@@ -278,7 +278,13 @@ impl Ems {
                 self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
             }
             Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
-            Event::CommandReceived(_) | Event::Delivered(_) | Event::SelectLapsed(_) | Event::Suspicious(_) => {}
+            Event::CommandReceived(_)
+            | Event::Delivered(_)
+            | Event::DeliveredOf(..)
+            | Event::Reach { .. }
+            | Event::FilePart { .. }
+            | Event::SelectLapsed(_)
+            | Event::Suspicious(_) => {}
         }
         if self.told.len() < EVENT_WINDOW as usize {
             self.told.push_back(event);
@@ -309,6 +315,7 @@ fn outcome_text(outcome: Outcome) -> &'static str {
         Outcome::Refused(Refusal::SelectRefused) => "refused at select",
         Outcome::Refused(Refusal::ExecuteRefused) => "refused",
         Outcome::Refused(Refusal::Unknown(_)) => "refused: unknown to the station",
+        Outcome::Refused(Refusal::Status(_)) => "refused with a status of the station",
         Outcome::NotOperated(why) => match why {
             NotOperatedWhy::Expired => "not_operated: expired",
             NotOperatedWhy::LinkDown => "not_operated: link down",

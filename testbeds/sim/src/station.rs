@@ -500,7 +500,10 @@ impl Station {
                 self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
             }
             Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
-            Event::InterrogationBegan
+            Event::DeliveredOf(..)
+            | Event::Reach { .. }
+            | Event::FilePart { .. }
+            | Event::InterrogationBegan
             | Event::InterrogationEnded
             | Event::InterrogationFailed
             | Event::PeerRestarted

@@ -441,9 +441,11 @@ impl Session for Controlled {
                 self.events.push_back(Event::Settled { command, outcome, at: now });
             }
             Request::Interrogate => self.events.push_back(Event::InterrogationFailed),
-            Request::Housekeep { id, .. } => {
+            Request::Housekeep { id, .. } | Request::File { id, .. } => {
                 self.events.push_back(Event::Housekept { id, outcome: bridge_session::HousekeepingOutcome::NotPermitted });
             }
+            // 104 has no words for it but points.
+            Request::System(_) => {}
             // Which connection transfers data is the controlling station's decision.
             Request::SwitchOver => {
                 let what = "a switch-over is the controlling station's to ask".to_owned();

@@ -132,6 +132,8 @@ impl Housekeeping {
                     may_control && self.allow.parameters && self.parameter(point, value, 1, true).is_some()
                 }
                 Wish::ActivateParameters { .. } | Wish::CyclicTransmission { .. } => may_control && self.allow.parameters,
+                // Other protocols have them.
+                Wish::ColdRestart | Wish::Poll(_) | Wish::AssignClass { .. } | Wish::Unsolicited { .. } | Wish::Attributes => false,
             }
     }
 
@@ -140,6 +142,7 @@ impl Housekeeping {
             Wish::Read(point) | Wish::LoadParameter { point, .. } | Wish::CyclicTransmission { point, .. } => Some(point),
             Wish::ActivateParameters { point, .. } => point,
             Wish::ReadGroup(_) | Wish::Counters { .. } | Wish::SynchroniseClock | Wish::Test | Wish::Reset => None,
+            Wish::ColdRestart | Wish::Poll(_) | Wish::AssignClass { .. } | Wish::Unsolicited { .. } | Wish::Attributes => None,
         }
     }
 
@@ -235,7 +238,12 @@ impl Housekeeping {
             | Wish::Reset
             | Wish::LoadParameter { .. }
             | Wish::ActivateParameters { .. }
-            | Wish::CyclicTransmission { .. } => Cause::ACTIVATION,
+            | Wish::CyclicTransmission { .. }
+            | Wish::ColdRestart
+            | Wish::Poll(_)
+            | Wish::AssignClass { .. }
+            | Wish::Unsolicited { .. }
+            | Wish::Attributes => Cause::ACTIVATION,
         };
         let cot = Cot { originator: self.oa, ..Cot::new(cause) };
         let ioa = self.point_of(wish).and_then(|point| self.points.get(&point)).map_or(0, |address| address.ioa);
@@ -271,6 +279,7 @@ impl Housekeeping {
             }
             Wish::ActivateParameters { point, .. } => (None, change(ParameterElement::Activation(if point.is_some() { 2 } else { 1 }))),
             Wish::CyclicTransmission { .. } => (None, change(ParameterElement::Activation(3))),
+            Wish::ColdRestart | Wish::Poll(_) | Wish::AssignClass { .. } | Wish::Unsolicited { .. } | Wish::Attributes => (None, None),
         };
         match (asked, changed, permit) {
             (Some(asdu), _, _) => connection.put_information(out, now.mono, |out| {
@@ -424,7 +433,12 @@ fn fits_parameter(wish: Wish, element: ParameterElement) -> bool {
             | Wish::SynchroniseClock
             | Wish::Test
             | Wish::Reset
-            | Wish::LoadParameter { .. } => false,
+            | Wish::LoadParameter { .. }
+            | Wish::ColdRestart
+            | Wish::Poll(_)
+            | Wish::AssignClass { .. }
+            | Wish::Unsolicited { .. }
+            | Wish::Attributes => false,
         },
         ParameterElement::Normalised(..) | ParameterElement::Scaled(..) | ParameterElement::Float(..) => {
             matches!(wish, Wish::LoadParameter { .. })

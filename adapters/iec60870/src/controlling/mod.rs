@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bridge_model::{Mono, NotOperatedWhy, Now, Zone};
-use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkSpec, PeerInfo, Request, Session};
+use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, HousekeepingOutcome, LinkSpec, PeerInfo, Request, Session};
 
 use crate::address::{Address, PointTable};
 use crate::apci::{APCI_LEN, Function};
@@ -301,8 +301,9 @@ impl Session for Controlling {
                     reverse.request(request, &mut self.events, now);
                 }
             }
+            Request::File { id, .. } => self.events.push_back(Event::Housekept { id, outcome: HousekeepingOutcome::NotPermitted }),
             // Serving is the controlled station's.
-            Request::Publish(_) | Request::Answer { .. } => {}
+            Request::Publish(_) | Request::Answer { .. } | Request::System(_) => {}
         }
     }
 

@@ -112,6 +112,9 @@ impl Hosted for EmsHost {
             | Event::PeerRestarted
             | Event::CommandReceived(_)
             | Event::Delivered(_)
+            | Event::DeliveredOf(..)
+            | Event::Reach { .. }
+            | Event::FilePart { .. }
             | Event::Refused { .. }
             | Event::SelectLapsed(_)
             | Event::Housekept { .. }

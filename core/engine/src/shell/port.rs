@@ -67,9 +67,13 @@ impl Port {
                 self.open.insert(command.id, command);
                 Request::Command(command)
             }
-            other @ (Request::Cancel(_) | Request::Interrogate | Request::Housekeep { .. } | Request::SwitchOver | Request::Publish(_)) => {
-                other
-            }
+            other @ (Request::Cancel(_)
+            | Request::Interrogate
+            | Request::Housekeep { .. }
+            | Request::File { .. }
+            | Request::System(_)
+            | Request::SwitchOver
+            | Request::Publish(_)) => other,
         };
         self.orders.push(Order::Request(request))
     }
@@ -111,6 +115,9 @@ impl Port {
                 | Event::Housekept { .. }
                 | Event::Progress { .. }
                 | Event::Delivered(_)
+                | Event::DeliveredOf(..)
+                | Event::Reach { .. }
+                | Event::FilePart { .. }
                 | Event::Refused { .. }
                 | Event::SelectLapsed(_)
                 | Event::Suspicious(_)

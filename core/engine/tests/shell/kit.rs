@@ -93,7 +93,12 @@ impl Session for Toy {
             }
             Request::Interrogate => self.out.push_back(b'I'),
             Request::Publish(values) => self.out.extend(values.iter().map(|_| b'V')),
-            Request::Housekeep { .. } | Request::Cancel(_) | Request::SwitchOver | Request::Answer { .. } => {}
+            Request::Housekeep { .. }
+            | Request::File { .. }
+            | Request::System(_)
+            | Request::Cancel(_)
+            | Request::SwitchOver
+            | Request::Answer { .. } => {}
         }
     }
 
