@@ -5,6 +5,7 @@ mod commit;
 mod inbox;
 mod links;
 mod orders;
+mod system;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -155,6 +156,7 @@ pub struct Bridge {
     link_started: Vec<bool>,
     /// Connections of each link that stand by.
     standby: Vec<u32>,
+    systems: system::Systems,
     /// An orderly stop closes our own links: that is no fault of theirs.
     stopping: bool,
 }
@@ -237,6 +239,7 @@ impl Bridge {
         if !core.settings.report_every.is_zero() {
             core.timers.set(Timer::Report, now.mono + core.settings.report_every);
         }
+        let systems = system::Systems::new(&core.plan, &router.image);
         let mut bridge = Self {
             core,
             router,
@@ -255,6 +258,7 @@ impl Bridge {
             issuer_live: vec![false; peers],
             link_started: vec![false; links],
             standby: vec![0; links],
+            systems,
             stopping: false,
         };
         bridge.finish(now);
@@ -495,6 +499,8 @@ impl Bridge {
         let name = self.link_name(link);
         self.core.note(now, "link-restarted", "the link's task failed and was restarted", &[("link", name)]);
         self.served.restart(&mut self.core, &self.router.image, link);
+        self.systems.forget(link);
+        self.tell_systems();
         self.finish(now);
     }
 
@@ -611,6 +617,7 @@ impl Bridge {
             Timer::Freshness => {
                 self.core.timers.set(Timer::Freshness, now.mono + std::time::Duration::from_secs(1));
                 self.age(now);
+                self.tell_systems();
             }
             Timer::Mapping => self.router.handle_timeout(&mut self.core, now),
             Timer::Attest => {

@@ -113,6 +113,11 @@ impl Image {
         self.sources[source].expired = true;
     }
 
+    /// Where a point comes from.
+    pub(crate) fn source_of(&self, point: usize) -> usize {
+        self.source_of[point]
+    }
+
     /// The points of a source.
     pub(crate) fn points_of(&self, source: usize) -> impl Iterator<Item = usize> + '_ {
         self.source_of.iter().enumerate().filter(move |(_, of)| **of == source).map(|(point, _)| point)

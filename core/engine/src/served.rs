@@ -13,7 +13,8 @@ use crate::image::Image;
 use crate::router::{Change, is_event};
 use crate::store::{Table, numbered, split_numbered};
 
-/// Events handed to a session and not yet acknowledged by its peer; at most half the queue, so that there is something left to drop.
+/// Events of one lane handed to a session and not yet acknowledged by its peer; of all lanes at most half the queue, so that there is
+/// something left to drop.
 const WINDOW: usize = 1024;
 
 /// A queued event, as stored.
@@ -33,17 +34,49 @@ struct Waiting {
     whole: Option<i64>,
 }
 
+/// What the peer reads apart from the rest (DNP3: one class).
 #[derive(Default)]
-struct EventQueue {
+struct Lane {
     /// Numbers that wait and were not handed over.
     waiting: VecDeque<u64>,
     /// Numbers handed over, not acknowledged.
     handed: VecDeque<u64>,
+}
+
+#[derive(Default)]
+struct EventQueue {
+    lanes: BTreeMap<u8, Lane>,
     next: u64,
     /// How many may wait, handed over or not.
     depth: u64,
     /// The first number and the count of events lost since the queue was last empty.
     lost: Option<(u64, u64)>,
+}
+
+impl EventQueue {
+    fn len(&self) -> usize {
+        self.lanes.values().map(|lane| lane.waiting.len() + lane.handed.len()).sum()
+    }
+
+    /// Takes out the oldest event that was not handed over.
+    fn pop_oldest(&mut self) -> Option<u64> {
+        let lane = self.lanes.values_mut().filter(|lane| !lane.waiting.is_empty()).min_by_key(|lane| lane.waiting.front().copied())?;
+        lane.waiting.pop_front()
+    }
+
+    /// Takes out what may be handed over now.
+    fn take_ready(&mut self) -> Vec<u64> {
+        let window = WINDOW.min(usize::try_from(self.depth / 2).unwrap_or(WINDOW) / self.lanes.len().max(1)).max(1);
+        let mut ready = Vec::new();
+        for lane in self.lanes.values_mut() {
+            while lane.handed.len() < window {
+                let Some(number) = lane.waiting.pop_front() else { break };
+                lane.handed.push_back(number);
+                ready.push(number);
+            }
+        }
+        ready
+    }
 }
 
 /// What the control room of a relay control sees.
@@ -94,11 +127,12 @@ impl ServedPoints {
             queue.depth = line.event_queue.unwrap_or(core.settings.event_queue_depth).max(2);
             queue.lost = core.load(Table::Lost, line.spec.name.as_bytes());
         }
-        for (key, _) in core.store.entries(Table::EventQueue) {
+        for (key, stored) in core.store.entries(Table::EventQueue) {
             if let Some((name, number)) = split_numbered(key)
                 && let Some(queue) = plan.link(name).and_then(|link| served.queues.get_mut(&link))
             {
-                queue.waiting.push_back(number);
+                let lane = serde_json::from_slice::<Waiting>(stored).ok().and_then(|waiting| plan.served.get(waiting.served as usize));
+                queue.lanes.entry(lane.map_or(0, |spec| spec.queue)).or_default().waiting.push_back(number);
                 queue.next = number + 1;
             }
         }
@@ -180,10 +214,10 @@ impl ServedPoints {
         let quality = change.quality;
         let name = plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return };
-        let (length, depth) = ((queue.waiting.len() + queue.handed.len()) as u64, queue.depth);
+        let (length, depth) = (queue.len() as u64, queue.depth);
         let mut overflowed = false;
         if length >= depth
-            && let Some(oldest) = queue.waiting.pop_front()
+            && let Some(oldest) = queue.pop_oldest()
         {
             core.delete(Table::EventQueue, &numbered(&name, oldest));
             *core.counters.dropped.entry(format!("event queue of {name}")).or_default() += 1;
@@ -218,7 +252,7 @@ impl ServedPoints {
         };
         let number = queue.next;
         queue.next += 1;
-        queue.waiting.push_back(number);
+        queue.lanes.entry(spec.queue).or_default().waiting.push_back(number);
         core.put(Table::EventQueue, &numbered(&name, number), &waiting);
         self.fill(core, link);
         if overflowed {
@@ -230,14 +264,7 @@ impl ServedPoints {
     fn fill(&mut self, core: &mut Core, link: LinkId) {
         let name = core.plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return };
-        let mut ready = Vec::new();
-        let window = WINDOW.min(usize::try_from(queue.depth / 2).unwrap_or(WINDOW));
-        while queue.handed.len() < window {
-            let Some(number) = queue.waiting.pop_front() else { break };
-            queue.handed.push_back(number);
-            ready.push(number);
-        }
-        for number in ready {
+        for number in queue.take_ready() {
             let Some(waiting) = core.load::<Waiting>(Table::EventQueue, &numbered(&name, number)) else { continue };
             let value = match (waiting.whole, waiting.double) {
                 (Some(whole), _) => Value::Int(whole),
@@ -255,15 +282,17 @@ impl ServedPoints {
     pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, numbers: RangeInclusive<u64>, now: Now) {
         let name = core.plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return };
-        // In order of number, and mostly from the front.
-        let from = queue.handed.partition_point(|number| number < numbers.start());
-        let to = queue.handed.partition_point(|number| number <= numbers.end());
-        for number in queue.handed.drain(from..to.max(from)) {
-            core.counters.events_delivered += 1;
-            core.delete(Table::EventQueue, &numbered(&name, number));
+        for lane in queue.lanes.values_mut() {
+            // In order of number, and mostly from the front.
+            let from = lane.handed.partition_point(|number| number < numbers.start());
+            let to = lane.handed.partition_point(|number| number <= numbers.end());
+            for number in lane.handed.drain(from..to.max(from)) {
+                core.counters.events_delivered += 1;
+                core.delete(Table::EventQueue, &numbered(&name, number));
+            }
         }
         // Drained: what was lost is told whole, and the point that shows it falls.
-        let drained = queue.handed.is_empty() && queue.waiting.is_empty();
+        let drained = queue.len() == 0;
         let lost = queue.lost.take_if(|_| drained);
         self.fill(core, link);
         if let Some((first, count)) = lost {
@@ -285,8 +314,10 @@ impl ServedPoints {
     /// The link's session is a new one: the image again, and every event that no peer has acknowledged.
     pub(crate) fn restart(&mut self, core: &mut Core, image: &Image, link: LinkId) {
         let Some(queue) = self.queues.get_mut(&link) else { return };
-        while let Some(number) = queue.handed.pop_back() {
-            queue.waiting.push_front(number);
+        for lane in queue.lanes.values_mut() {
+            while let Some(number) = lane.handed.pop_back() {
+                lane.waiting.push_front(number);
+            }
         }
         for point in 0..self.of_point.len() {
             self.refresh(core, image, point);
@@ -354,6 +385,11 @@ impl ServedPoints {
         self.batch.entry(link).or_default().push(Publish { point, value, quality, time, class, spontaneous, return_info });
     }
 
+    /// Whether events towards a link's peer were lost since its queue was last empty.
+    pub(crate) fn has_lost(&self, link: LinkId) -> bool {
+        self.queues.get(&link).is_some_and(|queue| queue.lost.is_some())
+    }
+
     /// Hands what this call gathered to the sessions.
     pub(crate) fn flush(&mut self, core: &mut Core) {
         for (link, batch) in &mut self.batch {
@@ -378,5 +414,37 @@ fn wire(value: Value, convert: impl Fn(f64) -> f64) -> Value {
         Value::Real(v) => Value::Real(convert(v)),
         Value::Int(v) => Value::Real(convert(Value::Int(v).as_f64())),
         Value::Bool(_) | Value::Double(_) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(depth: u64, numbers: &[(u8, u64)]) -> EventQueue {
+        let mut queue = EventQueue { depth, ..EventQueue::default() };
+        for (lane, number) in numbers {
+            queue.lanes.entry(*lane).or_default().waiting.push_back(*number);
+        }
+        queue
+    }
+
+    #[test]
+    fn a_lane_that_is_not_read_holds_no_other_up() {
+        let many: Vec<(u8, u64)> = (0..5000).map(|number| (u8::from(number % 2 == 1), number)).collect();
+        let mut queue = queue(100_000, &many);
+        assert_eq!(queue.take_ready().len(), 2 * WINDOW);
+        queue.lanes.entry(1).or_default().handed.clear();
+        let ready = queue.take_ready();
+        assert!(ready.len() == WINDOW && ready.iter().all(|number| number % 2 == 1), "only the lane that was read goes on");
+    }
+
+    #[test]
+    fn the_oldest_of_all_lanes_is_dropped_first_and_half_the_queue_stays_droppable() {
+        let mut queue = queue(8, &[(1, 4), (1, 6), (0, 5), (0, 7), (0, 8), (0, 9)]);
+        assert_eq!(queue.pop_oldest(), Some(4));
+        assert_eq!(queue.take_ready(), [5, 7, 6], "two of each lane");
+        assert_eq!((queue.pop_oldest(), queue.pop_oldest(), queue.pop_oldest()), (Some(8), Some(9), None));
+        assert_eq!(queue.len(), 3);
     }
 }

@@ -80,6 +80,12 @@ pub trait Protocol: Send + Sync {
     /// All problems of the address.
     fn check_address(&self, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>>;
 
+    /// In which of its link's event queues a served point's events wait: queues do not hold each other up, because their peer reads them
+    /// apart (DNP3: the event class). 0 where a link has but one.
+    fn event_queue(&self, _params: &Fields, _address: &Fields) -> u8 {
+        0
+    }
+
     /// Makes the session of a checked link.
     fn session(&self, spec: &LinkSpec) -> Box<dyn Session>;
 

@@ -592,6 +592,8 @@ pub struct Served {
     pub conversion: Conversion,
     /// Queue or latest-only (R16).
     pub class: ServedClass,
+    /// In which of the link's event queues its events wait.
+    pub queue: u8,
     /// Spontaneous only beyond this change, in engineering units; zero is off.
     pub deadband: f64,
     /// A text for people.

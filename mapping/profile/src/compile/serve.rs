@@ -48,8 +48,10 @@ impl Scope<'_> {
             let class = class.unwrap_or_else(|| self.served_class(&source.what));
             let index = self.served.len();
             settle(&mut self.served_names, &id, index);
+            let queue = self.links.get(link).map_or(0, |draft| draft.protocol.event_queue(&draft.plan.spec.params, &address));
             self.attach(link, index, AddressUse::Monitor, address);
-            self.served.push(Served { id, link: LinkId(number), source: source.what, conversion, class, deadband, text });
+            let link = LinkId(number);
+            self.served.push(Served { id, link, source: source.what, conversion, class, queue, deadband, text });
         }
     }
 
