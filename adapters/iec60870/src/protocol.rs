@@ -1,12 +1,13 @@
 //! The front door: checks, sessions, and the two things a profile's tests need.
 
 use bridge_model::{Command, CommandMode, PointUpdate, TimeFlags, TimeOrigin, Timestamp, Utc};
+use bridge_session::read::problem;
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec, Protocol, Rendered, Role, Session};
 
 use crate::address::{Address, PointTable};
 use crate::apci::{Apci, START};
 use crate::controlling::{control_asdu, read_objects};
-use crate::params::{Params, problem};
+use crate::params::Params;
 use crate::text::describe_control;
 use crate::{
     AsduView, Bcr, Cause, ControlElement, ControlPermit, Controlled, Controlling, Cot, Cp16Time2a, Cp56Time2a, DayCache, Family,

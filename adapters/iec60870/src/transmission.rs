@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use bridge_session::read::{duration_between, problem};
 use bridge_session::{Field, FieldProblem, Fields};
 
-use crate::params::{duration_between, problem};
 use crate::{Family, TypeId};
 
 /// Read from an address's fields beside `ca`, `ioa` and `ti`; used by serving links.

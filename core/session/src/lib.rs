@@ -12,8 +12,10 @@ mod door;
 mod event;
 mod frame;
 mod housekeeping;
+mod index_map;
 mod protocol;
 mod queue;
+pub mod read;
 mod session;
 mod webhook;
 mod window;
@@ -25,6 +27,7 @@ pub use door::{
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
 pub use frame::{Frame, FrameBatch};
 pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcome, Parameter};
+pub use index_map::IndexMap;
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
 pub use queue::ByteQueue;
 pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session, SystemState};

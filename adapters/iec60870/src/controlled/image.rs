@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bridge_model::{Detail, DoublePoint, Mono, PointId, Quality, Timestamp, Validity, Value, Zone};
-use bridge_session::Publish;
+use bridge_session::{IndexMap, Publish};
 
 use super::pace::{Pace, Verdict};
-use crate::address::{Address, IndexMap};
+use crate::address::Address;
 use crate::apci::ASDU_MAX;
 use crate::asdu::{put_header, put_ioa};
 use crate::cp56::CivilDay;
