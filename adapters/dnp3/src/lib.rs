@@ -6,6 +6,12 @@
 //! Clauses: IEEE 1815-2012 clauses 4 (application layer), 5 (application and procedures), 8 (transport function), 9 (data link layer),
 //! 11 (objects) and 14 (interoperability, subset levels 1 to 4). `docs/conformance/dnp3.md` lists what is met, row by row.
 
+pub mod app;
+pub mod objects;
+mod permit;
+
+pub use permit::ControlPermit;
+
 /// The port of DNP3 over TCP and UDP in clear.
 pub const PORT: u16 = 20_000;
 /// The port of DNP3 over TLS (IEC 62351-3).
