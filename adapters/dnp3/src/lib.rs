@@ -6,6 +6,18 @@
 //! Clauses: IEEE 1815-2012 clauses 4 (application layer), 5 (application and procedures), 8 (transport function), 9 (data link layer),
 //! 11 (objects) and 14 (interoperability, subset levels 1 to 4). `docs/conformance/dnp3.md` lists what is met, row by row.
 
+#[allow(dead_code, reason = "both roles are built on it")]
+mod crc;
+mod error;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod line;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod link;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod transport;
+
+pub use error::Error;
+
 /// The port of DNP3 over TCP and UDP in clear.
 pub const PORT: u16 = 20_000;
 /// The port of DNP3 over TLS (IEC 62351-3).
