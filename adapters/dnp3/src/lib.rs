@@ -6,10 +6,27 @@
 //! Clauses: IEEE 1815-2012 clauses 4 (application layer), 5 (application and procedures), 8 (transport function), 9 (data link layer),
 //! 11 (objects) and 14 (interoperability, subset levels 1 to 4). `docs/conformance/dnp3.md` lists what is met, row by row.
 
+#[allow(dead_code, reason = "both roles are built on it")]
+mod address;
 pub mod app;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod crc;
+mod error;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod line;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod link;
 pub mod objects;
+mod params;
 mod permit;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod table;
+#[allow(dead_code, reason = "both roles are built on it")]
+mod transport;
 
+pub use address::{Address, CommandAddress, CrobModel, PointType, ServedAddress};
+pub use error::Error;
+pub use params::{Allowed, ClockPolicy, Params, TimeSync};
 pub use permit::ControlPermit;
 
 /// The port of DNP3 over TCP and UDP in clear.
