@@ -588,4 +588,10 @@ impl Ends {
 }
 
 #[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
