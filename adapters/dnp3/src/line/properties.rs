@@ -175,10 +175,10 @@ fn golden(file: &str, frames_at_least: usize) {
 
 #[test]
 fn a2_r02_what_opendnp3_and_dnp3py_sent() {
-    golden(include_str!("../../testdata/link/yadnp3_dnp3py.hex"), 14);
+    golden(include_str!("../../testdata/link/yadnp3_dnp3py.hex"), 13);
 }
 
 #[test]
 fn a2_r13_what_opendnp3_sent_in_several_segments() {
-    golden(include_str!("../../testdata/link/yadnp3_both.hex"), 30);
+    golden(include_str!("../../testdata/link/yadnp3_both.hex"), 23);
 }

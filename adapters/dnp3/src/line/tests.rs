@@ -84,6 +84,22 @@ fn a2_r08_a_lost_confirmation_repeats_the_same_frame_then_gives_the_fragment_up(
 }
 
 #[test]
+fn a_withdrawn_fragment_is_not_sent_again() {
+    for role in ROLES {
+        let (mut bench, _) = sending(role);
+        let (local, remote) = addresses(role);
+        bench.output();
+        bench.input(&to(role, ACK, &[]));
+        bench.output();
+        bench.line.withdraw(remote, local);
+        assert!(bench.line.is_drained());
+        bench.pass(Duration::from_secs(30));
+        bench.input(&to(role, ACK, &[]));
+        assert_eq!((bench.output(), bench.faults(), bench.notice()), (vec![], vec![Fault::Unasked(0)], None));
+    }
+}
+
+#[test]
 fn a2_r08_a_peer_that_refuses_is_reset_and_tried_again_within_limits() {
     for role in ROLES {
         let (mut bench, [first, _]) = sending(role);
