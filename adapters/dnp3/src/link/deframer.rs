@@ -127,6 +127,7 @@ impl Deframer {
             return Some(Cut::Bad(skipped));
         }
         self.barren = 0;
+        // Looked at again, since the loop could not both change the octets and lend them; only frames that a chunk's end cut pay for it.
         match step(&self.partial) {
             Step::Frame(_, frame) => Some(Cut::Frame(frame)),
             Step::Skip(_) | Step::More(_) | Step::Bad(..) => None,
