@@ -41,9 +41,9 @@ fn step(octets: &[u8]) -> Step<'_> {
             Front::Whole(octets, frame) => Step::Frame(octets, frame),
         },
         [_, rest @ ..] => {
-            let next = rest.iter().zip(rest.iter().skip(1).map(Some).chain([None]));
-            let is_start = |(a, b): (&u8, Option<&u8>)| *a == first && b.is_none_or(|b| *b == second);
-            Step::Skip(1 + next.clone().position(is_start).unwrap_or(rest.len()))
+            // The last octet may be the first of a start.
+            let none = rest.len() - usize::from(rest.last() == Some(&first));
+            Step::Skip(1 + rest.windows(START.len()).position(|pair| *pair == START).unwrap_or(none))
         }
     }
 }
@@ -127,6 +127,7 @@ impl Deframer {
             return Some(Cut::Bad(skipped));
         }
         self.barren = 0;
+        // Looked at again, since the loop could not both change the octets and lend them; only frames that a chunk's end cut pay for it.
         match step(&self.partial) {
             Step::Frame(_, frame) => Some(Cut::Frame(frame)),
             Step::Skip(_) | Step::More(_) | Step::Bad(..) => None,
