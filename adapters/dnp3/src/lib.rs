@@ -9,8 +9,10 @@
 pub mod app;
 pub mod objects;
 mod permit;
+mod text;
 
 pub use permit::ControlPermit;
+pub use text::describe;
 
 /// The port of DNP3 over TCP and UDP in clear.
 pub const PORT: u16 = 20_000;
