@@ -465,7 +465,13 @@ fn element(served: &Served, state: State) -> (MonitorElement, QualityBits) {
         Family::Bare => MonitorElement::Normalised(fraction(value, &mut quality)),
         Family::Bits => MonitorElement::Bits(ranged(value, 0, i64::from(u32::MAX), &mut quality)),
         Family::Packed => MonitorElement::Packed(ranged(value, 0, i64::from(u32::MAX), &mut quality)),
-        Family::Counter => MonitorElement::Counter(Bcr { count: wrapped(value), ..Bcr::default() }),
+        Family::Counter => {
+            let total = whole(value);
+            if total.is_none() {
+                misfit(&mut quality);
+            }
+            MonitorElement::Counter(Bcr { count: total.map_or(0, low_bits), ..Bcr::default() })
+        }
         Family::Protection => MonitorElement::Protection(double(value, &mut quality), elapsed),
         Family::Start => MonitorElement::Start(ranged(value, 0, 0x3F, &mut quality), elapsed),
         Family::Circuit => MonitorElement::Circuit(ranged(value, 0, 0x0F, &mut quality), elapsed),
@@ -543,12 +549,23 @@ fn fraction(value: Value, quality: &mut Quality) -> i16 {
     ranged(Value::Real(value.as_f64() * 32768.0), i64::from(i16::MIN), i64::from(i16::MAX), quality)
 }
 
-/// A counter of any width as one of 32 bits: the low ones.
-pub(super) fn wrapped(value: Value) -> i32 {
-    let whole = match value {
-        Value::Int(number) => number,
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        Value::Bool(_) | Value::Double(_) | Value::Real32(_) | Value::Real(_) => value.as_f64() as i64,
-    };
-    i32::try_from(whole & 0xFFFF_FFFF).unwrap_or_else(|_| (u32::try_from(whole & 0xFFFF_FFFF).unwrap_or(0)).cast_signed())
+/// A total as the nearest whole number; `None` if it is no number, or one that 64 bits do not hold.
+pub(super) fn whole(value: Value) -> Option<i64> {
+    /// 2 to the 63rd.
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    match value {
+        Value::Int(total) => Some(total),
+        Value::Real32(_) | Value::Real(_) => {
+            let total = value.as_f64().round();
+            #[expect(clippy::cast_possible_truncation, reason = "the range is checked beside it")]
+            (-END..END).contains(&total).then_some(total as i64)
+        }
+        Value::Bool(_) | Value::Double(_) => None,
+    }
+}
+
+/// A total of any width as one of 32 bits: a counter runs over, it does not stop.
+pub(super) fn low_bits(total: i64) -> i32 {
+    let [a, b, c, d, ..] = total.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
 }
