@@ -8,12 +8,11 @@ use bridge_session::Publish;
 use super::pace::{Pace, Verdict};
 use crate::address::{Address, IndexMap};
 use crate::apci::ASDU_MAX;
-use crate::asdu::{put_header, put_ioa};
 use crate::cp56::CivilDay;
 use crate::elements::Bcr;
 use crate::{
-    Cause, Cot, Cp16Time2a, Cp56Time2a, Family, MonitorElement, MonitorObject, Part, QualityBits, Repertoire, Tag, TimeTag, Transmission,
-    TypeId,
+    Cause, Cot, Cp16Time2a, Cp56Time2a, Family, Layout, MonitorElement, MonitorObject, Part, QualityBits, Repertoire, Tag, TimeTag,
+    Transmission, TypeId,
 };
 
 /// One served object. Values are kept as published; the wire form is made when they leave.
@@ -416,14 +415,14 @@ impl Packer {
         let group = Group { ca: served.ca, type_id, cause, test };
         let packer = asdu.get_or_insert_with(|| {
             let header = out.len();
-            put_header(out, group.type_id, 0, Cot { test, ..Cot::new(cause) }, group.ca);
+            Layout::IEC104.put_header(out, group.type_id, 0, Cot { test, ..Cot::new(cause) }, group.ca);
             Self { group, header, count: 0, date: CivilDay::default() }
         });
         if packer.group != group || packer.count == 127 {
             return false;
         }
         let before = out.len();
-        put_ioa(out, served.ioa);
+        Layout::IEC104.put_ioa(out, served.ioa);
         MonitorObject { ioa: served.ioa, element, quality, time }.put(out);
         if out.len() - packer.header > ASDU_MAX {
             out.truncate(before);
