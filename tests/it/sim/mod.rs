@@ -4,6 +4,7 @@ mod ems;
 mod faults;
 mod instructions;
 mod misbehave;
+mod party;
 mod paths;
 mod profiles;
 mod rules;

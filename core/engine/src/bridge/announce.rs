@@ -190,6 +190,9 @@ impl Bridge {
             Suspicion::Toggling { address, times } => {
                 ("toggling", format!("address {address} was switched to and fro {times} times within a minute on link {link}"))
             }
+            Suspicion::CommandersFull { limit } => {
+                ("commanders-full", format!("more than {limit} parties commanded on link {link}: who is new is not told from here on"))
+            }
         };
         self.core.tell(format!("SECURITY: {what}"));
         self.core.note(now, "security", &what, &[("link", link.clone()), ("pattern", pattern.to_owned())]);
