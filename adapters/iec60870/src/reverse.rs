@@ -9,14 +9,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bridge_model::{Mono, Now, PointUpdate};
-use bridge_session::{Channel, Chunk, Event, Field, FrameBatch, LinkSpec, PeerInfo, Request, Role, Session};
+use bridge_session::{Channel, Chunk, Event, FrameBatch, LinkPoint, LinkSpec, PeerInfo, Request, Role, Session};
 
 use crate::apci::{APCI_LEN, Apci, Function, START, split};
 use crate::error::Error;
 use crate::{AsduView, Cause, Controlled, Controlling, Params};
-
-/// The address field that marks a point or control of the other direction.
-pub(crate) const FIELD: &str = "reversed";
 
 /// The other role's session of a link.
 pub(crate) struct Reverse {
@@ -42,9 +39,8 @@ impl std::fmt::Debug for Reverse {
 
 /// A link as its own role sees it, and as the other role does if it has both directions: each with the points of its direction only.
 pub(crate) fn directions(spec: &LinkSpec, params: &Params) -> (LinkSpec, Option<LinkSpec>) {
-    let is_reversed = |point: &bridge_session::LinkPoint| point.address.get(FIELD) == Some(&Field::Bool(true));
     let mut own = spec.clone();
-    own.points.retain(|point| !is_reversed(point));
+    own.points.retain(|point| !point.is_reversed());
     if !params.both_directions {
         return (own, None);
     }
@@ -53,9 +49,9 @@ pub(crate) fn directions(spec: &LinkSpec, params: &Params) -> (LinkSpec, Option<
         Role::Server => Role::Client,
     };
     let mut other = LinkSpec { role, ..spec.clone() };
-    other.points.retain(is_reversed);
+    other.points.retain(LinkPoint::is_reversed);
     for point in &mut other.points {
-        point.address.remove(FIELD);
+        point.address.remove(LinkPoint::REVERSED);
     }
     (own, Some(other))
 }

@@ -6,6 +6,7 @@ mod instructions;
 mod misbehave;
 mod paths;
 mod profiles;
+mod reversed;
 mod rules;
 mod seeds;
 mod select;

@@ -1,7 +1,7 @@
 //! One link, both directions, against a peer whose octets we write.
 
 use bridge_model::{Action, Command, CommandId, CommandMode, IndeterminateWhy, Outcome, PointId, Quality, Timestamp, Utc, Value};
-use bridge_session::{AddressUse, Answer, LinkPoint, Protocol as _, Publish, PublishClass};
+use bridge_session::{AddressUse, Answer, Field, Protocol as _, Publish, PublishClass};
 
 use super::*;
 use crate::Iec104;
@@ -10,7 +10,7 @@ use crate::test_kit::*;
 fn point(id: u32, usage: AddressUse, ioa: i64, ti: &str, reversed: bool) -> LinkPoint {
     let mut address = fields(&[("ioa", Field::Int(ioa)), ("ti", text(ti))]);
     if reversed {
-        address.insert(FIELD.to_owned(), Field::Bool(true));
+        address.insert(LinkPoint::REVERSED.to_owned(), Field::Bool(true));
     }
     LinkPoint { point: PointId(id), usage, address }
 }
@@ -281,7 +281,8 @@ fn a1_r64_a_test_input_is_read_in_the_direction_that_reads() {
     let points = vec![point(1, AddressUse::Monitor, 500, "M_SP_TB_1", false), point(2, AddressUse::Monitor, 500, "M_SP_TB_1", true)];
     let read = |role: Role| {
         let link = LinkSpec { points: points.clone(), ..both(role) };
-        let input = fields(&[("ioa", Field::Int(500)), ("value", Field::Bool(true)), (FIELD, Field::Bool(role == Role::Server))]);
+        let input =
+            fields(&[("ioa", Field::Int(500)), ("value", Field::Bool(true)), (LinkPoint::REVERSED, Field::Bool(role == Role::Server))]);
         Iec104.decode_test(&link, &input, Utc(UTC_START_NS)).expect("an input").iter().map(|update| update.point.0).collect::<Vec<_>>()
     };
     assert_eq!((read(Role::Server), read(Role::Client)), (vec![2], vec![1]));
