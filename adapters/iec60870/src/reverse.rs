@@ -68,7 +68,7 @@ impl Reverse {
     pub(crate) fn split(spec: &LinkSpec, params: &Params) -> (LinkSpec, Option<Self>) {
         let (own, other) = directions(spec, params);
         let Some(other) = other else { return (own, None) };
-        let params = Params { both_directions: false, end_of_init: false, connections: 1, allow: params.allow_reverse, ..params.clone() };
+        let params = params.reversed();
         let inner: Box<dyn Session> = match other.role {
             Role::Client => Box::new(Controlling::with_params(&other, params)),
             Role::Server => Box::new(Controlled::with_params(&other, params)),

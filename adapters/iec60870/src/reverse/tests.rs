@@ -1,7 +1,7 @@
 //! One link, both directions, against a peer whose octets we write.
 
 use bridge_model::{Action, Command, CommandId, CommandMode, IndeterminateWhy, Outcome, PointId, Quality, Timestamp, Utc, Value};
-use bridge_session::{AddressUse, Answer, Field, Protocol as _, Publish, PublishClass};
+use bridge_session::{AddressUse, Answer, Field, Protocol as _, Publish, PublishClass, Suspicion};
 
 use super::*;
 use crate::Iec104;
@@ -288,4 +288,17 @@ fn a1_r64_a_test_input_is_read_in_the_direction_that_reads() {
     assert_eq!((read(Role::Server), read(Role::Client)), (vec![2], vec![1]));
     let one_way = spec(Role::Server, &[]);
     assert_eq!(Iec104.decode_test(&one_way, &fields(&[("ioa", Field::Int(1001))]), Utc(UTC_START_NS)).unwrap_err().code, "nothing-read");
+}
+
+#[test]
+fn a1_r64_a1_r71_the_reversed_direction_knows_its_peer_by_the_certificate() {
+    let mut bench = Bench::new(Controlling::new(&both(Role::Client)));
+    let peer = PeerInfo { tls_identity: Some("CN=rtu-7,O=Genco".to_owned()), ..peer_info(CHANNEL) };
+    bench.session.handle_open(CHANNEL, &peer, bench.now);
+    bench.rx_u(Function::StartCon);
+    bench.rx_i(&asdu(45, 1, 6, 21, &object(600, &[1])));
+    let events = bench.events();
+    let told = Event::Suspicious(Suspicion::NewCommander { party: "CN=rtu-7,O=Genco".to_owned() });
+    assert!(events.contains(&told), "who commands us is who TLS proved, not an address: {events:?}");
+    assert!(events.iter().any(|event| matches!(event, Event::CommandReceived(command) if command.point == PointId(2))), "{events:?}");
 }
