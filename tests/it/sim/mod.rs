@@ -7,6 +7,7 @@ mod misbehave;
 mod party;
 mod paths;
 mod profiles;
+mod reversed;
 mod rules;
 mod seeds;
 mod select;

@@ -13,7 +13,7 @@ use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
     Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request,
-    Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
+    Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
     Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Misbehaviour, Names, Net, NetEvent, NetOptions, Plant, PlantBinding,
@@ -228,6 +228,11 @@ impl World {
         let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
 
         let spec = thermal.reversed().remove(0);
+        // A station that is the client of a link of both directions connects to the plant's bridge.
+        let station_wire = match spec.role {
+            LinkRole::Server => accept(station_host, station_spare, PORT),
+            LinkRole::Client => dial(station_host, genco, None, Duration::from_secs(1)),
+        };
         let names = Names {
             monitor: thermal.points.iter().map(|point| point.id.clone()).collect(),
             control: thermal.controls.iter().map(|control| control.id.clone()).collect(),
@@ -270,7 +275,7 @@ impl World {
             net,
             nodes: vec![node(genco, None, thermal), node(sldc, gateway_spare, gateway)],
             station,
-            station_wire: accept(station_host, station_spare, PORT),
+            station_wire,
             station_host,
             station_spare,
             station_ledger,
@@ -330,7 +335,7 @@ impl World {
             .zip(PORT..)
             .map(|(link, port)| LinkNode {
                 session: Iec104.session(&link.spec),
-                wire: if party == GENCO {
+                wire: if link.spec.role == LinkRole::Client {
                     dial(node.host, station, station_spare, Duration::from_secs(1))
                 } else {
                     accept(node.host, node.spare, port)
