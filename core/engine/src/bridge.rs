@@ -37,7 +37,7 @@ use crate::router::Router;
 use crate::selections::Selections;
 use crate::served::ServedPoints;
 use crate::settings::Settings;
-use crate::store::{Store, Table};
+use crate::store::Table;
 use crate::stream_in::{Received, StreamIn};
 use crate::stream_out::StreamOut;
 use crate::timers::Timer;
@@ -166,7 +166,6 @@ impl Bridge {
     /// If the journal cannot be opened, is damaged beyond recovery, or is behind its own checkpoint.
     pub fn new(parts: Parts, now: Now) -> Result<Self, Error> {
         let Parts { plan, settings, identity, signer, trust, disk, journal, random } = parts;
-        let mut store = Store::default();
         let meta = SealMeta {
             t_open_ns: now.utc.0,
             t_seal_ns: now.utc.0,
@@ -178,7 +177,7 @@ impl Bridge {
             recovered: true,
             heartbeat: false,
         };
-        let (recorder, recovered) = Recorder::open(disk, journal, &settings.did, signer, meta, settings.pace.clone(), &mut store, now)?;
+        let (recorder, store, recovered) = Recorder::open(disk, journal, &settings.did, signer, meta, settings.pace.clone(), now)?;
         let end = recorder.durable();
         let mut core = Core::new(plan, settings, identity, trust, recorder, store, random, now);
         let mut router = Router::new(&mut core, recovered.frame_tails);
@@ -497,7 +496,11 @@ impl Bridge {
     /// An orderly stop: the journal's head is noted beside it.
     pub fn handle_stop(&mut self, now: Now) {
         self.stopping = true;
-        self.snapshot(now);
+        self.snapshot();
+        let core = &mut self.core;
+        core.recorder.flush(now);
+        core.recorder.snapshot(&core.store, now);
+        core.recorder.put_head();
     }
 
     /// The next thing the shell shall do.
@@ -598,11 +601,11 @@ impl Bridge {
         let settings = &self.core.settings;
         match timer {
             // Looked at in `finish`, whenever anything happens.
-            Timer::Commit | Timer::Seal | Timer::Rewrite | Timer::Heartbeat => {}
+            Timer::Commit | Timer::Seal | Timer::Rewrite | Timer::Heartbeat | Timer::SnapshotPart => {}
             Timer::Snapshot => {
                 let again = now.mono + settings.pace.snapshot;
                 self.core.timers.set(Timer::Snapshot, again);
-                self.snapshot(now);
+                self.snapshot();
             }
             Timer::Freshness => {
                 self.core.timers.set(Timer::Freshness, now.mono + std::time::Duration::from_secs(1));
@@ -840,12 +843,10 @@ impl Bridge {
         }
     }
 
-    fn snapshot(&mut self, now: Now) {
+    fn snapshot(&mut self) {
         let mapping = self.router.snapshot();
         self.core.put_bytes(Table::Misc, b"mapping", &mapping);
-        self.core.recorder.flush(now);
-        let Core { recorder, store, .. } = &mut self.core;
-        recorder.snapshot(store, now);
+        self.core.recorder.want_snapshot();
     }
 
     fn passing(&self, link: LinkId, now: Now) -> bool {

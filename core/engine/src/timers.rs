@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Heartbeat,
     /// Write a snapshot.
     Snapshot,
+    /// Write the next part of a snapshot.
+    SnapshotPart,
     /// Look for points that were not refreshed in time.
     Freshness,
     /// Alarm delays and transit times of the mapping.
