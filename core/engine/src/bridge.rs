@@ -5,6 +5,7 @@ mod commit;
 mod inbox;
 mod links;
 mod orders;
+mod soe;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 
 pub use links::LinkWish;
 
+use self::soe::Soe;
 use crate::Error;
 use crate::ask::Order;
 use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
@@ -155,6 +157,9 @@ pub struct Bridge {
     link_started: Vec<bool>,
     /// Connections of each link that stand by.
     standby: Vec<u32>,
+    /// Controls whose alarm of an unknown outcome stands.
+    uncertain_told: Vec<bool>,
+    soe: Soe,
     /// An orderly stop closes our own links: that is no fault of theirs.
     stopping: bool,
 }
@@ -236,6 +241,8 @@ impl Bridge {
         if !core.settings.report_every.is_zero() {
             core.timers.set(Timer::Report, now.mono + core.settings.report_every);
         }
+        let uncertain_told = announce::uncertain_told(&core);
+        let soe = Soe::recover(&mut core, now);
         let mut bridge = Self {
             core,
             router,
@@ -254,6 +261,8 @@ impl Bridge {
             issuer_live: vec![false; peers],
             link_started: vec![false; links],
             standby: vec![0; links],
+            uncertain_told,
+            soe,
             stopping: false,
         };
         bridge.finish(now);
@@ -611,6 +620,7 @@ impl Bridge {
                 self.core.timers.set(Timer::Freshness, now.mono + std::time::Duration::from_secs(1));
                 self.age(now);
             }
+            Timer::Soe => self.tell_soe(now),
             Timer::Mapping => self.router.handle_timeout(&mut self.core, now),
             Timer::Attest => {
                 self.core.timers.set(Timer::Attest, now.mono + self.core.settings.attest_every);

@@ -41,6 +41,8 @@ pub(crate) enum Table {
     Requests = 14,
     /// Link name → the first number and the count of events lost to its peer since its queue was last empty.
     Lost = 15,
+    /// Number → `bridge::soe::Line`: a sequence-of-events line that waits for others to leave with.
+    Soe = 16,
 }
 
 impl Table {
@@ -61,6 +63,7 @@ impl Table {
             Self::Hooks,
             Self::Requests,
             Self::Lost,
+            Self::Soe,
         ]
         .into_iter()
         .find(|table| *table as u8 == number)

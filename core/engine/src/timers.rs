@@ -24,6 +24,8 @@ pub(crate) enum Timer {
     Freshness,
     /// Alarm delays and transit times of the mapping.
     Mapping,
+    /// The sequence-of-events lines that were gathered leave.
+    Soe,
     /// Publish the telemetry attestation.
     Attest,
     /// Publish reports.
