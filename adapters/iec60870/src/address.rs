@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use bridge_model::PointId;
 use bridge_session::read::problem;
-use bridge_session::{AddressUse, Field, FieldProblem, Fields, IndexMap, LinkSpec};
+use bridge_session::{AddressUse, Field, FieldProblem, Fields, IndexMap, LinkPoint, LinkSpec};
 
 use crate::asdu::IOA_MAX;
 use crate::control::ControlKind;
 use crate::params::Params;
-use crate::reverse::FIELD;
 use crate::transmission::Transmission;
 use crate::{Family, TypeId};
 
@@ -44,6 +43,7 @@ const MONITOR_TYPES: &str = "M_SP_NA_1, M_DP_NA_1, M_ST_NA_1, M_BO_NA_1, M_ME_NA
     M_SP_TB_1, M_DP_TB_1, M_ST_TB_1, M_BO_TB_1, M_ME_TD_1, M_ME_TE_1, M_ME_TF_1, M_IT_TB_1, M_EP_TD_1, M_EP_TE_1, M_EP_TF_1";
 const CONTROL_TYPES: &str = "C_SC_NA_1, C_DC_NA_1, C_RC_NA_1, C_SE_NA_1, C_SE_NB_1, C_SE_NC_1, C_BO_NA_1, C_SC_TA_1, C_DC_TA_1, C_RC_TA_1, \
     C_SE_TA_1, C_SE_TB_1, C_SE_TC_1, C_BO_TA_1";
+const REVERSED: &str = LinkPoint::REVERSED;
 const FIELDS: &str = "ca, ioa, ti, reversed, bit, part, groups, cyclic, min_interval, integrate";
 
 impl Address {
@@ -55,20 +55,20 @@ impl Address {
         let mut problems = Vec::new();
         let known = |name: &str| match usage {
             AddressUse::Monitor => FIELDS.split(", ").any(|field| field == name),
-            AddressUse::Control => matches!(name, "ca" | "ioa" | "ti" | FIELD),
+            AddressUse::Control => matches!(name, "ca" | "ioa" | "ti" | REVERSED),
         };
         for name in fields.keys().filter(|name| !known(name)) {
-            let list = if usage == AddressUse::Monitor { FIELDS } else { "ca, ioa, ti" };
+            let list = if usage == AddressUse::Monitor { FIELDS } else { "ca, ioa, ti, reversed" };
             problems.push(problem(name, "unknown-field", format!("`{name}` is no field of a 104 address"), &format!("use {list}")));
         }
-        match fields.get(FIELD) {
+        match fields.get(REVERSED) {
             Some(Field::Bool(true)) if !Params::from_fields(params).both_directions => {
                 let what = "the link has one direction, and this address is of the other".to_owned();
-                problems.push(problem(FIELD, "direction-standard", what, "add `direction = \"both\"` to the link"));
+                problems.push(problem(REVERSED, "direction-standard", what, "add `direction = \"both\"` to the link"));
             }
             None | Some(Field::Bool(_)) => {}
             Some(Field::Int(_) | Field::Float(_) | Field::Text(_)) => {
-                problems.push(problem(FIELD, "not-a-truth", format!("`{FIELD}` is neither true nor false"), "use true or false"));
+                problems.push(problem(REVERSED, "not-a-truth", format!("`{REVERSED}` is neither true nor false"), "use true or false"));
             }
         }
         let ca = match fields.get("ca") {
@@ -121,7 +121,7 @@ impl Address {
         });
         match (ca, ioa, type_id) {
             (Some(ca), Some(ioa), Some(type_id)) if problems.is_empty() => {
-                Ok(Self { ca, ioa, type_id, part, reversed: fields.get(FIELD) == Some(&Field::Bool(true)) })
+                Ok(Self { ca, ioa, type_id, part, reversed: fields.get(REVERSED) == Some(&Field::Bool(true)) })
             }
             _ => Err(problems),
         }

@@ -1,4 +1,5 @@
-//! The application service data unit of -104 (IEC 60870-5-101 clause 7): type 1, VSQ 1, COT 2, CA 2 and IOA 3 octets.
+//! The application service data unit (IEC 60870-5-101 clause 7). The sizes of cause and addresses are a [`Layout`]: those of -104 where
+//! none is named.
 //!
 //! [`AsduView`] is the wire: a checked header over borrowed octets. [`Asdu`] is the meaning; it round-trips. What moves a process or changes a
 //! station are types of their own, [`ControlAsdu`] and [`ParameterAsdu`], and their encoders ask for a
@@ -8,14 +9,12 @@ use crate::control::{ControlAsdu, ControlElement};
 use crate::monitor::{MonitorAsdu, MonitorObject};
 use crate::parameter::{ParameterAsdu, ParameterElement};
 use crate::system::{SystemAsdu, SystemElement};
-use crate::{Cause, Cot, Malformed, TypeId};
+use crate::{Cause, Cot, Layout, Malformed, TypeId};
 
-/// Octets of an object address.
-pub(crate) const IOA: usize = 3;
-/// The highest object address.
-pub(crate) const IOA_MAX: u32 = 0x00FF_FFFF;
-/// The broadcast common address.
-pub(crate) const CA_BROADCAST: u16 = 0xFFFF;
+/// The highest object address of -104.
+pub(crate) const IOA_MAX: u32 = Layout::IEC104.ioa_max();
+/// The broadcast common address of -104.
+pub(crate) const CA_BROADCAST: u16 = Layout::IEC104.broadcast();
 
 /// An ASDU as received: header read, objects not yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +33,8 @@ pub struct AsduView<'a> {
     pub body: &'a [u8],
     /// All octets.
     pub octets: &'a [u8],
+    /// The sizes it was read with.
+    pub layout: Layout,
 }
 
 /// The objects of an ASDU, checked to fill it exactly.
@@ -43,35 +44,43 @@ pub struct Objects<'a> {
     pub(crate) octets: &'a [u8],
     /// The first address with SQ.
     pub(crate) base: Option<u32>,
+    /// The size of an address without SQ.
+    pub(crate) layout: Layout,
     /// Octets of one element.
     pub(crate) element: usize,
 }
 
 impl<'a> AsduView<'a> {
-    /// Reads the header.
+    /// Reads the header of -104.
     ///
     /// # Errors
     /// If fewer than six octets are there.
     #[inline]
     pub fn parse(octets: &'a [u8]) -> Result<Self, Malformed> {
-        let [type_id, vsq, cot, oa, ca_low, ca_high, body @ ..] = octets else {
-            return Err(Malformed::Header(octets.len()));
-        };
-        Ok(Self {
-            type_id: TypeId(*type_id),
-            count: vsq & 0x7F,
-            sequence: vsq & 0x80 != 0,
-            cot: Cot::from_octets([*cot, *oa]),
-            ca: u16::from_le_bytes([*ca_low, *ca_high]),
-            body,
-            octets,
-        })
+        Self::parse_as(octets, Layout::IEC104)
+    }
+
+    /// Reads the header of a system with these sizes (row 25).
+    ///
+    /// # Errors
+    /// If fewer than [`Layout::header_octets`] are there.
+    #[inline]
+    pub fn parse_as(octets: &'a [u8], layout: Layout) -> Result<Self, Malformed> {
+        Self::header(octets, layout).ok_or(Malformed::Header(octets.len()))
+    }
+
+    #[inline]
+    fn header(octets: &'a [u8], layout: Layout) -> Option<Self> {
+        let [type_id, vsq, rest @ ..] = octets else { return None };
+        let (cot, rest) = layout.split_cot(rest)?;
+        let (ca, body) = layout.split_ca(rest)?;
+        Some(Self { type_id: TypeId(*type_id), count: vsq & 0x7F, sequence: vsq & 0x80 != 0, cot, ca, body, octets, layout })
     }
 
     /// Checks that `count` objects with elements of `element` octets fill the body exactly, before anything is read (row 26).
     ///
     /// # Errors
-    /// If they do not, or if consecutive addresses run beyond three octets.
+    /// If they do not, or if consecutive addresses run beyond the last one.
     #[inline]
     pub fn objects(&self, element: usize) -> Result<Objects<'a>, Malformed> {
         let wrong = Malformed::Objects {
@@ -83,22 +92,22 @@ impl<'a> AsduView<'a> {
         };
         let count = usize::from(self.count);
         if !self.sequence {
-            if self.body.len() != count * (IOA + element) {
+            if self.body.len() != count * (self.layout.ioa_octets() + element) {
                 return Err(wrong);
             }
-            return Ok(Objects { octets: self.body, base: None, element });
+            return Ok(Objects { octets: self.body, base: None, layout: self.layout, element });
         }
-        let [a, b, c, elements @ ..] = self.body else {
+        let Some((base, elements)) = self.layout.split_ioa(self.body) else {
             return Err(wrong);
         };
         if elements.len() != count * element {
             return Err(wrong);
         }
-        let base = u32::from_le_bytes([*a, *b, *c, 0]);
-        if base + u32::from(self.count) > IOA_MAX + 1 {
-            return Err(Malformed::AddressWrap);
+        let last = self.layout.ioa_max();
+        if base + u32::from(self.count) > last + 1 {
+            return Err(Malformed::AddressWrap { last });
         }
-        Ok(Objects { octets: elements, base: Some(base), element })
+        Ok(Objects { octets: elements, base: Some(base), layout: self.layout, element })
     }
 
     /// The meaning; `None` for types without one here, and for a command or system type with several objects.
@@ -135,7 +144,7 @@ impl<'a> AsduView<'a> {
 impl<'a> Objects<'a> {
     /// Every object as `(address, element octets)`.
     pub fn map<T: 'a>(self, mut read: impl FnMut(u32, &'a [u8]) -> T + 'a) -> impl Iterator<Item = T> + 'a {
-        let stride = if self.base.is_some() { self.element } else { IOA + self.element };
+        let stride = if self.base.is_some() { self.element } else { self.layout.ioa_octets() + self.element };
         let mut next = self.base.unwrap_or(0);
         // An element of no octets would never end: types without elements carry one address and no sequence.
         self.octets.chunks_exact(stride.max(1)).map(move |chunk| match self.base {
@@ -144,10 +153,11 @@ impl<'a> Objects<'a> {
                 next += 1;
                 read(ioa, chunk)
             }
-            None => match chunk {
-                [a, b, c, element @ ..] => read(u32::from_le_bytes([*a, *b, *c, 0]), element),
-                _ => read(0, &[]),
-            },
+            // A chunk has an address: its length says so.
+            None => {
+                let (ioa, element) = self.layout.split_ioa(chunk).unwrap_or((0, &[]));
+                read(ioa, element)
+            }
         })
     }
 }
@@ -165,20 +175,7 @@ pub enum Asdu {
     Control(ControlAsdu),
 }
 
-/// Appends a header; the VSQ octet is at index 1 behind `out`'s old end.
-pub(crate) fn put_header(out: &mut Vec<u8>, type_id: TypeId, vsq: u8, cot: Cot, ca: u16) {
-    let [cause, oa] = cot.octets();
-    let [low, high] = ca.to_le_bytes();
-    out.extend_from_slice(&[type_id.0, vsq, cause, oa, low, high]);
-}
-
-/// Appends an object address; a fourth octet is cut.
-pub(crate) fn put_ioa(out: &mut Vec<u8>, ioa: u32) {
-    let [a, b, c, _] = ioa.to_le_bytes();
-    out.extend_from_slice(&[a, b, c]);
-}
-
-/// Copies a received ASDU with another cause: the mirror of a confirmation (row 32). Cause, P/N change; T, originator, address and every
+/// Copies a received ASDU of any layout with another cause: the mirror of a confirmation (row 32). Cause, P/N change; T, originator, address and every
 /// other octet stay as received.
 pub(crate) fn mirror(received: &[u8], cause: Cause, negative: bool, out: &mut Vec<u8>) {
     let start = out.len();

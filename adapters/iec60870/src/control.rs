@@ -1,7 +1,6 @@
 //! Commands and set-points (IEC 60870-5-101 clause 7.3.2): types 45 to 51 and 58 to 64.
 
-use crate::asdu::{put_header, put_ioa};
-use crate::{ControlPermit, Cot, Cp56Time2a, Qoc, Qos, TypeId};
+use crate::{ControlPermit, Cot, Cp56Time2a, Layout, Qoc, Qos, TypeId, Unfit};
 
 /// One command.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -170,8 +169,22 @@ impl ControlElement {
 impl ControlAsdu {
     /// Appends the octets. Only who holds a [`ControlPermit`] can: a monitor-only link never does (delivery rule 6).
     pub fn encode(&self, _permit: &ControlPermit, out: &mut Vec<u8>) {
-        put_header(out, self.type_id, 1, self.cot, self.ca);
-        put_ioa(out, self.ioa);
+        self.put(Layout::IEC104, out);
+    }
+
+    /// The same in the sizes of another system (row 25).
+    ///
+    /// # Errors
+    /// If an address or the originator has no place in them.
+    pub fn encode_as(&self, layout: Layout, _permit: &ControlPermit, out: &mut Vec<u8>) -> Result<(), Unfit> {
+        layout.fits(self.cot, self.ca, [self.ioa])?;
+        self.put(layout, out);
+        Ok(())
+    }
+
+    fn put(&self, layout: Layout, out: &mut Vec<u8>) {
+        layout.put_header(out, self.type_id, 1, self.cot, self.ca);
+        layout.put_ioa(out, self.ioa);
         match self.element {
             ControlElement::Single(on, qoc) => out.push(u8::from(on) | qoc.bits()),
             ControlElement::Double(bits, qoc) | ControlElement::Step(bits, qoc) => out.push(bits & 3 | qoc.bits()),

@@ -40,9 +40,12 @@ pub enum Malformed {
         /// Octets present behind the header.
         octets: usize,
     },
-    /// A sequence of objects runs beyond address 16777215.
-    #[error("object addresses run beyond 16777215")]
-    AddressWrap,
+    /// A sequence of objects runs beyond the last address of its size.
+    #[error("object addresses run beyond {last}")]
+    AddressWrap {
+        /// The last address: 16777215 in -104.
+        last: u32,
+    },
 }
 
 /// Why a connection ends.

@@ -15,6 +15,7 @@ use crate::asdu::{CA_BROADCAST, IOA_MAX};
 use crate::controlled::ParameterKind;
 use crate::params::{CA, CONNECTIONS, ClockPolicy, CounterMode, K, Params, Range, SelectPolicy, T0, T1, T2, T3, TermPolicy, W};
 use crate::repertoire::{Repertoire, Ways};
+use crate::reverse::directions;
 use crate::{Cause, ControlKind, Freeze, PORT, PORT_TLS, Qcc, Qoc, Qos, TypeId};
 
 /// One part of the statement: a table.
@@ -47,6 +48,8 @@ struct Subject<'a> {
     link: Option<&'a LinkSpec>,
     params: Params,
     types: BTreeSet<TypeId>,
+    /// The types of the reversed direction, of a link of both.
+    reversed: BTreeSet<TypeId>,
 }
 
 /// Columns of causes: each a title and the causes it stands for.
@@ -78,7 +81,7 @@ impl Statement {
     #[must_use]
     pub fn of_implementation() -> Self {
         let types = TypeId::all().filter(|id| Repertoire::of(*id) != Repertoire::default()).collect();
-        let subject = Subject { link: None, params: Params::default(), types };
+        let subject = Subject { link: None, params: Params::default(), types, reversed: BTreeSet::new() };
         Self { title: "IEC 60870-5-104 interoperability statement of ies-bridge".to_owned(), sections: subject.sections() }
     }
 
@@ -86,9 +89,16 @@ impl Statement {
     #[must_use]
     pub fn of_link(spec: &LinkSpec) -> Self {
         let params = Params::from_fields(&spec.params);
-        let types = types_in_use(spec, &params);
-        let subject = Subject { link: Some(spec), params, types };
-        Self { title: format!("IEC 60870-5-104 interoperability statement of link {}", spec.name), sections: subject.sections() }
+        let (own, other) = directions(spec, &params);
+        let subject = |link, params: Params, reversed| {
+            let types = types_in_use(link, &params);
+            Subject { link: Some(link), params, types, reversed }
+        };
+        let other = other.as_ref().map(|other| subject(other, params.reversed(), BTreeSet::new()));
+        let reversed = other.as_ref().map(|other| other.types.clone()).unwrap_or_default();
+        let mut sections = subject(&own, params, reversed).sections();
+        sections.extend(other.iter().flat_map(Subject::reversed_sections));
+        Self { title: format!("IEC 60870-5-104 interoperability statement of link {}", spec.name), sections }
     }
 
     /// Adds what the session does not know: how the link is carried.
@@ -158,17 +168,31 @@ fn types_in_use(spec: &LinkSpec, params: &Params) -> BTreeSet<TypeId> {
     types
 }
 
-/// Which way the standard's table is used: `X` standard, `B` both, where a link may have both directions (row 64): the other direction's
-/// session is of the same table.
-const fn direction(type_id: TypeId, both: bool) -> &'static str {
+/// Whether the standard's table can be used in the standard direction. Where a link may have both (row 64) the other direction's session is of
+/// the same table.
+const fn is_standard(type_id: TypeId) -> bool {
     let Repertoire { controlling, controlled } = Repertoire::of(type_id);
     let is_told = type_id.family().is_some() || type_id.0 == TypeId::M_EI_NA_1.0;
-    let standard = if is_told { !controlled.sent.is_empty() && !controlling.taken.is_empty() } else { !controlled.taken.is_empty() };
-    match (standard, both) {
-        (true, true) => "B",
-        (true, false) => YES,
-        (false, _) => NO,
-    }
+    if is_told { !controlled.sent.is_empty() && !controlling.taken.is_empty() } else { !controlled.taken.is_empty() }
+}
+
+/// The addresses of a link in one direction.
+fn addresses(link: &LinkSpec, params: &Params) -> [(&'static str, String); 3] {
+    let all = |usage| Address::all(link, usage).map(|(_, address)| address);
+    let both = all(AddressUse::Monitor).chain(all(AddressUse::Control));
+    let cas: BTreeSet<u16> = both.map(|address| address.ca).chain(params.ca).collect();
+    let range = |usage| {
+        let ioas: BTreeSet<u32> = all(usage).map(|address| address.ioa).collect();
+        match (ioas.first(), ioas.last()) {
+            (Some(first), Some(last)) => format!("{} objects from {first} to {last}", ioas.len()),
+            _ => "none".to_owned(),
+        }
+    };
+    [
+        ("Common addresses in use", cas.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+        ("Object addresses in monitor direction", range(AddressUse::Monitor)),
+        ("Object addresses in control direction", range(AddressUse::Control)),
+    ]
 }
 
 fn section(clause: &'static str, title: &'static str, columns: &[&str], rows: Vec<Vec<String>>, note: &'static str) -> Section {
@@ -214,11 +238,28 @@ impl Subject<'_> {
         all
     }
 
+    /// What the reversed direction adds to the statement of a link of both.
+    fn reversed_sections(&self) -> Vec<Section> {
+        let addresses = self.link.map(|link| pairs(&addresses(link, &self.params))).unwrap_or_default();
+        let matrix = match self.is(Role::Server) {
+            true => self.matrix("Types and causes of the controlled station, reversed direction", |id| Repertoire::of(id).controlled),
+            false => self.matrix("Types and causes of the controlling station, reversed direction", |id| Repertoire::of(id).controlling),
+        };
+        let functions = Section { title: "Basic application functions, reversed direction", ..self.functions() };
+        vec![section("9.5", "Application layer, reversed direction", &["item", "value"], addresses, ""), matrix, functions]
+    }
+
     fn system(&self) -> Section {
+        // On a link of both directions the other role is the reversed one's.
+        let role = |role| match (self.is(role), self.params.both_directions) {
+            (true, _) => YES,
+            (false, true) => "R",
+            (false, false) => NO,
+        };
         let rows = pairs(&[
             ("System definition", NO.to_owned()),
-            ("Controlling station definition (master)", mark(self.is(Role::Client))),
-            ("Controlled station definition (slave)", mark(self.is(Role::Server))),
+            ("Controlling station definition (master)", role(Role::Client).to_owned()),
+            ("Controlled station definition (slave)", role(Role::Server).to_owned()),
         ]);
         section("9.1", "System or device", &["function", "used"], rows, "")
     }
@@ -262,20 +303,7 @@ impl Subject<'_> {
             ("Time tag", "CP56Time2a; the zone is the link's; SU is sent as 0 and not trusted alone; years 2000 to 2099".to_owned()),
         ];
         if let Some(link) = self.link {
-            let all = || Address::all(link, AddressUse::Monitor).chain(Address::all(link, AddressUse::Control)).map(|(_, address)| address);
-            let cas: BTreeSet<u16> = all().map(|address| address.ca).chain(self.params.ca).collect();
-            rows.push(("Common addresses in use", cas.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")));
-            for (what, usage) in [
-                ("Object addresses in monitor direction", AddressUse::Monitor),
-                ("Object addresses in control direction", AddressUse::Control),
-            ] {
-                let ioas: BTreeSet<u32> = Address::all(link, usage).map(|(_, address)| address.ioa).collect();
-                let range = match (ioas.first(), ioas.last()) {
-                    (Some(first), Some(last)) => format!("{} objects from {first} to {last}", ioas.len()),
-                    _ => "none".to_owned(),
-                };
-                rows.push((what, range));
-            }
+            rows.extend(addresses(link, &self.params));
             rows.push(("Zone of time tags", format!("{:?}", link.zone)));
             match link.role {
                 Role::Client => rows.push(("Originator address of ours", self.params.oa.to_string())),
@@ -292,7 +320,14 @@ impl Subject<'_> {
     fn asdus(&self) -> Section {
         let row = |id: TypeId| {
             let octets = id.element_octets().map_or_else(String::new, |octets| octets.to_string());
-            let used = if self.uses(id) { direction(id, self.link.is_none() || self.params.both_directions) } else { NO };
+            let used = match (self.uses(id), self.reversed.contains(&id)) {
+                _ if !is_standard(id) => NO,
+                (true, _) if self.link.is_none() => "B",
+                (true, true) => "B",
+                (true, false) => YES,
+                (false, true) => "R",
+                (false, false) => NO,
+            };
             vec![id.0.to_string(), id.to_string(), octets, used.to_owned()]
         };
         let mut rows: Vec<Vec<String>> = TypeId::all().map(row).collect();
@@ -406,6 +441,11 @@ impl Subject<'_> {
             rows.push(("Background scan", self.chosen(background, "if configured")));
         }
         rows.push(("Acquisition of transmission delay", NO.to_owned()));
+        if self.link.is_some() {
+            let words = params.allow.words();
+            let list = if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
+            rows.push(("Allowed beyond reading and commanding (R22)", list));
+        }
         section("9.6", "Basic application functions", &["function", "used"], pairs(&rows), "")
     }
 

@@ -1,8 +1,7 @@
 //! Process information in monitor direction (IEC 60870-5-101 clause 7.3.1): types 1 to 21 and 30 to 40.
 
 use crate::apci::ASDU_MAX;
-use crate::asdu::{put_header, put_ioa};
-use crate::{Bcr, Cot, Cp16Time2a, Cp24Time2a, Cp56Time2a, Family, QualityBits, Tag, TypeId};
+use crate::{Bcr, Cot, Cp16Time2a, Cp24Time2a, Cp56Time2a, Family, Layout, QualityBits, Tag, TypeId, Unfit};
 
 /// Process information of one type.
 #[derive(Clone, PartialEq, Debug)]
@@ -212,13 +211,26 @@ impl MonitorObject {
 impl MonitorAsdu {
     /// Appends the octets. Objects that do not fit 249 octets or 127 are left out; gives how many were taken.
     pub fn encode(&self, out: &mut Vec<u8>) -> usize {
+        self.put(Layout::IEC104, out)
+    }
+
+    /// The same in the sizes of another system (row 25).
+    ///
+    /// # Errors
+    /// If an address or the originator has no place in them.
+    pub fn encode_as(&self, layout: Layout, out: &mut Vec<u8>) -> Result<usize, Unfit> {
+        layout.fits(self.cot, self.ca, self.objects.iter().map(|object| object.ioa))?;
+        Ok(self.put(layout, out))
+    }
+
+    fn put(&self, layout: Layout, out: &mut Vec<u8>) -> usize {
         let start = out.len();
-        put_header(out, self.type_id, 0, self.cot, self.ca);
+        layout.put_header(out, self.type_id, 0, self.cot, self.ca);
         let mut taken = 0_u8;
         for object in &self.objects {
             let before = out.len();
             if !self.sequence || taken == 0 {
-                put_ioa(out, object.ioa);
+                layout.put_ioa(out, object.ioa);
             }
             object.put(out);
             if out.len() - start > ASDU_MAX || taken == 127 {

@@ -1,8 +1,7 @@
 //! What changes a station without moving its plant (IEC 60870-5-101 clauses 7.3.4.6 and 7.3.5): reset process and parameters, types 105
 //! and 110 to 113. Like commands they are encoded only with a [`ControlPermit`] (delivery rule 6).
 
-use crate::asdu::{put_header, put_ioa};
-use crate::{ControlPermit, Cot, Qpm, TypeId};
+use crate::{ControlPermit, Cot, Layout, Qpm, TypeId, Unfit};
 
 /// One ASDU that changes a station.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -60,8 +59,22 @@ impl ParameterElement {
 impl ParameterAsdu {
     /// Appends the octets. Only who holds a [`ControlPermit`] can: a monitor-only link never does.
     pub fn encode(&self, _permit: &ControlPermit, out: &mut Vec<u8>) {
-        put_header(out, self.element.type_id(), 1, self.cot, self.ca);
-        put_ioa(out, self.ioa);
+        self.put(Layout::IEC104, out);
+    }
+
+    /// The same in the sizes of another system (row 25).
+    ///
+    /// # Errors
+    /// If an address or the originator has no place in them.
+    pub fn encode_as(&self, layout: Layout, _permit: &ControlPermit, out: &mut Vec<u8>) -> Result<(), Unfit> {
+        layout.fits(self.cot, self.ca, [self.ioa])?;
+        self.put(layout, out);
+        Ok(())
+    }
+
+    fn put(&self, layout: Layout, out: &mut Vec<u8>) {
+        layout.put_header(out, self.element.type_id(), 1, self.cot, self.ca);
+        layout.put_ioa(out, self.ioa);
         match self.element {
             ParameterElement::Reset(octet) | ParameterElement::Activation(octet) => out.push(octet),
             ParameterElement::Normalised(value, qpm) | ParameterElement::Scaled(value, qpm) => {

@@ -238,6 +238,11 @@ impl Params {
         Self::read(fields, None).0
     }
 
+    /// The parameters of the reversed direction: its own permissions, one connection, no end of initialisation.
+    pub(crate) fn reversed(&self) -> Self {
+        Self { both_directions: false, end_of_init: false, connections: 1, allow: self.allow_reverse, ..self.clone() }
+    }
+
     /// Every problem of a link's fields in its role, unknown names included.
     #[must_use]
     pub fn check(role: Role, fields: &Fields) -> Vec<FieldProblem> {
@@ -265,6 +270,10 @@ impl Params {
             if let Err(found) = params.take(name, field) {
                 problems.push(found);
             }
+        }
+        if role.is_some() && !both && fields.contains_key("allow_reverse") {
+            let what = "the link has one direction, and this permits something of the other".to_owned();
+            problems.push(problem("allow_reverse", "direction-standard", what, "add `direction = \"both\"`, or use `allow`"));
         }
         if params.t2 >= params.t1 {
             let what = format!("t2 ({:?}) is not below t1 ({:?})", params.t2, params.t1);
@@ -320,6 +329,20 @@ impl Params {
 }
 
 impl Allowed {
+    /// The words of what is allowed.
+    #[must_use]
+    pub fn words(&self) -> Vec<&'static str> {
+        let Self { clock_sync, counter_freeze, counter_reset, reset, parameters } = *self;
+        let all = [
+            ("clock_sync", clock_sync),
+            ("counter_freeze", counter_freeze),
+            ("counter_reset", counter_reset),
+            ("reset", reset),
+            ("parameters", parameters),
+        ];
+        all.into_iter().filter(|(_, on)| *on).map(|(word, _)| word).collect()
+    }
+
     fn read(name: &str, field: &Field) -> Result<Self, FieldProblem> {
         let mut all = Self::default();
         let words = match field {
@@ -437,8 +460,9 @@ mod tests {
         for (role, key, field) in [(Role::Client, "select", text("relay")), (Role::Server, "oa", Field::Int(3))] {
             let one = [(key, field.clone())];
             assert_eq!(Params::check(role, &fields(&one))[0].code, "unknown-field");
-            let both = [(key, field), ("direction", text("both"))];
+            let both = [(key, field), ("direction", text("both")), ("allow_reverse", text("reset"))];
             assert!(Params::check(role, &fields(&both)).is_empty());
+            assert_eq!(Params::check(role, &fields(&both[2..]))[0].code, "direction-standard", "nothing is permitted to nobody");
         }
         let params = Params::from_fields(&fields(&[("allow", text("reset")), ("direction", text("both"))]));
         assert_eq!((params.allow.reset, params.allow_reverse), (true, Allowed::default()));

@@ -8,6 +8,7 @@ use crate::address::{Address, PointTable};
 use crate::apci::{Apci, START};
 use crate::controlling::{control_asdu, read_objects};
 use crate::params::Params;
+use crate::reverse::controlling_direction;
 use crate::text::describe_control;
 use crate::{
     AsduView, Bcr, Cause, ControlElement, ControlPermit, Controlled, Controlling, Cot, Cp16Time2a, Cp56Time2a, DayCache, Family,
@@ -39,9 +40,14 @@ impl Protocol for Iec104 {
     }
 
     /// Fields: `ioa`, `value`; optional `ca`, `ti` (default: the point's), `cot` (a word as `spontaneous`, or a number), `time` (RFC 3339),
-    /// `quality` (bit names as `"IV NT"`, or the octet), `test`, `bit` (of a packed value), `elapsed` (ms), `transient`. A field `link` is not looked at. The input is encoded and read back through
-    /// the receive path, so it gives what the wire would give.
+    /// `quality` (bit names as `"IV NT"`, or the octet), `test`, `bit` (of a packed value), `elapsed` (ms), `transient`. The fields `link` and `reversed` are not
+    /// looked at: what a link reads is of one direction, its own or, on a server link, the reversed one. The input is encoded and read back
+    /// through the receive path, so it gives what the wire would give.
     fn decode_test(&self, spec: &LinkSpec, input: &Fields, received: Utc) -> Result<Vec<PointUpdate>, FieldProblem> {
+        let Some(spec) = &controlling_direction(spec, &Params::from_fields(&spec.params)) else {
+            let what = format!("link {} is served and read by its peer", spec.name);
+            return Err(problem("", "nothing-read", what, "give the input on a link that is read, or with `direction = \"both\"`"));
+        };
         let asdu = test_asdu(spec, input, received)?;
         let mut octets = Vec::new();
         asdu.encode(&mut octets);
@@ -57,7 +63,10 @@ impl Protocol for Iec104 {
     }
 
     fn render_command(&self, spec: &LinkSpec, command: &Command) -> Result<Rendered, FieldProblem> {
-        let Some(permit) = ControlPermit::for_link(spec) else {
+        let params = Params::from_fields(&spec.params);
+        // A controlled station commands in the reversed direction only, and with the right of that direction.
+        let direction = controlling_direction(spec, &params);
+        let Some((spec, permit)) = direction.as_ref().and_then(|spec| Some((spec, ControlPermit::for_link(spec)?))) else {
             return Err(problem(
                 "",
                 "monitor-only",
@@ -70,7 +79,6 @@ impl Protocol for Iec104 {
             return Err(problem("", "no-control-address", what, "give the control an address"));
         };
         let select = matches!(command.mode, CommandMode::SelectExecute | CommandMode::Select);
-        let params = Params::from_fields(&spec.params);
         let time = Some(Timestamp::by_device(command.not_after.utc));
         let Some(mut asdu) = control_asdu(address, command, select, params.oa, time, spec.zone) else {
             let what = format!("{} cannot carry `{}` with qualifier {}", address.type_id, command.action, command.qualifier);
@@ -109,7 +117,8 @@ impl Protocol for Iec104 {
 
 /// The ASDU that a test input describes.
 fn test_asdu(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<MonitorAsdu, FieldProblem> {
-    const KNOWN: [&str; 12] = ["link", "ca", "ioa", "ti", "value", "cot", "time", "quality", "test", "bit", "elapsed", "transient"];
+    const KNOWN: [&str; 13] =
+        ["link", "reversed", "ca", "ioa", "ti", "value", "cot", "time", "quality", "test", "bit", "elapsed", "transient"];
     if let Some(name) = input.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(problem(
             name,

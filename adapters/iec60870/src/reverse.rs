@@ -9,14 +9,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bridge_model::{Mono, Now, PointUpdate};
-use bridge_session::{Channel, Chunk, Event, Field, FrameBatch, LinkSpec, PeerInfo, Request, Role, Session};
+use bridge_session::{Channel, Chunk, Event, FrameBatch, LinkPoint, LinkSpec, PeerInfo, Request, Role, Session};
 
 use crate::apci::{APCI_LEN, Apci, Function, START, split};
 use crate::error::Error;
 use crate::{AsduView, Cause, Controlled, Controlling, Params};
-
-/// The address field that marks a point or control of the other direction.
-pub(crate) const FIELD: &str = "reversed";
 
 /// The other role's session of a link.
 pub(crate) struct Reverse {
@@ -40,25 +37,38 @@ impl std::fmt::Debug for Reverse {
     }
 }
 
+/// A link as its own role sees it, and as the other role does if it has both directions: each with the points of its direction only.
+pub(crate) fn directions(spec: &LinkSpec, params: &Params) -> (LinkSpec, Option<LinkSpec>) {
+    let mut own = spec.clone();
+    own.points.retain(|point| !point.is_reversed());
+    if !params.both_directions {
+        return (own, None);
+    }
+    let role = match spec.role {
+        Role::Client => Role::Server,
+        Role::Server => Role::Client,
+    };
+    let mut other = LinkSpec { role, ..spec.clone() };
+    other.points.retain(LinkPoint::is_reversed);
+    for point in &mut other.points {
+        point.address.remove(LinkPoint::REVERSED);
+    }
+    (own, Some(other))
+}
+
+/// The link as it reads and commands its peer: the link itself in the role of a controlling station, the reversed direction of a
+/// controlled one; `None` for a controlled station of one direction.
+pub(crate) fn controlling_direction(spec: &LinkSpec, params: &Params) -> Option<LinkSpec> {
+    let (own, other) = directions(spec, params);
+    [Some(own), other].into_iter().flatten().find(|direction| direction.role == Role::Client)
+}
+
 impl Reverse {
     /// What of a link belongs to its own role, and the session of the other, if the link has both directions.
     pub(crate) fn split(spec: &LinkSpec, params: &Params) -> (LinkSpec, Option<Self>) {
-        let is_reversed = |point: &bridge_session::LinkPoint| point.address.get(FIELD) == Some(&Field::Bool(true));
-        let mut own = spec.clone();
-        own.points.retain(|point| !is_reversed(point));
-        if !params.both_directions {
-            return (own, None);
-        }
-        let mut other = spec.clone();
-        other.role = match spec.role {
-            Role::Client => Role::Server,
-            Role::Server => Role::Client,
-        };
-        other.points.retain(is_reversed);
-        for point in &mut other.points {
-            point.address.remove(FIELD);
-        }
-        let params = Params { both_directions: false, end_of_init: false, connections: 1, allow: params.allow_reverse, ..params.clone() };
+        let (own, other) = directions(spec, params);
+        let Some(other) = other else { return (own, None) };
+        let params = params.reversed();
         let inner: Box<dyn Session> = match other.role {
             Role::Client => Box::new(Controlling::with_params(&other, params)),
             Role::Server => Box::new(Controlled::with_params(&other, params)),

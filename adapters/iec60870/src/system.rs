@@ -1,7 +1,6 @@
 //! System information and commands that move no process (IEC 60870-5-101 clauses 7.3.3 and 7.3.4): types 70, 100 to 104, 106 and 107.
 
-use crate::asdu::{put_header, put_ioa};
-use crate::{Cot, Cp16Time2a, Cp56Time2a, Qcc, TypeId};
+use crate::{Cot, Cp16Time2a, Cp56Time2a, Layout, Qcc, TypeId, Unfit};
 
 /// One system ASDU.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -73,8 +72,22 @@ impl SystemElement {
 impl SystemAsdu {
     /// Appends the octets.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        put_header(out, self.element.type_id(), 1, self.cot, self.ca);
-        put_ioa(out, self.ioa);
+        self.put(Layout::IEC104, out);
+    }
+
+    /// The same in the sizes of another system (row 25).
+    ///
+    /// # Errors
+    /// If an address or the originator has no place in them.
+    pub fn encode_as(&self, layout: Layout, out: &mut Vec<u8>) -> Result<(), Unfit> {
+        layout.fits(self.cot, self.ca, [self.ioa])?;
+        self.put(layout, out);
+        Ok(())
+    }
+
+    fn put(&self, layout: Layout, out: &mut Vec<u8>) {
+        layout.put_header(out, self.element.type_id(), 1, self.cot, self.ca);
+        layout.put_ioa(out, self.ioa);
         match self.element {
             SystemElement::EndOfInit(octet) | SystemElement::Interrogation(octet) => out.push(octet),
             SystemElement::CounterInterrogation(qcc) => out.push(qcc.octet()),

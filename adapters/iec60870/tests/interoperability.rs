@@ -263,3 +263,32 @@ fn a_link_states_its_own_parameters_addresses_and_types() {
     assert_eq!(row(&statement, "Direct set-point command transmission").unwrap()[1], "");
     assert!(statement.to_markdown().contains("| 13 | M_ME_NC_1 | 5 | X |"), "{}", statement.to_markdown());
 }
+
+#[test]
+fn a1_r64_a_link_of_both_directions_states_each_with_its_own_permissions() {
+    let reversed = [("reversed", Field::Bool(true))];
+    let points = vec![
+        point(0, AddressUse::Monitor, 100, TypeId::M_SP_NA_1, &[]),
+        point(0, AddressUse::Control, 2000, TypeId::C_SE_NC_1, &[]),
+        point(0, AddressUse::Monitor, 700, TypeId::M_DP_TB_1, &reversed),
+        point(1, AddressUse::Control, 3000, TypeId::C_SC_NA_1, &reversed),
+    ];
+    let params = [("direction", text("both")), ("allow", text("reset")), ("allow_reverse", text("clock_sync, counter_freeze"))];
+    let statement = Statement::of_link(&link(Role::Server, &params, points));
+    let table = |title: &str| statement.sections.iter().find(|section| section.title == title).unwrap();
+    let cell = |title: &str, first: &str| table(title).rows.iter().find(|row| row[0] == first).unwrap()[1].clone();
+    let (own, other) = ("Basic application functions", "Basic application functions, reversed direction");
+    let allowed = "Allowed beyond reading and commanding (R22)";
+    assert_eq!((cell(own, allowed), cell(other, allowed)), ("reset".to_owned(), "clock_sync, counter_freeze".to_owned()));
+    let reset = "Reset process (QRP 1)";
+    assert_eq!((cell(own, reset), cell(other, reset)), ("X".to_owned(), String::new()), "each by its own permission");
+    let freeze = "Counter freeze without reset";
+    assert_eq!((cell(own, freeze), cell(other, freeze)), (String::new(), "X".to_owned()));
+    let objects = "Object addresses in monitor direction";
+    assert_eq!(cell("Application layer", objects), "1 objects from 100 to 100");
+    assert_eq!(cell("Application layer, reversed direction", objects), "1 objects from 700 to 700");
+    assert_eq!(cell("System or device", "Controlling station definition (master)"), "R");
+    let used = |name: &str| table("Selection of standard ASDUs").rows.iter().find(|row| row[1] == name).unwrap()[3].clone();
+    let types = ["M_SP_NA_1", "C_SE_NC_1", "M_DP_TB_1", "C_SC_NA_1", "C_IC_NA_1", "C_CS_NA_1", "C_RP_NA_1", "M_ME_NC_1"];
+    assert_eq!(types.map(used), ["X", "X", "R", "R", "B", "R", "X", ""]);
+}

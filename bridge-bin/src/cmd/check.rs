@@ -76,8 +76,7 @@ fn summary(checked: &Checked) -> std::io::Result<()> {
         let with = if endpoint.tls.is_some() { " with mutual TLS" } else { "" };
         say::line(format!("link {}: {} {way} {}{with}, {control}", endpoint.name, endpoint.protocol, addresses.join(" and ")))?;
         if let Some(link) = plan.links.iter().find(|link| link.spec.name == endpoint.name) {
-            let spec = &link.spec;
-            say::line(format!("  housekeeping (R22): {}", housekeeping(&spec.params, spec.role, spec.monitor_only)))?;
+            say::line(format!("  housekeeping (R22): {}", housekeeping(&link.spec)))?;
         }
     }
     for peer in &settings.peers {

@@ -32,6 +32,7 @@ fn name(of: Kind) -> String {
         (kind::CHECKPOINT, "checkpoints"),
         (kind::STATE, "changes of state"),
         (kind::SNAPSHOT, "snapshots"),
+        (kind::TABLES, "parts of snapshots"),
         (kind::SEALER, "snapshots of the sealer"),
         (kind::DESCRIPTOR, "descriptors"),
         (kind::HEADS, "stream heads"),

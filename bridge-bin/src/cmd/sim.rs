@@ -55,7 +55,7 @@ pub(crate) enum Args {
 /// What is simulated.
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SimRole {
-    /// The station that a client link of the profile reads and commands.
+    /// The station that a link of the profile reads and commands.
     Station,
     /// The EMS that a server link of the profile answers.
     Ems,
@@ -84,10 +84,10 @@ pub(crate) struct Iec104 {
     /// The link of the profile, if it has several of that side.
     #[arg(long)]
     link: Option<String>,
-    /// Listen here (a station).
+    /// Listen here (a station, unless its link has it connect).
     #[arg(long, value_name = "ADDR", conflicts_with = "connect", required_unless_present = "connect")]
     listen: Option<SocketAddr>,
-    /// Connect to here (an EMS or a master).
+    /// Connect to here (an EMS, a master, or a station of a server link of both directions).
     #[arg(long, value_name = "ADDR")]
     connect: Option<SocketAddr>,
     /// Its own log, one JSON object per line; appended.
@@ -147,6 +147,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = OpenOptions::new().create(true).append(true).open(&args.ledger);
     let file = file.map_err(|e| Fault::new(format!("the ledger {} cannot be written", args.ledger.display())).because(&e))?;
     let ledger: Box<dyn Ledger> = Box::new(FileLedger::new(file));
+    match (spec.role, args.listen.is_some()) {
+        (Role::Client, true) => return Err(Fault::new("this end of the link connects").fix("use --connect ADDR").into()),
+        (Role::Server, false) => return Err(Fault::new("this end of the link listens").fix("use --listen ADDR").into()),
+        (Role::Client, false) | (Role::Server, true) => {}
+    }
     let endpoint = match (args.listen, args.connect) {
         (Some(addr), _) => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()]),
         (None, Some(addr)) => Endpoint::connect(addr),
@@ -219,14 +224,19 @@ fn plan(args: &Iec104) -> Result<Plan, Fault> {
 
 /// The simulated side's link: ours with its role flipped, or ours itself for a master.
 fn link(args: &Iec104, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
-    let ours = match args.role {
-        SimRole::Station | SimRole::Master => Role::Client,
-        SimRole::Ems => Role::Server,
+    let fits = |index: u16| {
+        let link = plan.links.get(usize::from(index)).filter(|link| args.link.as_ref().is_none_or(|wanted| *wanted == link.spec.name));
+        link.is_some_and(|link| {
+            let place = match args.role {
+                // On a link of both directions a station may be the one that connects.
+                SimRole::Station => plan.reads(LinkId(index)),
+                SimRole::Master => link.spec.role == Role::Client,
+                SimRole::Ems => link.spec.role == Role::Server,
+            };
+            link.protocol == "iec104" && place
+        })
     };
-    let fits = |name: &str, role: Role| role == ours && args.link.as_ref().is_none_or(|wanted| wanted == name);
-    let mut found = (0_u16..).zip(plan.reversed()).filter(|(index, _)| {
-        plan.links.get(usize::from(*index)).is_some_and(|link| link.protocol == "iec104" && fits(&link.spec.name, link.spec.role))
-    });
+    let mut found = (0_u16..).zip(plan.reversed()).filter(|(index, _)| fits(*index));
     match (found.next(), found.next()) {
         (Some((index, spec)), None) => {
             let role = if args.role == SimRole::Master { Role::Client } else { spec.role };
@@ -237,7 +247,7 @@ fn link(args: &Iec104, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
             let names: Vec<&str> = plan.links.iter().map(|link| link.spec.name.as_str()).collect();
             Err(Fault::new("the profile has no such link")
                 .because_of(format!("its links: {}", names.join(", ")))
-                .fix("a station and a master have their places on a client link, an EMS before a server link"))
+                .fix("a station and a master have their places on a client link, an EMS before a server link, a station there too with `direction = \"both\"`"))
         }
     }
 }

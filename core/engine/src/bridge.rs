@@ -5,6 +5,7 @@ mod commit;
 mod inbox;
 mod links;
 mod orders;
+mod soe;
 mod system;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 pub use links::LinkWish;
 
+use self::soe::Soe;
 use crate::Error;
 use crate::ask::Order;
 use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
@@ -38,7 +40,7 @@ use crate::router::Router;
 use crate::selections::Selections;
 use crate::served::ServedPoints;
 use crate::settings::Settings;
-use crate::store::{Store, Table};
+use crate::store::Table;
 use crate::stream_in::{Received, StreamIn};
 use crate::stream_out::StreamOut;
 use crate::timers::Timer;
@@ -157,6 +159,9 @@ pub struct Bridge {
     /// Connections of each link that stand by.
     standby: Vec<u32>,
     systems: system::Systems,
+    /// Controls whose alarm of an unknown outcome stands.
+    uncertain_told: Vec<bool>,
+    soe: Soe,
     /// An orderly stop closes our own links: that is no fault of theirs.
     stopping: bool,
 }
@@ -168,7 +173,6 @@ impl Bridge {
     /// If the journal cannot be opened, is damaged beyond recovery, or is behind its own checkpoint.
     pub fn new(parts: Parts, now: Now) -> Result<Self, Error> {
         let Parts { plan, settings, identity, signer, trust, disk, journal, random } = parts;
-        let mut store = Store::default();
         let meta = SealMeta {
             t_open_ns: now.utc.0,
             t_seal_ns: now.utc.0,
@@ -180,7 +184,7 @@ impl Bridge {
             recovered: true,
             heartbeat: false,
         };
-        let (recorder, recovered) = Recorder::open(disk, journal, &settings.did, signer, meta, settings.pace.clone(), &mut store, now)?;
+        let (recorder, store, recovered) = Recorder::open(disk, journal, &settings.did, signer, meta, settings.pace.clone(), now)?;
         let end = recorder.durable();
         let mut core = Core::new(plan, settings, identity, trust, recorder, store, random, now);
         let mut router = Router::new(&mut core, recovered.frame_tails);
@@ -240,6 +244,8 @@ impl Bridge {
             core.timers.set(Timer::Report, now.mono + core.settings.report_every);
         }
         let systems = system::Systems::new(&core.plan, &router.image);
+        let uncertain_told = announce::uncertain_told(&core);
+        let soe = Soe::recover(&mut core, now);
         let mut bridge = Self {
             core,
             router,
@@ -259,6 +265,8 @@ impl Bridge {
             link_started: vec![false; links],
             standby: vec![0; links],
             systems,
+            uncertain_told,
+            soe,
             stopping: false,
         };
         bridge.finish(now);
@@ -507,7 +515,11 @@ impl Bridge {
     /// An orderly stop: the journal's head is noted beside it.
     pub fn handle_stop(&mut self, now: Now) {
         self.stopping = true;
-        self.snapshot(now);
+        self.snapshot();
+        let core = &mut self.core;
+        core.recorder.flush(now);
+        core.recorder.snapshot(&core.store, now);
+        core.recorder.put_head();
     }
 
     /// The next thing the shell shall do.
@@ -608,17 +620,18 @@ impl Bridge {
         let settings = &self.core.settings;
         match timer {
             // Looked at in `finish`, whenever anything happens.
-            Timer::Commit | Timer::Seal | Timer::Rewrite | Timer::Heartbeat => {}
+            Timer::Commit | Timer::Seal | Timer::Rewrite | Timer::Heartbeat | Timer::SnapshotPart => {}
             Timer::Snapshot => {
                 let again = now.mono + settings.pace.snapshot;
                 self.core.timers.set(Timer::Snapshot, again);
-                self.snapshot(now);
+                self.snapshot();
             }
             Timer::Freshness => {
                 self.core.timers.set(Timer::Freshness, now.mono + std::time::Duration::from_secs(1));
                 self.age(now);
                 self.tell_systems();
             }
+            Timer::Soe => self.tell_soe(now),
             Timer::Mapping => self.router.handle_timeout(&mut self.core, now),
             Timer::Attest => {
                 self.core.timers.set(Timer::Attest, now.mono + self.core.settings.attest_every);
@@ -870,12 +883,10 @@ impl Bridge {
         }
     }
 
-    fn snapshot(&mut self, now: Now) {
+    fn snapshot(&mut self) {
         let mapping = self.router.snapshot();
         self.core.put_bytes(Table::Misc, b"mapping", &mapping);
-        self.core.recorder.flush(now);
-        let Core { recorder, store, .. } = &mut self.core;
-        recorder.snapshot(store, now);
+        self.core.recorder.want_snapshot();
     }
 
     fn passing(&self, link: LinkId, now: Now) -> bool {

@@ -28,6 +28,8 @@ const RETRY_LAST: Duration = Duration::from_secs(15);
 const COMMAND_TTL: Duration = Duration::from_secs(60);
 /// How long an answer or a report is worth having: an outage of the wide-area link must not make it unprocessable.
 const ANSWER_TTL: Duration = Duration::from_secs(3 * 86_400);
+/// So many alarms, logs and reports wait for a peer that does not keep up or is away.
+const LAGGING: usize = 16;
 /// How long a signature on a message may be used.
 const SIGNATURE_LIFE_S: i64 = 60;
 
@@ -71,17 +73,19 @@ struct Letter {
     urgent: bool,
 }
 
-/// A letter in its queue: its number, from where it is sealed, whether it goes first.
+/// A letter in its queue: its number, and from where it is sealed.
 #[derive(Clone, Copy)]
 struct Place {
     number: u64,
     ready: Option<Position>,
-    urgent: bool,
 }
 
 #[derive(Default)]
 struct Queue {
-    letters: VecDeque<Place>,
+    /// Orders and acknowledgements: they go before the others.
+    urgent: VecDeque<Place>,
+    /// Alarms, logs and reports.
+    routine: VecDeque<Place>,
     next: u64,
     in_flight: Option<u64>,
     failures: u32,
@@ -93,12 +97,35 @@ struct Queue {
 }
 
 impl Queue {
-    /// Behind its like, before what may wait; never before the letter that is on its way.
-    fn insert(&mut self, place: Place) {
-        let waits = |other: &Place| place.urgent && !other.urgent && Some(other.number) != self.in_flight;
-        let at = self.letters.iter().position(waits).unwrap_or(self.letters.len());
-        self.letters.insert(at, place);
+    /// Behind its like.
+    fn insert(&mut self, place: Place, urgent: bool) {
+        if urgent { &mut self.urgent } else { &mut self.routine }.push_back(place);
         self.posted |= place.ready.is_none();
+    }
+
+    fn len(&self) -> usize {
+        self.urgent.len() + self.routine.len()
+    }
+
+    /// What goes next.
+    fn front(&self) -> Option<Place> {
+        self.urgent.front().or(self.routine.front()).copied()
+    }
+
+    /// The letter has left: an urgent one may have come before it meanwhile.
+    fn remove(&mut self, number: u64) {
+        for letters in [&mut self.urgent, &mut self.routine] {
+            letters.pop_front_if(|place| place.number == number);
+        }
+    }
+
+    /// What this call posted is whole before `end`. It stands at the back: the rest of a long queue is not looked at.
+    fn flushed(&mut self, end: Position) {
+        if std::mem::take(&mut self.posted) {
+            for letters in [&mut self.urgent, &mut self.routine] {
+                letters.iter_mut().rev().take_while(|place| place.ready.is_none()).for_each(|place| place.ready = Some(end));
+            }
+        }
     }
 }
 
@@ -125,7 +152,7 @@ impl Exchange {
                 && let Some(place) = peers.iter().position(|peer| peer == name)
             {
                 let urgent = serde_json::from_slice::<Letter>(value).is_ok_and(|letter| letter.urgent);
-                queues[place].insert(Place { number, ready: Some(end), urgent });
+                queues[place].insert(Place { number, ready: Some(end) }, urgent);
                 queues[place].next = number + 1;
             }
         }
@@ -224,18 +251,18 @@ impl Exchange {
             body: String::from_utf8(body).ok()?,
             urgent: commands || draft.verb == "acknowledge",
         };
-        if !letter.urgent && queue.letters.len() >= core.settings.max_lag {
+        if !letter.urgent && queue.len() >= core.settings.max_lag {
             if queue.parked.is_none() {
                 core.tell(format!(
                     "{} is parked: {} letters wait, further logs, alarms and reports stay in the journal",
                     peer.name,
-                    queue.letters.len()
+                    queue.len()
                 ));
                 core.note(
                     now,
                     "parked",
                     "the sink lags beyond its limit",
-                    &[("peer", peer.name.clone()), ("waiting", queue.letters.len().to_string())],
+                    &[("peer", peer.name.clone()), ("waiting", queue.len().to_string())],
                 );
             }
             let (_, kept_back) = queue.parked.get_or_insert((now, 0));
@@ -244,7 +271,7 @@ impl Exchange {
             return Some(Posted { operation, transaction, message, digest });
         }
         core.put(Table::Outbox, &numbered(&peer.name, queue.next), &letter);
-        queue.insert(Place { number: queue.next, ready: None, urgent: letter.urgent });
+        queue.insert(Place { number: queue.next, ready: None }, letter.urgent);
         queue.next += 1;
         Some(Posted { operation, transaction, message, digest })
     }
@@ -314,26 +341,20 @@ impl Exchange {
 
     /// The group of this call was appended and ends here.
     pub(crate) fn handle_flushed(&mut self, end: Position) {
-        for queue in &mut self.queues {
-            if std::mem::take(&mut queue.posted) {
-                for place in queue.letters.iter_mut().filter(|place| place.ready.is_none()) {
-                    place.ready = Some(end);
-                }
-            }
-        }
+        self.queues.iter_mut().for_each(|queue| queue.flushed(end));
     }
 
     /// Hands the next letter of every free queue to the adapter, if it is sealed.
     pub(crate) fn deliver(&mut self, core: &mut Core, now: Now) {
         let sealed = core.recorder.sealed();
         for (place, queue) in self.queues.iter_mut().enumerate() {
-            let Some(Place { number, ready: Some(ready), .. }) = queue.letters.front().copied() else { continue };
+            let Some(Place { number, ready: Some(ready) }) = queue.front() else { continue };
             if queue.in_flight.is_some() || queue.waiting || ready > sealed {
                 continue;
             }
             let name = &core.settings.peers[place].name;
             let Some(letter) = core.load::<Letter>(Table::Outbox, &numbered(name, number)) else {
-                queue.letters.pop_front();
+                queue.remove(number);
                 continue;
             };
             let authorization = authorise(core, letter.body.as_bytes(), now);
@@ -375,10 +396,10 @@ impl Exchange {
             }
             Ack::Ack => {
                 queue.failures = 0;
-                queue.letters.pop_front();
+                queue.remove(result.id);
                 core.counters.operations_acknowledged += 1;
                 core.delete(Table::Outbox, &key);
-                if queue.letters.len() <= core.settings.max_lag / 2
+                if queue.len() <= core.settings.max_lag / 2
                     && let Some((since, count)) = queue.parked.take()
                 {
                     let peer = core.settings.peers.get(place)?.name.clone();
@@ -391,7 +412,7 @@ impl Exchange {
             }
             Ack::Nack { status, code, message } => {
                 queue.failures = 0;
-                queue.letters.pop_front();
+                queue.remove(result.id);
                 let operation = core.load::<Letter>(Table::Outbox, &key)?.operation;
                 core.delete(Table::Outbox, &key);
                 *core.counters.dropped.entry(format!("nack {code}")).or_default() += 1;
@@ -414,9 +435,14 @@ impl Exchange {
         }
     }
 
+    /// Whether the letters to a peer wait longer than a busy moment.
+    pub(crate) fn lags(&self) -> bool {
+        self.queues.iter().any(|queue| queue.routine.len() > LAGGING)
+    }
+
     /// Letters that wait, per peer.
     pub(crate) fn waiting(&self) -> BTreeMap<usize, usize> {
-        self.queues.iter().enumerate().map(|(place, queue)| (place, queue.letters.len())).collect()
+        self.queues.iter().enumerate().map(|(place, queue)| (place, queue.len())).collect()
     }
 }
 

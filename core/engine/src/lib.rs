@@ -30,6 +30,7 @@ mod selections;
 mod served;
 mod settings;
 pub mod shell;
+mod snapshot;
 mod store;
 mod stream_in;
 mod stream_out;

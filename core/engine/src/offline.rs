@@ -3,26 +3,23 @@
 use std::collections::BTreeMap;
 
 use bridge_journal::ReadOnly;
-use bridge_provenance::kind;
 
 use crate::Error;
 use crate::operations::Operation;
-use crate::store::{Store, Table};
+use crate::snapshot::Replay;
+use crate::store::Table;
 
 /// Every operation the journal knows, by id (which is by time), as far as it can be read.
 ///
 /// # Errors
 /// [`Error::Journal`] at the first damaged or missing record.
 pub fn read_operations(journal: &ReadOnly) -> Result<BTreeMap<String, Operation>, Error> {
-    let mut store = Store::default();
+    let mut tables = Replay::default();
     let mut reader = journal.reader(journal.start());
     while let Some(record) = reader.next()? {
-        if record.kind == kind::SNAPSHOT {
-            store.clear();
-        } else if record.kind == kind::STATE {
-            store.apply(&record.body);
-        }
+        tables.observe(record.kind, &record.body);
     }
+    let store = tables.finish();
     let operations = store.entries(Table::Operations).filter_map(|(_, value)| serde_json::from_slice::<Operation>(value).ok());
     Ok(operations.map(|operation| (operation.id.clone(), operation)).collect())
 }

@@ -16,10 +16,12 @@ use bridge_provenance::{
 };
 
 use crate::Error;
+use crate::snapshot::{Replay, Writing};
 use crate::store::{Store, Table};
 
-/// A snapshot is one group of the journal, and shares it with nothing that would not fit beside it.
-const SNAPSHOT_MAX: usize = bridge_journal::MAX_GROUP / 2;
+/// Snapshots up to this size, in octets, are written whenever one is wanted; larger ones only after four times as much was written since
+/// the last one, so that they stay a fifth of the journal.
+const SNAPSHOT_SMALL: u64 = 1 << 20;
 
 /// How often commits and seals run.
 #[derive(Clone, Debug)]
@@ -112,6 +114,8 @@ pub(crate) struct Recorder {
     unwritable: Option<(Unwritable, Mono)>,
     last_seal: Mono,
     wants_snapshot: bool,
+    /// The snapshot that is being written, and its octets so far.
+    writing: Option<(Writing, u64)>,
     /// Where the last snapshot ended, and its size in octets.
     last_snapshot: (u64, u64),
     /// The seal in the group covers everything before this.
@@ -141,9 +145,8 @@ impl Recorder {
         signer: Box<dyn Signer>,
         meta: SealMeta,
         pace: Pace,
-        store: &mut Store,
         now: Now,
-    ) -> Result<(Self, Recovered), Error> {
+    ) -> Result<(Self, Store, Recovered), Error> {
         let origin = options.origin.clone();
         let (journal, recovery) = Journal::open(disk, options)?;
         let mut sealer = Sealer::new(&origin, bridge, journal.epoch());
@@ -157,12 +160,12 @@ impl Recorder {
         let mut next_seq: Vec<u64> = Vec::new();
         let mut batches = Vec::new();
         let mut seal: Option<(Position, Vec<u8>)> = None;
+        let mut tables = Replay::default();
         let mut reader = journal.reader(journal.start());
         while let Some(record) = reader.next()? {
             sealer.observe(record.kind, &record.body, record.position)?;
+            tables.observe(record.kind, &record.body);
             match record.kind {
-                kind::STATE => store.apply(&record.body),
-                kind::SNAPSHOT => store.clear(),
                 kind::FRAME => {
                     if let Ok(frame) = FrameRecord::decode(&record.body) {
                         let tail = found.frame_tails.entry(frame.link).or_default();
@@ -220,10 +223,11 @@ impl Recorder {
             unwritable: None,
             last_seal: now.mono,
             wants_snapshot: true,
+            writing: None,
             last_snapshot: (0, 0),
             pending_seal: None,
         };
-        Ok((recorder, found))
+        Ok((recorder, tables.finish(), found))
     }
 
     pub(crate) fn epoch(&self) -> u64 {
@@ -452,33 +456,43 @@ impl Recorder {
         Ok(sealed_batch(&header.body, &heads.body, &checkpoint.body, self.sealer.log_path(batch), &leaves, wanted)?)
     }
 
-    /// Whether a snapshot should be written: at start, and after a new segment began, unless little was written since the last one. Large
-    /// tables must not fill a segment with their snapshot, which would begin the next.
-    pub(crate) fn wants_snapshot(&self) -> bool {
-        let (end, size) = self.last_snapshot;
-        self.wants_snapshot && self.journal.end().0.saturating_sub(end) >= size * 4
+    /// Asks for a snapshot: at start, after a new segment began, and every now and then.
+    pub(crate) fn want_snapshot(&mut self) {
+        self.wants_snapshot = true;
     }
 
-    /// Writes all tables as a group of its own. Tables that fill no group any more wait until they have drained: a restart then reads the
-    /// journal from an older snapshot on.
+    /// When the next part of a snapshot should be written, if one is.
+    pub(crate) fn snapshot_due(&self) -> Option<Mono> {
+        if let Some((writing, _)) = &self.writing {
+            return Some(writing.due());
+        }
+        let (end, size) = self.last_snapshot;
+        let worth = size <= SNAPSHOT_SMALL || self.journal.end().0.saturating_sub(end) >= size * 4;
+        (self.wants_snapshot && worth).then_some(Mono(0))
+    }
+
+    /// Writes the part of a snapshot that is due as a group of its own.
     pub(crate) fn snapshot(&mut self, store: &Store, now: Now) {
-        if store.octets() > SNAPSHOT_MAX {
-            self.wants_snapshot = false;
+        if self.snapshot_due().is_none_or(|due| due > now.mono) || !self.group.is_empty() || self.unwritable.is_some() {
             return;
         }
-        if self.group.is_empty() && self.unwritable.is_none() {
-            store.snapshot(&mut self.group);
-            let begin = self.journal.end().0;
-            self.flush(now);
-            self.wants_snapshot = false;
-            let end = self.journal.end().0;
-            self.last_snapshot = (end, end - begin);
+        self.wants_snapshot &= self.writing.is_some();
+        let (mut writing, octets) = self.writing.take().unwrap_or_default();
+        let last = writing.part(store, &mut self.group, now);
+        let begin = self.journal.end().0;
+        self.flush(now);
+        let end = self.journal.end().0;
+        let octets = octets + (end - begin);
+        if last {
+            self.last_snapshot = (end, octets);
             self.put_head();
+        } else {
+            self.writing = Some((writing, octets));
         }
     }
 
     /// Notes how far the journal is durable beside it, so that a disk that forgets its end is not continued (a fork).
-    fn put_head(&mut self) {
+    pub(crate) fn put_head(&mut self) {
         if let Some(header) = self.sealer.last_header() {
             let head = Head { batch: self.sealer.batches().saturating_sub(1), header };
             // The head only makes loss visible earlier: failing to write it loses nothing.

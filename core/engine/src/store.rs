@@ -1,7 +1,8 @@
 //! Small durable tables inside the journal: operations, programmes, cursors, queues. Every change is one record in the same append group as
-//! the facts that caused it; a snapshot is a group of all entries. Recovery is: clear at a snapshot, apply what follows.
+//! the facts that caused it; [`crate::snapshot`] writes all entries now and then.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use bridge_journal::Group;
 use bridge_provenance::kind;
@@ -40,6 +41,8 @@ pub(crate) enum Table {
     Requests = 14,
     /// Link name → the first number and the count of events lost to its peer since its queue was last empty.
     Lost = 15,
+    /// Number → `bridge::soe::Line`: a sequence-of-events line that waits for others to leave with.
+    Soe = 16,
 }
 
 impl Table {
@@ -60,6 +63,7 @@ impl Table {
             Self::Hooks,
             Self::Requests,
             Self::Lost,
+            Self::Soe,
         ]
         .into_iter()
         .find(|table| *table as u8 == number)
@@ -68,12 +72,11 @@ impl Table {
 
 /// All tables, in memory and in the journal.
 #[derive(Default)]
+#[cfg_attr(test, derive(PartialEq, Debug))]
 pub(crate) struct Store {
     tables: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
-/// What surrounds an entry in the journal, at most.
-const RECORD_OCTETS: usize = 32;
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
 
@@ -101,22 +104,19 @@ impl Store {
         self.tables.get(&table).into_iter().flatten().map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
-    /// About how many octets a snapshot group would have.
-    pub(crate) fn octets(&self) -> usize {
-        self.tables.values().flatten().map(|(key, value)| key.len() + value.len() + RECORD_OCTETS).sum()
+    /// All entries behind this one, in order of table and key.
+    pub(crate) fn behind(&self, last: Option<&(Table, Vec<u8>)>) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
+        let tables = self.tables.range(last.map(|(table, _)| *table).unwrap_or(Table::Streams)..);
+        tables.flat_map(move |(table, entries)| {
+            let from = match last {
+                Some((of, key)) if of == table => Bound::Excluded(key.as_slice()),
+                Some(_) | None => Bound::Unbounded,
+            };
+            entries.range::<[u8], _>((from, Bound::Unbounded)).map(|(key, value)| (*table, key.as_slice(), value.as_slice()))
+        })
     }
 
-    /// Writes everything as one snapshot group.
-    pub(crate) fn snapshot(&self, group: &mut Group) {
-        group.push(kind::SNAPSHOT, &[]);
-        for (table, entries) in &self.tables {
-            for (key, value) in entries {
-                push(group, PUT, *table, key, value);
-            }
-        }
-    }
-
-    /// A snapshot begins: what was known before it is in it.
+    /// Forgets everything: a snapshot of an earlier version follows.
     pub(crate) fn clear(&mut self) {
         self.tables.clear();
     }
@@ -129,6 +129,13 @@ impl Store {
             entries.insert(key.to_vec(), value.to_vec());
         } else {
             entries.remove(key);
+        }
+    }
+
+    /// Sets an entry that a snapshot brought; unknown tables (of a later version) are skipped.
+    pub(crate) fn restore(&mut self, table: u8, key: &[u8], value: &[u8]) {
+        if let Some(table) = Table::from_number(table) {
+            self.tables.entry(table).or_default().insert(key.to_vec(), value.to_vec());
         }
     }
 }
@@ -166,18 +173,6 @@ pub(crate) fn split_numbered(key: &[u8]) -> Option<(&str, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_snapshot_is_no_larger_than_it_says() {
-        let (mut store, mut group) = (Store::default(), Group::new());
-        for number in 0..100_u64 {
-            store.put(&mut Group::new(), Table::Outbox, &numbered("genco", number), &[7; 100]);
-        }
-        store.snapshot(&mut group);
-        let records: usize = group.records().map(|(_, _, body)| body.len()).sum();
-        assert!(records > 10_000 && group.records().count() == 101);
-        assert!(store.octets() >= records, "{} {records}", store.octets());
-    }
 
     #[test]
     fn numbered_keys_sort_by_number_and_come_back() {

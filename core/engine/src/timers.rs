@@ -18,10 +18,14 @@ pub(crate) enum Timer {
     Heartbeat,
     /// Write a snapshot.
     Snapshot,
+    /// Write the next part of a snapshot.
+    SnapshotPart,
     /// Look for points that were not refreshed in time.
     Freshness,
     /// Alarm delays and transit times of the mapping.
     Mapping,
+    /// The sequence-of-events lines that were gathered leave.
+    Soe,
     /// Publish the telemetry attestation.
     Attest,
     /// Publish reports.

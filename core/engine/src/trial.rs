@@ -19,7 +19,7 @@ use bridge_profile::{ControlKind, Expect, GivenKind, Plan, PlannedPoint, PointSo
 use bridge_provenance::{Ed25519Signer, Leaf, leaf_flags};
 use bridge_session::{
     Ack, AddressUse, Answer, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, Field, FieldProblem, Fields, FrameBatch, Inbound,
-    LinkState, Outbound, Phase, Protocol, Publish, Request, Role, SinkId, StreamEvent, StreamMessage, SubscriberId,
+    LinkPoint, LinkState, Outbound, Phase, Protocol, Publish, Request, Role, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 
 use crate::bridge::{Bridge, LocalRequest, LocalWish, Parts};
@@ -280,7 +280,7 @@ impl<'a> Stage<'a> {
         let id = LinkId(u16::try_from(link).unwrap_or(u16::MAX));
         let state = if up { LinkState::Started } else { LinkState::Down };
         self.bridge.handle_event(id, Event::LinkState(state), self.now);
-        if up && self.plan.links[link].spec.role == Role::Client && !self.held.is_empty() {
+        if up && self.plan.reads(id) && !self.held.is_empty() {
             self.after(READ_AFTER, Due::Interrogated(id));
         }
     }
@@ -295,7 +295,7 @@ impl<'a> Stage<'a> {
                     return Ok(());
                 }
                 let wire = planned.conversion.to_wire(value);
-                let mut input = address(&plan, *link, AddressUse::Monitor, point).unwrap_or_default();
+                let mut input = address(&plan, *link, Role::Client, point).unwrap_or_default();
                 #[expect(clippy::cast_possible_truncation, reason = "state codes are small whole numbers")]
                 let field = if planned.cim_class == "Discrete" { Field::Int(wire.round() as i64) } else { Field::Float(wire) };
                 input.insert("value".to_owned(), field);
@@ -387,7 +387,7 @@ impl<'a> Stage<'a> {
     }
 
     fn published(&mut self, link: LinkId, publish: &Publish) {
-        let mut fields = address(&self.plan, link, AddressUse::Monitor, publish.point).unwrap_or_default();
+        let mut fields = address(&self.plan, link, Role::Server, publish.point).unwrap_or_default();
         if let Some(served) = self.plan.served.get(publish.point.index()) {
             fields.insert("point".to_owned(), text(served.id.as_str()));
         }
@@ -556,9 +556,12 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn address(plan: &Plan, link: LinkId, usage: AddressUse, point: PointId) -> Option<Fields> {
-    let points = &plan.links[link.index()].spec.points;
-    points.iter().find(|entry| entry.usage == usage && entry.point == point).map(|entry| entry.address.clone())
+/// The address of a point that is read (`Role::Client`) or served (`Role::Server`) on a link: two numberings, on a link of both directions.
+fn address(plan: &Plan, link: LinkId, role: Role, point: PointId) -> Option<Fields> {
+    let spec = &plan.links[link.index()].spec;
+    let fits =
+        |entry: &&LinkPoint| entry.usage == AddressUse::Monitor && entry.point == point && entry.is_reversed() == (spec.role != role);
+    spec.points.iter().find(fits).map(|entry| entry.address.clone())
 }
 
 /// A peer's value as its own bridge would have typed it.

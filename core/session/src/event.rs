@@ -85,6 +85,11 @@ pub enum Suspicion {
         /// How often the direction changed within a minute.
         times: usize,
     },
+    /// As many parties commanded as the session remembers: who comes from here on is not told as new. Told once.
+    CommandersFull {
+        /// So many are remembered.
+        limit: usize,
+    },
 }
 
 /// What a session tells.
@@ -151,7 +156,8 @@ pub enum Event {
     },
     /// Commands came in a pattern that looks like an attack.
     Suspicious(Suspicion),
-    /// A point's select ran out unanswered, or was dropped with the connection or the application that took it.
+    /// A point's select ran out unanswered, was dropped with the connection or the application that took it, or was used up by an execute
+    /// that was not its own.
     SelectLapsed(PointId),
     /// Data transfer moved to another channel of the link without the link being lost (104 redundancy groups). What a command of ours
     /// selected before is gone. Told at once if a command of ours went out since data transfer last moved; else at once, then at most every

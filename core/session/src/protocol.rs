@@ -2,7 +2,7 @@
 
 use bridge_model::{Command, PointId, PointUpdate, Utc, Zone};
 
-use crate::{FieldProblem, Fields, Session};
+use crate::{Field, FieldProblem, Fields, Session};
 
 /// Which side of the protocol the bridge plays on a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +34,18 @@ pub struct LinkPoint {
     pub address: Fields,
 }
 
+impl LinkPoint {
+    /// The address field that marks a point of the link's other direction, where a protocol has links of both: on a server link it is
+    /// read or commanded, on a client link served or received. Numbers of points read and of points served are two numberings.
+    pub const REVERSED: &str = "reversed";
+
+    /// Whether it is of the link's other direction.
+    #[must_use]
+    pub fn is_reversed(&self) -> bool {
+        self.address.get(Self::REVERSED) == Some(&Field::Bool(true))
+    }
+}
+
 /// Everything a session needs to know about its link. Made by the profile, checked by the protocol.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LinkSpec {
@@ -53,6 +65,14 @@ pub struct LinkSpec {
     pub max_unacked: usize,
     /// An execute leaves only if the peer answered within this many milliseconds (R5).
     pub fresh_link_ms: u32,
+}
+
+impl LinkSpec {
+    /// Whether the peer is client and server at once (`direction = "both"`), where a protocol has such links.
+    #[must_use]
+    pub fn has_both_directions(&self) -> bool {
+        matches!(self.params.get("direction"), Some(Field::Text(word)) if word == "both")
+    }
 }
 
 /// A command as it would look on the wire.

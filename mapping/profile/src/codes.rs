@@ -137,7 +137,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         code: "profile::housekeeping-not-allowed",
         text: "Clock synchronisation, freezing and resetting of counters are off on every link (rule R22). What the link shall ask by the \
-               clock must also stand in its `allow`, as `allow = \"clock_sync, counter_freeze\"`: both are said, or neither.",
+               clock must also stand in its `allow`, as `allow = \"clock_sync, counter_freeze\"`: both are said, or neither. A server link asks \
+               in the reversed direction only (104: `direction = \"both\"`), and there the words stand in `allow_reverse`.",
     },
     Explanation {
         code: "profile::select-relay",

@@ -10,7 +10,7 @@ use bridge_profile::{
     Basis, ControlKind, Execution, JournalFailure, MemoryFiles, Plan, PointSource, RampBy, ServedSource, Side, StatusKind, StreamClass,
     Verbs, compile,
 };
-use bridge_session::{AddressUse, Field, Role};
+use bridge_session::{AddressUse, CounterFreeze, Field, Housekeeping, Role};
 
 const HEAD: &str = "schema = \"ies-cim-profile/1\"\nid = \"test\"\nversion = \"1.0.0\"\ncim = \"CIM17\"\n";
 
@@ -227,4 +227,31 @@ verbs = ["stream"]
     let plan = plan(text);
     assert_eq!((plan.points.len(), plan.links[0].spec.points.len()), (10_000, 10_000));
     assert!(plan.points.iter().all(|point| point.deadband == 0.0));
+}
+
+/// Who asks by the clock is the client: on a server link of both directions the reversed one, with permissions of its own.
+#[test]
+fn r22_a_server_link_of_both_directions_asks_by_the_clock_what_allow_reverse_permits() {
+    let text = r#"
+[era]
+U1 = { address = "era:in/t/u1", class = "ThermalGeneratingUnit" }
+[link]
+ems = { protocol = "iec104", role = "server", ca = 1, zone = "UTC", direction = "both", allow_reverse = "clock_sync, counter_freeze", clock_every = "1h", counters_every = "15min", counters_do = "freeze" }
+[[point]]
+id = "U1.p"
+on = "ems"
+addr = { ioa = 1, ti = "M_ME_TF_1", reversed = true }
+cim = { on = "U1", class = "Analog", type = "ThreePhaseActivePower" }
+unit = "MW"
+sign = "generation"
+basis = "GROSS"
+deadband = "1 MW"
+verbs = ["stream"]
+"#;
+    let plan = plan(text);
+    assert!(plan.reads(LinkId(0)));
+    let hour = Duration::from_secs(3600);
+    let counters = |freeze| (Housekeeping::Counters { group: None, freeze }, hour / 4);
+    let expected = [counters(CounterFreeze::Freeze), counters(CounterFreeze::Read), (Housekeeping::SynchroniseClock, hour)];
+    assert_eq!(plan.links[0].housekeeping, expected);
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bridge_model::{Action, Cause, CommandMode, DoublePoint, Mono, Now, PointId, Quality, Timestamp, Utc, Value};
 use bridge_session::{
-    AddressUse, Answer, Channel, Chunk, Close, CommandReceived, CommandToken, Event, Field, Fields, FrameBatch, LinkSpec, LinkState,
-    PeerInfo, Publish, PublishClass, Request, Session,
+    AddressUse, Answer, Channel, Chunk, Close, CommandReceived, CommandToken, Event, Field, Fields, FrameBatch, LinkPoint, LinkSpec,
+    LinkState, PeerInfo, Publish, PublishClass, Request, Role, Session,
 };
 
 use crate::avalanche::Avalanche;
@@ -178,10 +178,12 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
-    /// A station without a process. `session` was made for `spec` in the serving role.
+    /// A station without a process. `session` was made for `spec` in the serving role, or for a link of both directions: it shows what it
+    /// serves.
     #[must_use]
     pub fn new(session: Box<dyn Session>, spec: &LinkSpec, names: Names, options: StationOptions, ledger: Box<dyn Ledger>) -> Self {
-        let monitors = spec.points.iter().filter(|point| point.usage == AddressUse::Monitor);
+        let serves = |point: &&LinkPoint| point.usage == AddressUse::Monitor && point.is_reversed() == (spec.role == Role::Client);
+        let monitors = spec.points.iter().filter(serves);
         Self {
             session,
             shapes: monitors.map(|point| (point.point, Shape::of(&point.address))).collect(),

@@ -6,6 +6,7 @@ mod inbox;
 mod journal;
 pub(crate) mod kit;
 mod link_tls;
+mod reversed;
 mod sim;
 mod tail;
 mod words;

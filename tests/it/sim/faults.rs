@@ -83,7 +83,10 @@ fn soe_buffer(minutes: u64) {
     let begin = world.now().mono + s(3);
     world.cut_wan();
     world.load(Generator::new(GeneratorKind::Single, points, begin, Duration::from_millis(1), count, 20));
-    world.run_for(s(3 + 60 * minutes));
+    for _ in 0..minutes {
+        world.run_for(s(60));
+    }
+    world.run_for(s(3));
     let before = world.ems_ledger.entries().len() as u64;
     world.heal_wan();
     for _ in 0..60 {
@@ -186,9 +189,10 @@ fn a_dead_sink_is_parked_and_its_gap_is_told() {
     let mut world = World::tuned(42, Tune { settings: |settings| settings.max_lag = 100, ..Tune::default() });
     world.run_for(s(5));
     let begin = world.now().mono + s(1);
-    world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(50), 600, 42));
+    // Slow enough that the lines are not gathered into few letters.
+    world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(500), 600, 42));
     world.cut_wan();
-    world.run_for(s(40));
+    world.run_for(s(305));
     let waiting = world.bridge(GENCO).status(world.now())["peers"][0]["waiting"].as_u64().expect("a number");
     assert!((90..=110).contains(&waiting), "bounded: {waiting}");
     assert!(world.receipts.values().max() > Some(&300), "the station is acknowledged all the while");
@@ -207,9 +211,10 @@ fn r15_acknowledgements_go_before_a_backlog_of_logs() {
     let mut world = World::new(51);
     world.run_for(s(5));
     let begin = world.now().mono + s(1);
-    world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(60), 1000, 51));
+    // Slow enough that each line is a letter.
+    world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(1050), 600, 51));
     world.cut_wan();
-    world.run_for(s(62));
+    world.run_for(s(640));
     world.heal_wan();
     for _ in 0..30 {
         world.run_for(s(1));

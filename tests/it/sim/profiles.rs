@@ -6,8 +6,9 @@ use bridge_diag::Report;
 use bridge_engine::{TrialOutcome, run_trial};
 use bridge_iec60870::Iec104;
 use bridge_profile::{MemoryFiles, Plan, compile};
+use bridge_session::LinkPoint;
 
-use crate::support::repository;
+use crate::support::{repository, reversed};
 
 fn shipped(name: &str, edit: impl Fn(String) -> String) -> Plan {
     let path = repository().join("cim-profiles").join(name).join("profile.toml");
@@ -30,6 +31,15 @@ fn failures(plan: &Plan) -> Vec<String> {
 fn every_test_of_the_thermal_station_passes() {
     let plan = shipped("thermal-station-104", |text| text);
     assert!(plan.tests.len() >= 13, "{}", plan.tests.len());
+    let failed = failures(&plan);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// The same station as the client of a link of both directions: what is read and commanded in the reversed direction is tested alike.
+#[test]
+fn a1_r64_every_test_of_the_thermal_station_passes_in_the_reversed_direction() {
+    let plan = shipped("thermal-station-104", reversed);
+    assert!(plan.tests.len() >= 13 && plan.links[0].spec.points.iter().all(LinkPoint::is_reversed), "{}", plan.tests.len());
     let failed = failures(&plan);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -75,6 +75,11 @@ fn r04_an_execute_of_another_value_executes_nothing() {
     world.run_for(s(10));
     assert_eq!(executes(&world, "U1.p_set").len(), 0, "{}", world.told());
     assert!(settled(&world).last().is_some_and(|text| text.contains("refused")), "{:?}", settled(&world));
+    // The selection is used up here, and far away it does not wait for the station's own timer.
+    assert_eq!(at_station(&world, EntryKind::Cancel).len(), 1, "{}", world.told());
+    wish(&mut world, CommandMode::Select, 205.0);
+    world.run_for(s(3));
+    assert_eq!(at_station(&world, EntryKind::Select).len(), 2, "the control is free again\n{}", world.told());
 }
 
 #[test]

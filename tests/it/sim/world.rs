@@ -5,33 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_diag::Report;
-use bridge_engine::{Bridge, Identity, LocalRequest, LocalWish, Operator, Output, Pace, Parts, Peer, Settings};
+use bridge_engine::{Bridge, LocalRequest, LocalWish, Output, Parts, Settings};
 use bridge_iec60870::Iec104;
-use bridge_ies::{Role, Timestamp, Verb};
 use bridge_journal::{Disk, Options, SyncDone};
 use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
     Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request,
-    Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
+    Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
     Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Misbehaviour, Names, Net, NetEvent, NetOptions, Plant, PlantBinding,
     PointMap, Rng, SharedLedger, Side, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session,
     misbehaving, station_session,
 };
-use bridge_trust::{
-    BUNDLE_SCHEMA, BundleAuthority, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode,
-    sign_bundle,
-};
 
+pub(crate) use super::party::{GENCO, SLDC, log_key};
+use super::party::{NAMES, identity, log_seed, origin, settings, trust};
 use crate::support::repository;
 
 /// 2026-04-01 10:00 IST.
 pub(crate) const EPOCH_MS: i64 = 1_775_017_800_000;
-pub(crate) const GENCO: usize = 0;
-pub(crate) const SLDC: usize = 1;
 
 /// The two 104 links of the world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -216,119 +211,6 @@ fn profile(name: &str, edit: fn(String) -> String) -> Plan {
     plan.unwrap_or_else(|| panic!("{}", report.render_text()))
 }
 
-fn seeds(party: usize) -> ([u8; 32], [u8; 32], [u8; 32]) {
-    let byte = u8::try_from(party).expect("few parties") * 16 + 1;
-    ([byte; 32], [byte + 1; 32], [byte + 2; 32])
-}
-
-pub(crate) const DIDS: [&str; 2] = ["did:web:genco.example", "did:web:sldc.example"];
-const NAMES: [&str; 2] = ["genco", "sldc"];
-const ROLES: [Role; 2] = [Role::Genco, Role::Sldc];
-
-pub(crate) fn origin(party: usize) -> String {
-    format!("{}.example/bridge/1", NAMES[party])
-}
-
-pub(crate) fn log_key(party: usize) -> [u8; 32] {
-    Ed25519Key::from_seed(&seeds(party).0).expect("a seed").public()
-}
-
-pub(crate) fn identity(party: usize) -> Identity {
-    let (_, beckn, content) = seeds(party);
-    Identity {
-        beckn: Ed25519Key::from_seed(&beckn).expect("a seed"),
-        beckn_key_id: "k1".to_owned(),
-        content: Es256Key::from_scalar(&content).expect("a scalar"),
-        content_kid: format!("{}#key-0", DIDS[party]),
-    }
-}
-
-pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
-    let from = Timestamp(now.utc.0 - 86_400_000_000_000);
-    let until = Timestamp(now.utc.0 + 365 * 86_400_000_000_000);
-    let parties = (0..2)
-        .map(|party| {
-            let identity = identity(party);
-            let key = |kid: &str, alg: &str, usage, public: &[u8]| BundleKey {
-                kid: kid.to_owned(),
-                alg: alg.to_owned(),
-                usage,
-                public: base64_encode(public),
-                not_before: from,
-                not_after: until,
-            };
-            BundleParty {
-                did: DIDS[party].to_owned(),
-                name: None,
-                roles: vec![ROLES[party]],
-                keys: vec![
-                    key("k1", "Ed25519", KeyUse::Beckn, &identity.beckn.public()),
-                    key(&identity.content_kid, "ES256", KeyUse::Content, &identity.content.public_sec1()),
-                    key("log", "Ed25519", KeyUse::Log, &log_key(party)),
-                ],
-            }
-        })
-        .collect();
-    let content = BundleContent {
-        schema: BUNDLE_SCHEMA.to_owned(),
-        version: 1,
-        issued_at: Timestamp((now.utc - age).0),
-        expires_at: None,
-        parties,
-        authorities: vec![BundleAuthority {
-            party: DIDS[SLDC].to_owned(),
-            role: Role::Sldc,
-            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
-            eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec(),
-        }],
-    };
-    let officers = [[201; 32], [202; 32]].map(|seed| Ed25519Key::from_seed(&seed).expect("a seed"));
-    let bytes = sign_bundle(&content, &[&officers[0], &officers[1]]).expect("a bundle");
-    TrustBundle::load(&bytes, &officers.map(|officer| officer.public()), None, now.utc.0).expect("a good bundle")
-}
-
-pub(crate) fn settings(party: usize) -> Settings {
-    let other = 1 - party;
-    Settings {
-        did: DIDS[party].to_owned(),
-        role: ROLES[party],
-        uri: format!("https://{}.example", NAMES[party]),
-        origin: origin(party),
-        network: "indiaenergystack.in/test-ies-der-integration-network".to_owned(),
-        peers: vec![Peer {
-            name: NAMES[other].to_owned(),
-            did: DIDS[other].to_owned(),
-            role: ROLES[other],
-            uri: format!("https://{}.example", NAMES[other]),
-            subscribe: party == SLDC,
-            origin: origin(other),
-            commands_us: party == GENCO,
-            contract: "0192f0a4-0000-7000-8000-00000000c001".to_owned(),
-        }],
-        hooks: Vec::new(),
-        operators: vec![
-            Operator { name: "asha".to_owned(), roles: vec![Role::Operator] },
-            Operator { name: "guest".to_owned(), roles: vec![Role::Genco] },
-        ],
-        control_links: ["rtu".to_owned(), "ems".to_owned()].into(),
-        pace: Pace::default(),
-        clock_source: "simulated".to_owned(),
-        clock_limit: Duration::from_secs(1),
-        stream_silence: Duration::from_secs(3),
-        journal_patience: Duration::from_secs(5),
-        attest_every: Duration::from_secs(30),
-        report_every: Duration::from_secs(30),
-        relay_margin: Duration::from_secs(1),
-        max_lag: 50_000,
-        event_queue_depth: 200_000,
-        skew: Duration::from_secs(5),
-        config_hash: [1; 32],
-        policy_hash: [2; 32],
-        build_hash: [3; 32],
-        lie: false,
-    }
-}
-
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         Self::tuned(seed, Tune::default())
@@ -346,6 +228,11 @@ impl World {
         let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
 
         let spec = thermal.reversed().remove(0);
+        // A station that is the client of a link of both directions connects to the plant's bridge.
+        let station_wire = match spec.role {
+            LinkRole::Server => accept(station_host, station_spare, PORT),
+            LinkRole::Client => dial(station_host, genco, None, Duration::from_secs(1)),
+        };
         let names = Names {
             monitor: thermal.points.iter().map(|point| point.id.clone()).collect(),
             control: thermal.controls.iter().map(|control| control.id.clone()).collect(),
@@ -388,7 +275,7 @@ impl World {
             net,
             nodes: vec![node(genco, None, thermal), node(sldc, gateway_spare, gateway)],
             station,
-            station_wire: accept(station_host, station_spare, PORT),
+            station_wire,
             station_host,
             station_spare,
             station_ledger,
@@ -434,7 +321,7 @@ impl World {
             plan: node.plan.clone(),
             settings,
             identity: identity(party),
-            signer: Box::new(Ed25519Signer::from_seed(&origin, &seeds(party).0).expect("a seed")),
+            signer: Box::new(Ed25519Signer::from_seed(&origin, &log_seed(party)).expect("a seed")),
             trust: trust(now, self.tune.bundle_age[party]),
             disk,
             journal: Options { origin, epoch: 0xE0 + party as u64, writer: 1, fence: node.restarts, segment_bytes: 4 << 20 },
@@ -448,7 +335,7 @@ impl World {
             .zip(PORT..)
             .map(|(link, port)| LinkNode {
                 session: Iec104.session(&link.spec),
-                wire: if party == GENCO {
+                wire: if link.spec.role == LinkRole::Client {
                     dial(node.host, station, station_spare, Duration::from_secs(1))
                 } else {
                     accept(node.host, node.spare, port)

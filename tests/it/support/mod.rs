@@ -33,6 +33,15 @@ pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
 }
 
+/// The thermal station's profile with its link turned round: the plant's controller connects to the bridge, which reads and commands it in
+/// the reversed direction of the one connection (104 row 64).
+pub(crate) fn reversed(profile: String) -> String {
+    let link = "role = \"client\", ca = 21,";
+    assert!(profile.contains(link), "{link} stands in the profile");
+    let turned = profile.replacen(link, "role = \"server\", direction = \"both\", on_journal_failure = \"hold\", ca = 21,", 1);
+    turned.replace("addr = { ioa", "addr = { reversed = true, ioa")
+}
+
 /// An empty folder of this test's own, below the build folder; what an earlier run left there is removed.
 pub(crate) fn scratch(test: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);

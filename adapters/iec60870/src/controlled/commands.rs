@@ -1,7 +1,7 @@
 //! Received commands, from their octets to their answer (R15). The session never decides what happens to the plant: it refuses what is
 //! unlawful on the wire, hands on the rest and mirrors the engine's answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bridge_model::{Action, CommandMode, Mono, Now, PointId, TimeFlags, Timestamp, Zone};
 use bridge_session::{Answer, CommandReceived, CommandToken, Event};
@@ -61,7 +61,7 @@ impl Commands {
         }
     }
 
-    /// Takes a command whose cause and common address are in order; gives what to hand on.
+    /// Takes a command whose cause and common address are in order, and hands it on.
     ///
     /// # Errors
     /// The negative answer.
@@ -71,8 +71,9 @@ impl Commands {
         octets: &[u8],
         (connection, frame): (u32, u64),
         zone: Zone,
+        events: &mut VecDeque<Event>,
         now: Now,
-    ) -> Result<Event, No> {
+    ) -> Result<(), No> {
         let target = (asdu.ca, asdu.ioa);
         let no =
             |why| No { cause: if asdu.cot.cause == Cause::DEACTIVATION { Cause::DEACTIVATION_CON } else { Cause::ACTIVATION_CON }, why };
@@ -108,7 +109,12 @@ impl Commands {
                 (policy @ (SelectPolicy::Relay | SelectPolicy::Either), false) => {
                     match (policy, self.selects.execute(target, originator, asdu.element, now.mono)) {
                         (_, Bound::Fits) => CommandMode::Execute,
-                        (_, Bound::Wrong) => return Err(no("execute that is not the selected one")),
+                        (_, Bound::UsedUp(selected)) => {
+                            // Who relayed it withdraws it behind us (R4).
+                            events.push_back(Event::SelectLapsed(selected));
+                            return Err(no("execute that is not the selected one"));
+                        }
+                        (_, Bound::Anothers) => return Err(no("execute of what another originator selected")),
                         (SelectPolicy::Either, Bound::Free) => CommandMode::Direct,
                         (SelectPolicy::Relay | SelectPolicy::Refuse, Bound::Free) => return Err(no("execute without its select")),
                     }
@@ -118,7 +124,7 @@ impl Commands {
         self.last_token += 1;
         let token = CommandToken(self.last_token);
         self.held.insert(token, Held { point, connection, mode, octets: octets.to_vec(), asdu: *asdu });
-        Ok(Event::CommandReceived(CommandReceived {
+        events.push_back(Event::CommandReceived(CommandReceived {
             token,
             point,
             action,
@@ -130,7 +136,8 @@ impl Commands {
             received: now,
             originator,
             test: asdu.cot.test,
-        }))
+        }));
+        Ok(())
     }
 
     /// A command's own time tag must be valid and near our clock (row 55).
@@ -195,7 +202,7 @@ impl Commands {
         None
     }
 
-    pub(super) fn handle_timeout(&mut self, events: &mut std::collections::VecDeque<Event>, now: Mono) {
+    pub(super) fn handle_timeout(&mut self, events: &mut VecDeque<Event>, now: Mono) {
         while let Some(point) = self.selects.lapsed(now) {
             events.push_back(Event::SelectLapsed(point));
         }
@@ -206,13 +213,13 @@ impl Commands {
     }
 
     /// The station's application restarts: selections are forgotten, commands in progress keep their answers.
-    pub(super) fn reset(&mut self, events: &mut std::collections::VecDeque<Event>) {
+    pub(super) fn reset(&mut self, events: &mut VecDeque<Event>) {
         events.extend(self.selects.drain().map(Event::SelectLapsed));
     }
 
     /// Selections end with their connection, and answers to its commands are dropped. Each is told as one whose time is over: who relayed it
     /// withdraws it.
-    pub(super) fn connection_lost(&mut self, events: &mut std::collections::VecDeque<Event>) {
+    pub(super) fn connection_lost(&mut self, events: &mut VecDeque<Event>) {
         events.extend(self.selects.drain().map(Event::SelectLapsed));
         for (token, held) in std::mem::take(&mut self.held) {
             if held.mode == CommandMode::Select {

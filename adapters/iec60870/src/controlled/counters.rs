@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bridge_model::{Detail, Mono, Now, Timestamp, Value, Zone};
+use bridge_model::{Detail, Mono, Now, Timestamp, Zone};
 
-use super::image::{Image, Packer, State, wrapped};
+use super::image::{Image, Packer, State, low_bits, whole};
 use crate::params::{CounterMode, Params};
 use crate::{Bcr, Cause, Cp56Time2a, Freeze, MonitorElement, QualityBits, Tag, TimeTag};
 
@@ -90,7 +90,7 @@ impl Counters {
         // Frozen here and now: that is what its time says.
         frozen.state.time = Timestamp::at_receipt(now.utc);
         total.adjusted = false;
-        total.last = count(frozen.state.value);
+        total.last = whole(frozen.state.value);
         total.frozen = Some(frozen);
         if matches!(self.mode, CounterMode::A | CounterMode::D) && !self.spontaneous.contains(&index) {
             self.spontaneous.push_back(index);
@@ -99,7 +99,7 @@ impl Counters {
 
     fn reset(&mut self, image: &Image, index: u32) {
         if let (Some(served), Some(total)) = (image.get(index), self.totals.get_mut(&index)) {
-            total.base = count(served.state().value).unwrap_or(total.base);
+            total.base = whole(served.state().value).unwrap_or(total.base);
             total.last = None;
         }
     }
@@ -108,15 +108,10 @@ impl Counters {
     fn present(&self, image: &Image, index: u32) -> Option<Frozen> {
         let (served, total) = (image.get(index)?, self.totals.get(&index)?);
         let state = served.state();
-        let bcr = match count(state.value) {
+        let bcr = match whole(state.value) {
             Some(now) => {
                 let ran_over = total.last.is_some_and(|last| last.wrapping_sub(total.base) >> 31 != now.wrapping_sub(total.base) >> 31);
-                Bcr {
-                    count: wrapped(Value::Int(now.wrapping_sub(total.base))),
-                    sequence: total.sequence,
-                    carry: ran_over,
-                    adjusted: total.adjusted,
-                }
+                Bcr { count: low_bits(now.wrapping_sub(total.base)), sequence: total.sequence, carry: ran_over, adjusted: total.adjusted }
             }
             None => Bcr { adjusted: total.adjusted, ..Bcr::default() },
         };
@@ -200,19 +195,10 @@ impl Counters {
     }
 }
 
-fn count(value: Value) -> Option<i64> {
-    match value {
-        Value::Int(count) => Some(count),
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        Value::Real32(_) | Value::Real(_) if value.as_f64().is_finite() => Some(value.as_f64().round() as i64),
-        Value::Bool(_) | Value::Double(_) | Value::Real32(_) | Value::Real(_) => None,
-    }
-}
-
 fn put(asdu: &mut Option<Packer>, image: &Image, index: u32, frozen: Frozen, cause: Cause, zone: Zone, out: &mut Vec<u8>) -> bool {
     let Some(served) = image.get(index) else { return true };
     let Frozen { state, bcr } = frozen;
-    let is_number = count(state.value).is_some();
+    let is_number = whole(state.value).is_some();
     let quality = if is_number { QualityBits::from_quality(state.quality, served.family) } else { QualityBits(QualityBits::IV) };
     let tagged = served.type_id.family().is_some_and(|(_, tag)| tag == Tag::Cp56);
     let time = tagged.then(|| TimeTag::Cp56(Cp56Time2a::from_timestamp(state.time, zone)));

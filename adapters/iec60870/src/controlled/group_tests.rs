@@ -187,6 +187,40 @@ fn a1_r15_a1_r21_stop_here_start_there_loses_nothing() {
 }
 
 #[test]
+fn a1_r15_a1_r19_a_connection_that_dies_while_it_is_stopped_takes_the_started_state_with_it() {
+    let mut bench = pair();
+    bench.request(event(0, true, 1));
+    bench.tx();
+    bench.rx_u(Function::StopAct);
+    assert!(bench.tx().is_empty(), "an event is not acknowledged: no confirmation yet");
+    assert_eq!(bench.events(), [], "and no other state yet");
+    // The second connection dies beside it: that changes nothing.
+    bench.on(9).open();
+    bench.on(9).close();
+    assert!(bench.events().iter().all(|event| !matches!(event, Event::LinkState(_))));
+    bench.on(7).close();
+    let states: Vec<_> = bench.events().into_iter().filter(|event| matches!(event, Event::LinkState(_))).collect();
+    assert_eq!(states, [Event::LinkState(LinkState::Connected)], "nobody transfers data, one stands by");
+    // The event is not lost, and the link can be started again.
+    bench.on(8).rx_u(Function::StartAct);
+    assert!(bench.tx()[1].contains("ioa=100 on"));
+    assert_eq!(bench.events().first(), Some(&Event::LinkState(LinkState::Started)));
+}
+
+#[test]
+fn a1_r15_a1_r19_a_started_connection_outlives_the_one_that_was_to_be_stopped() {
+    let mut bench = pair();
+    bench.request(event(0, true, 1));
+    bench.tx();
+    bench.rx_u(Function::StopAct);
+    bench.on(8).rx_u(Function::StartAct);
+    bench.tx();
+    bench.events();
+    bench.on(7).close();
+    assert!(bench.events().iter().all(|event| !matches!(event, Event::LinkState(_))), "the other one transfers data");
+}
+
+#[test]
 fn a1_r22_stopped_connections_are_tested_both_ways_and_a_dead_one_is_told() {
     let mut bench = pair();
     bench.on(8).rx_u(Function::TestAct);

@@ -8,12 +8,11 @@ use bridge_session::{IndexMap, Publish};
 use super::pace::{Pace, Verdict};
 use crate::address::Address;
 use crate::apci::ASDU_MAX;
-use crate::asdu::{put_header, put_ioa};
 use crate::cp56::CivilDay;
 use crate::elements::Bcr;
 use crate::{
-    Cause, Cot, Cp16Time2a, Cp56Time2a, Family, MonitorElement, MonitorObject, Part, QualityBits, Repertoire, Tag, TimeTag, Transmission,
-    TypeId,
+    Cause, Cot, Cp16Time2a, Cp56Time2a, Family, Layout, MonitorElement, MonitorObject, Part, QualityBits, Repertoire, Tag, TimeTag,
+    Transmission, TypeId,
 };
 
 /// One served object. Values are kept as published; the wire form is made when they leave.
@@ -416,14 +415,14 @@ impl Packer {
         let group = Group { ca: served.ca, type_id, cause, test };
         let packer = asdu.get_or_insert_with(|| {
             let header = out.len();
-            put_header(out, group.type_id, 0, Cot { test, ..Cot::new(cause) }, group.ca);
+            Layout::IEC104.put_header(out, group.type_id, 0, Cot { test, ..Cot::new(cause) }, group.ca);
             Self { group, header, count: 0, date: CivilDay::default() }
         });
         if packer.group != group || packer.count == 127 {
             return false;
         }
         let before = out.len();
-        put_ioa(out, served.ioa);
+        Layout::IEC104.put_ioa(out, served.ioa);
         MonitorObject { ioa: served.ioa, element, quality, time }.put(out);
         if out.len() - packer.header > ASDU_MAX {
             out.truncate(before);
@@ -465,7 +464,13 @@ fn element(served: &Served, state: State) -> (MonitorElement, QualityBits) {
         Family::Bare => MonitorElement::Normalised(fraction(value, &mut quality)),
         Family::Bits => MonitorElement::Bits(ranged(value, 0, i64::from(u32::MAX), &mut quality)),
         Family::Packed => MonitorElement::Packed(ranged(value, 0, i64::from(u32::MAX), &mut quality)),
-        Family::Counter => MonitorElement::Counter(Bcr { count: wrapped(value), ..Bcr::default() }),
+        Family::Counter => {
+            let total = whole(value);
+            if total.is_none() {
+                misfit(&mut quality);
+            }
+            MonitorElement::Counter(Bcr { count: total.map_or(0, low_bits), ..Bcr::default() })
+        }
         Family::Protection => MonitorElement::Protection(double(value, &mut quality), elapsed),
         Family::Start => MonitorElement::Start(ranged(value, 0, 0x3F, &mut quality), elapsed),
         Family::Circuit => MonitorElement::Circuit(ranged(value, 0, 0x0F, &mut quality), elapsed),
@@ -543,12 +548,23 @@ fn fraction(value: Value, quality: &mut Quality) -> i16 {
     ranged(Value::Real(value.as_f64() * 32768.0), i64::from(i16::MIN), i64::from(i16::MAX), quality)
 }
 
-/// A counter of any width as one of 32 bits: the low ones.
-pub(super) fn wrapped(value: Value) -> i32 {
-    let whole = match value {
-        Value::Int(number) => number,
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        Value::Bool(_) | Value::Double(_) | Value::Real32(_) | Value::Real(_) => value.as_f64() as i64,
-    };
-    i32::try_from(whole & 0xFFFF_FFFF).unwrap_or_else(|_| (u32::try_from(whole & 0xFFFF_FFFF).unwrap_or(0)).cast_signed())
+/// A total as the nearest whole number; `None` if it is no number, or one that 64 bits do not hold.
+pub(super) fn whole(value: Value) -> Option<i64> {
+    /// 2 to the 63rd.
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    match value {
+        Value::Int(total) => Some(total),
+        Value::Real32(_) | Value::Real(_) => {
+            let total = value.as_f64().round();
+            #[expect(clippy::cast_possible_truncation, reason = "the range is checked beside it")]
+            (-END..END).contains(&total).then_some(total as i64)
+        }
+        Value::Bool(_) | Value::Double(_) => None,
+    }
+}
+
+/// A total of any width as one of 32 bits: a counter runs over, it does not stop.
+pub(super) fn low_bits(total: i64) -> i32 {
+    let [a, b, c, d, ..] = total.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
 }

@@ -73,6 +73,8 @@ pub struct Controlled {
     watch: Watch,
     findings: Findings,
     announced: bool,
+    /// What the link was last told to be.
+    told: LinkState,
     /// Whose turn it is when both an interrogation and changes want to send.
     changes_next: bool,
 }
@@ -109,6 +111,7 @@ impl Controlled {
             findings: Findings::default(),
             params,
             announced: false,
+            told: LinkState::Down,
             changes_next: false,
         }
     }
@@ -191,7 +194,7 @@ impl Controlled {
         link.phase = Phase::Started;
         let (channel, number) = (link.connection.channel, link.connection.number);
         match before {
-            None => self.events.push_back(Event::LinkState(LinkState::Started)),
+            None => self.tell_state(LinkState::Started),
             Some(_) => self.group.switched_over(channel),
         }
         // What any other connection sent and was not told to have arrived goes out on this one (row 21).
@@ -254,6 +257,16 @@ impl Controlled {
     /// The place of the started connection.
     fn started(&self) -> Option<usize> {
         self.group.iter().position(|link| link.phase == Phase::Started)
+    }
+
+    /// Whether a stop of what transfers data is under way.
+    fn is_stopping(&self) -> bool {
+        self.group.iter().any(|link| link.phase == Phase::Stopping)
+    }
+
+    fn tell_state(&mut self, state: LinkState) {
+        self.told = state;
+        self.events.push_back(Event::LinkState(state));
     }
 
     /// The number of the started connection: every command comes on it.
@@ -361,7 +374,7 @@ impl Controlled {
         connection.ask(Function::StopCon, now.mono);
         connection.put_control(out, limit, now.mono);
         if is_alone {
-            self.events.push_back(Event::LinkState(LinkState::Stopped));
+            self.tell_state(LinkState::Stopped);
         }
     }
 }
@@ -376,7 +389,7 @@ fn send_again(link: &mut Link, image: &mut Image) {
 impl Session for Controlled {
     fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now) {
         if self.group.is_empty() {
-            self.events.push_back(Event::LinkState(LinkState::Connected));
+            self.tell_state(LinkState::Connected);
         }
         self.group.open(channel, peer, Phase::Stopped, now.mono);
         self.tell(now);
@@ -499,9 +512,10 @@ impl Session for Controlled {
         self.events.push_back(Event::Closed { channel, cause: link.connection.cause(), at: now.mono });
         self.tell(now);
         if self.group.is_empty() {
-            self.events.push_back(Event::LinkState(LinkState::Down));
-        } else if link.phase == Phase::Started {
-            self.events.push_back(Event::LinkState(LinkState::Connected));
+            self.tell_state(LinkState::Down);
+        } else if self.told == LinkState::Started && self.started().is_none() && !self.is_stopping() {
+            // The others stand by: nobody transfers data, whether the one that did was to be stopped or not.
+            self.tell_state(LinkState::Connected);
         }
     }
 

@@ -82,7 +82,7 @@ impl Controlled {
         Ok(match asdu {
             Asdu::Control(control) => {
                 let connection = self.serving();
-                self.commands.receive(&control, view.octets, (connection, frame), self.zone, now).map(|event| self.events.push_back(event))
+                self.commands.receive(&control, view.octets, (connection, frame), self.zone, &mut self.events, now)
             }
             Asdu::System(system) if system.element == SystemElement::Read => self.read(&system),
             Asdu::System(system) if system.ioa != 0 => Err(No { cause: Cause::UNKNOWN_IOA, why: "object address is not zero" }),

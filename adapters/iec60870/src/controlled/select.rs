@@ -23,8 +23,10 @@ struct Selected {
 pub(super) enum Bound {
     /// It is the execute of its selection.
     Fits,
-    /// The object is selected otherwise: by another, for another wish, or too long ago.
-    Wrong,
+    /// The object is selected otherwise, for another wish or too long ago: the selection of this point is used up.
+    UsedUp(PointId),
+    /// The object is selected by another.
+    Anothers,
     /// The object is not selected.
     Free,
 }
@@ -53,12 +55,12 @@ impl SelectStore {
     /// Uses a selection up. Only the same originator's execute of the same wish within its life matches; a wrong one uses it up too.
     pub(super) fn execute(&mut self, target: Target, originator: u8, element: ControlElement, now: Mono) -> Bound {
         match self.selected.get(&target) {
-            Some(held) if held.originator == originator => {
+            Some(&held) if held.originator == originator => {
                 let fits = now < held.until && held.element.same_wish(element);
                 self.selected.remove(&target);
-                if fits { Bound::Fits } else { Bound::Wrong }
+                if fits { Bound::Fits } else { Bound::UsedUp(held.point) }
             }
-            Some(_) => Bound::Wrong,
+            Some(_) => Bound::Anothers,
             None => Bound::Free,
         }
     }
@@ -117,10 +119,10 @@ mod tests {
     #[test]
     fn a1_r52_an_execute_needs_the_same_originator_wish_and_time() {
         assert_eq!(selected().execute(TARGET, 3, single(true, 1, false), at(29)), Bound::Fits);
-        assert_eq!(selected().execute(TARGET, 3, single(true, 1, false), at(30)), Bound::Wrong, "too late");
-        assert_eq!(selected().execute(TARGET, 4, single(true, 1, false), at(1)), Bound::Wrong, "another originator");
-        assert_eq!(selected().execute(TARGET, 3, single(true, 2, false), at(1)), Bound::Wrong, "another qualifier");
-        assert_eq!(selected().execute(TARGET, 3, single(false, 1, false), at(1)), Bound::Wrong, "another state");
+        assert_eq!(selected().execute(TARGET, 3, single(true, 1, false), at(30)), Bound::UsedUp(PointId(7)), "too late");
+        assert_eq!(selected().execute(TARGET, 4, single(true, 1, false), at(1)), Bound::Anothers, "another originator");
+        assert_eq!(selected().execute(TARGET, 3, single(true, 2, false), at(1)), Bound::UsedUp(PointId(7)), "another qualifier");
+        assert_eq!(selected().execute(TARGET, 3, single(false, 1, false), at(1)), Bound::UsedUp(PointId(7)), "another state");
         assert_eq!(selected().execute((1, 101), 3, single(true, 1, false), at(1)), Bound::Free, "another object");
     }
 

@@ -481,6 +481,42 @@ fn a1_r52_relayed_selects_bind_their_execute() {
 }
 
 #[test]
+fn a1_r52_r04_a_selection_that_a_wrong_execute_used_up_is_told_at_once() {
+    let params = Params { select: SelectPolicy::Relay, ..Params::from_fields(&spec(Role::Server, &[]).params) };
+    let mut bench = Bench::new(Controlled::with_params(&spec(Role::Server, &[]), params));
+    bench.open();
+    bench.rx_u(Function::StartAct);
+    bench.forget();
+    let select = |bench: &mut Bench<Controlled>| {
+        bench.rx_i(&asdu(45, 1, 6, 21, &object(2000, &[0x81])));
+        let select = received(bench).remove(0);
+        bench.request(Request::Answer { token: select.token, answer: Answer::Confirm });
+        bench.forget();
+    };
+    let lapsed = |bench: &mut Bench<Controlled>| {
+        let events = bench.events();
+        assert!(!events.iter().any(|event| matches!(event, Event::CommandReceived(_))), "nothing is handed on: {events:?}");
+        events.iter().filter(|event| matches!(event, Event::SelectLapsed(PointId(0)))).count()
+    };
+    // Off where on was selected.
+    select(&mut bench);
+    bench.rx_i(&asdu(45, 1, 6, 21, &object(2000, &[0x00])));
+    assert_eq!(lapsed(&mut bench), 1);
+    assert!(sent(&mut bench)[0].contains("actcon negative"));
+    // It is told once: the right execute comes too late, and no timer of the selection runs any more.
+    bench.rx_i(&asdu(45, 1, 6, 21, &object(2000, &[0x01])));
+    assert_eq!(lapsed(&mut bench), 0);
+    // What another originator executes leaves the selection as it is.
+    select(&mut bench);
+    let mut foreign = asdu(45, 1, 6, 21, &object(2000, &[0x01]));
+    foreign[3] = 9;
+    bench.rx_i(&foreign);
+    assert_eq!(lapsed(&mut bench), 0);
+    bench.rx_i(&asdu(45, 1, 6, 21, &object(2000, &[0x01])));
+    assert_eq!(received(&mut bench)[0].mode, CommandMode::Execute);
+}
+
+#[test]
 fn a_command_is_acknowledged_as_soon_as_it_is_durable() {
     let mut bench = started(&[]);
     bench.durable = false;

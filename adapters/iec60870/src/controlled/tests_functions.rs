@@ -278,6 +278,51 @@ fn a1_r35_a_counter_that_runs_over_says_carry() {
 }
 
 #[test]
+fn a1_r35_a1_r34_a_total_that_is_none_leaves_invalid_and_a_wide_one_with_its_low_bits() {
+    let mut bench = started(&[]);
+    let mut read = |value| {
+        publish(&mut bench, 7, value);
+        sent(&mut bench);
+        let line = ci(&mut bench, 2)[1].clone();
+        line.split_once("ioa=8 ").unwrap().1.to_owned()
+    };
+    let none = [1e30, -1e30, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 9_223_372_036_854_775_808.0, -9.3e18].map(Value::Real);
+    for value in none.into_iter().chain([Value::Real32(1e30), Value::Real32(-1e30), Value::Real32(f32::NAN), Value::Bool(true)]) {
+        assert_eq!(read(value), "0 sq=0 CA IV", "{value:?}");
+    }
+    let totals = [
+        (Value::Int(i64::from(i32::MAX)), "2147483647 sq=0 CA"),
+        (Value::Int(i64::from(i32::MIN)), "-2147483648 sq=0 CA"),
+        (Value::Int(1 << 31), "-2147483648 sq=0 CA"),
+        (Value::Int((1 << 32) + 5), "5 sq=0 CA"),
+        (Value::Int(i64::MAX), "-1 sq=0 CA"),
+        (Value::Int(i64::MIN), "0 sq=0 CA"),
+        (Value::Real(4_294_967_300.6), "5 sq=0 CA"),
+        (Value::Real(-2.5), "-3 sq=0 CA"),
+    ];
+    for (value, expected) in totals {
+        assert_eq!(read(value), expected, "{value:?}");
+    }
+}
+
+#[test]
+fn a1_r35_a_total_that_is_none_is_frozen_as_invalid_and_the_next_one_is_good() {
+    let mut bench = started(&[("counters", text("C")), ("allow", text("counter_reset"))]);
+    for (value, freeze, expected) in [
+        (Value::Real(1e30), 0x42, "0 sq=1 CA IV"),
+        (Value::Real(500.0), 0x42, "500 sq=2"),
+        (Value::Real(-1e30), 0x82, "0 sq=3 IV"),
+        (Value::Real(520.0), 0x42, "520 sq=4"),
+    ] {
+        publish(&mut bench, 7, value);
+        sent(&mut bench);
+        ci(&mut bench, freeze);
+        let line = ci(&mut bench, 2)[1].clone();
+        assert_eq!(line.split_once("ioa=8 ").unwrap().1, expected, "{value:?}: what is no number is no base for a reset either");
+    }
+}
+
+#[test]
 fn a1_r48_one_point_is_read_or_mirrored_with_47() {
     let mut bench = started(&[]);
     publish(&mut bench, 3, Value::Real32(0.5));

@@ -3,7 +3,7 @@
 //!
 //! It decides nothing: a command goes its way, and the pattern is told, at most once a minute each.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bridge_model::Mono;
@@ -22,8 +22,10 @@ const TOGGLES: usize = 3;
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
 /// Commands that are remembered.
 const REMEMBERED: usize = 64;
-/// Objects whose toggling was told and parties that commanded, at most.
+/// Objects whose toggling was told, at most.
 const TOLD_MAX: usize = 256;
+/// Parties that commanded and are remembered, at most.
+const PARTIES_MAX: usize = 256;
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
@@ -36,7 +38,9 @@ struct Seen {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     seen: VecDeque<Seen>,
-    parties: BTreeMap<String, Mono>,
+    parties: BTreeSet<String>,
+    /// That no more parties are remembered was told.
+    parties_full_told: bool,
     sweep_told: Option<Mono>,
     toggling_told: BTreeMap<Target, Mono>,
 }
@@ -45,10 +49,7 @@ impl Watch {
     /// Looks at one command, known or not; `party` is who sent it.
     pub(super) fn look(&mut self, asdu: &ControlAsdu, party: &str, now: Mono) -> Vec<Suspicion> {
         let mut found = Vec::new();
-        if !self.parties.contains_key(party) && self.parties.len() < TOLD_MAX {
-            self.parties.insert(party.to_owned(), now);
-            found.push(Suspicion::NewCommander { party: party.to_owned() });
-        }
+        found.extend(self.newcomer(party));
         if asdu.cot.cause != Cause::ACTIVATION {
             return found;
         }
@@ -60,6 +61,19 @@ impl Watch {
         found.extend(self.sweep(now));
         found.extend(self.toggling(target, now));
         found
+    }
+
+    /// The party, if it commands for the first time; that the list of parties is full, if it has no place there.
+    fn newcomer(&mut self, party: &str) -> Option<Suspicion> {
+        if self.parties.contains(party) {
+            return None;
+        }
+        if self.parties.len() < PARTIES_MAX {
+            self.parties.insert(party.to_owned());
+            return Some(Suspicion::NewCommander { party: party.to_owned() });
+        }
+        let told = std::mem::replace(&mut self.parties_full_told, true);
+        (!told).then_some(Suspicion::CommandersFull { limit: PARTIES_MAX })
     }
 
     /// The last different addresses, if each lies next to the one before.
@@ -170,9 +184,19 @@ mod tests {
         let mut watch = known();
         assert_eq!(watch.look(&command(1, true), "10.0.0.1", Mono(1)), []);
         assert_eq!(watch.look(&command(1, true), "10.0.0.2", Mono(2)).len(), 1);
-        for party in 0..1000 {
-            watch.look(&command(1, true), &party.to_string(), Mono(3));
+    }
+
+    #[test]
+    fn a1_r74_a_full_list_of_parties_is_told_once_and_the_known_stay_known() {
+        let mut watch = known();
+        let told: Vec<_> = (0..1000).flat_map(|party: u32| watch.look(&command(1, true), &party.to_string(), Mono(3))).collect();
+        let (last, new) = told.split_last().unwrap();
+        assert_eq!(new.len(), PARTIES_MAX - 1, "the first is known");
+        assert!(new.iter().all(|told| matches!(told, Suspicion::NewCommander { .. })));
+        assert_eq!(*last, Suspicion::CommandersFull { limit: PARTIES_MAX }, "a thousand parties, one line");
+        assert!(watch.parties.len() <= PARTIES_MAX && watch.seen.len() <= REMEMBERED, "bounded");
+        for party in ["10.0.0.1", "0", "254", "999"] {
+            assert_eq!(watch.look(&command(1, true), party, Mono(4)), [], "{party}");
         }
-        assert!(watch.parties.len() <= TOLD_MAX && watch.seen.len() <= REMEMBERED, "bounded");
     }
 }

@@ -5,7 +5,7 @@ use bridge_session::Event;
 
 use super::Controlling;
 use crate::address::{CaTable, PointTable};
-use crate::asdu::{IOA, Objects};
+use crate::asdu::Objects;
 use crate::error::{Error, Malformed};
 use crate::{AsduView, Cp24Time2a, Cp56Time2a, DayCache, Family, MonitorElement, Part, QualityBits, Tag};
 
@@ -106,11 +106,12 @@ fn each<const N: usize>(
 ) -> Option<u32> {
     let map = table.family(family);
     let mut stranger = None;
-    let prefix = if objects.base.is_some() { 0 } else { IOA };
+    let layout = objects.layout;
+    let prefix = if objects.base.is_some() { 0 } else { layout.ioa_octets() };
     for (chunk, in_sequence) in objects.octets.chunks_exact(prefix + N).zip(objects.base.unwrap_or(0)..) {
-        let (ioa, element) = match (objects.base, chunk) {
-            (None, [a, b, c, element @ ..]) => (u32::from_le_bytes([*a, *b, *c, 0]), element),
-            (_, element) => (in_sequence, element),
+        let (ioa, element) = match objects.base {
+            None => layout.split_ioa(chunk).unwrap_or((0, chunk)),
+            Some(_) => (in_sequence, chunk),
         };
         let Some(element) = element.first_chunk::<N>() else { break };
         let Some(point) = map.find(ioa) else {

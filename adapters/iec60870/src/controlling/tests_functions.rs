@@ -98,6 +98,17 @@ fn a1_r35_counters_keep_what_the_station_says_of_them() {
 }
 
 #[test]
+fn a1_r35_a1_r34_the_ends_of_a_counter_are_read_as_they_are() {
+    let mut bench = started(&[]);
+    for (octets, expected) in [([0xFF, 0xFF, 0xFF, 0x7F], i32::MAX), ([0, 0, 0, 0x80], i32::MIN), ([0, 0, 0, 0], 0)] {
+        bench.rx_i(&asdu(15, 1, 37, 21, &object(5, &[&octets[..], &[0x20]].concat())));
+        let read = bench.updates.pop().unwrap();
+        assert_eq!((read.value, read.quality.validity), (Value::Int(i64::from(expected)), Validity::Good));
+        assert_eq!(read.quality.raw >> 8, 0x20, "CY: it ran over");
+    }
+}
+
+#[test]
 fn a1_r43_events_of_protection_carry_their_elapsed_time() {
     let mut bench = started(&[]);
     bench.rx_i(&asdu(38, 1, 3, 21, &object(6, &[&[0x02, 0x2C, 0x01][..], &TIME].concat()))); // on, 300 ms

@@ -1,15 +1,16 @@
 //! One link, both directions, against a peer whose octets we write.
 
-use bridge_model::{Action, CommandMode, IndeterminateWhy, Outcome, PointId, Quality, Timestamp, Utc, Value};
-use bridge_session::{AddressUse, Answer, LinkPoint, Publish, PublishClass};
+use bridge_model::{Action, Command, CommandId, CommandMode, IndeterminateWhy, Outcome, PointId, Quality, Timestamp, Utc, Value};
+use bridge_session::{AddressUse, Answer, Field, Protocol as _, Publish, PublishClass, Suspicion};
 
 use super::*;
+use crate::Iec104;
 use crate::test_kit::*;
 
 fn point(id: u32, usage: AddressUse, ioa: i64, ti: &str, reversed: bool) -> LinkPoint {
     let mut address = fields(&[("ioa", Field::Int(ioa)), ("ti", text(ti))]);
     if reversed {
-        address.insert(FIELD.to_owned(), Field::Bool(true));
+        address.insert(LinkPoint::REVERSED.to_owned(), Field::Bool(true));
     }
     LinkPoint { point: PointId(id), usage, address }
 }
@@ -249,4 +250,55 @@ fn a1_r64_a_link_of_one_direction_takes_nothing_of_the_other() {
     bench.rx_i(&asdu(1, 1, 3, 21, &object(500, &[1])));
     assert!(sent(&mut bench)[0].contains("M_SP_NA_1 unknown-type negative"));
     assert_eq!(bench.updates.len(), 0);
+}
+
+#[test]
+fn a1_r64_a_command_of_the_other_direction_is_rendered_with_the_right_of_its_direction() {
+    let server = both(Role::Server);
+    let not_after = Now { mono: Mono(0), utc: Utc(UTC_START_NS) };
+    let command = |point: u32| Command {
+        id: CommandId(1),
+        point: PointId(point),
+        action: Action::Switch(true),
+        mode: CommandMode::Direct,
+        qualifier: 0,
+        not_after,
+    };
+    let rendered = Iec104.render_command(&server, &command(2)).expect("the reversed direction commands");
+    assert_eq!(rendered.text, "C_SC_NA_1 act ca=21 ioa=600 on");
+    let code = |spec: &LinkSpec, point| Iec104.render_command(spec, &command(point)).expect_err("no right").code;
+    assert_eq!(code(&server, 1), "no-control-address", "what the EMS commands is no command of ours");
+    assert_eq!(code(&both(Role::Client), 2), "no-control-address", "and what the station commands none of its EMS");
+    assert_eq!(Iec104.render_command(&both(Role::Client), &command(1)).expect("its own").text, "C_SC_NA_1 act ca=21 ioa=200 on");
+    assert_eq!(code(&LinkSpec { monitor_only: true, ..server.clone() }, 2), "monitor-only");
+    let one_way = LinkSpec { params: spec(Role::Server, &[]).params, ..server };
+    assert_eq!(code(&one_way, 2), "monitor-only", "a station of one direction commands nobody");
+}
+
+#[test]
+fn a1_r64_a_test_input_is_read_in_the_direction_that_reads() {
+    // The same address in both directions: served to the EMS as point 1, read from it as point 2.
+    let points = vec![point(1, AddressUse::Monitor, 500, "M_SP_TB_1", false), point(2, AddressUse::Monitor, 500, "M_SP_TB_1", true)];
+    let read = |role: Role| {
+        let link = LinkSpec { points: points.clone(), ..both(role) };
+        let input =
+            fields(&[("ioa", Field::Int(500)), ("value", Field::Bool(true)), (LinkPoint::REVERSED, Field::Bool(role == Role::Server))]);
+        Iec104.decode_test(&link, &input, Utc(UTC_START_NS)).expect("an input").iter().map(|update| update.point.0).collect::<Vec<_>>()
+    };
+    assert_eq!((read(Role::Server), read(Role::Client)), (vec![2], vec![1]));
+    let one_way = spec(Role::Server, &[]);
+    assert_eq!(Iec104.decode_test(&one_way, &fields(&[("ioa", Field::Int(1001))]), Utc(UTC_START_NS)).unwrap_err().code, "nothing-read");
+}
+
+#[test]
+fn a1_r64_a1_r71_the_reversed_direction_knows_its_peer_by_the_certificate() {
+    let mut bench = Bench::new(Controlling::new(&both(Role::Client)));
+    let peer = PeerInfo { tls_identity: Some("CN=rtu-7,O=Genco".to_owned()), ..peer_info(CHANNEL) };
+    bench.session.handle_open(CHANNEL, &peer, bench.now);
+    bench.rx_u(Function::StartCon);
+    bench.rx_i(&asdu(45, 1, 6, 21, &object(600, &[1])));
+    let events = bench.events();
+    let told = Event::Suspicious(Suspicion::NewCommander { party: "CN=rtu-7,O=Genco".to_owned() });
+    assert!(events.contains(&told), "who commands us is who TLS proved, not an address: {events:?}");
+    assert!(events.iter().any(|event| matches!(event, Event::CommandReceived(command) if command.point == PointId(2))), "{events:?}");
 }

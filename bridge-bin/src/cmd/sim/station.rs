@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use bridge_model::{LinkId, Mono, Now, PointId};
 use bridge_profile::{Conversion, Plan};
-use bridge_session::{AddressUse, Event, LinkSpec, Session};
+use bridge_session::{AddressUse, Event, LinkSpec, Role, Session};
 use bridge_sim::{
     Generator, GeneratorKind, Ledger, Misbehaviour, Names, Plant, PlantBinding, Side, Station, StationOptions, UnitLimits, misbehaving,
     station_session,
@@ -36,17 +36,18 @@ impl StationHost {
         now: Now,
     ) -> Result<Self, Fault> {
         let lag = duration(&args.plant_lag, "--plant-lag")?;
-        let moving = moving(args, &plan, spec)?;
+        let shown = &shown(spec);
+        let moving = moving(args, &plan, shown)?;
         let session = misbehaving(station_session(spec, true), Side::Station, &misbehaviours);
         let options = StationOptions { conversions: conversions(&plan), misbehaviours, ..StationOptions::default() };
         let limits = UnitLimits { ramp_mw_per_min: args.plant_ramp, lag_s: lag.as_secs_f64(), ..UnitLimits::default() };
         let mut station = Station::new(session, spec, names, options, ledger);
-        let binding = is_thermal(&plan, spec, &limits, args.start_mw).then(PlantBinding::default);
+        let binding = is_thermal(&plan, shown, &limits, args.start_mw).then(PlantBinding::default);
         if let Some(binding) = &binding {
             station = station.with_plant(Plant::new(args.seed, [limits; 2], [args.start_mw; 2]), binding);
         }
         let every = duration(&args.walk_every, "--walk-every")?;
-        station = station.with_process(process(&plan, (link, spec), binding.as_ref(), &moving, (every, lag), args.seed));
+        station = station.with_process(process(&plan, (link, shown), binding.as_ref(), &moving, (every, lag), args.seed));
         let every = duration(&args.event_every, "--event-every")?;
         if !moving.is_empty() {
             let generator = Generator::new(GeneratorKind::Single, moving, now.mono + every, every, args.event_count, args.seed);
@@ -54,6 +55,13 @@ impl StationHost {
         }
         Ok(Self { station, plan, lines, next: Mono(0) })
     }
+}
+
+/// The link with the points that the station shows: on a link of both directions it is also shown some.
+fn shown(spec: &LinkSpec) -> LinkSpec {
+    let mut shown = spec.clone();
+    shown.points.retain(|point| point.usage == AddressUse::Control || point.is_reversed() == (spec.role == Role::Client));
+    shown
 }
 
 /// The points of `--events`.

@@ -1,65 +1,29 @@
-//! What the bridge says to every party that gives it orders: logs, alarms and what became of links.
+//! What the bridge says to every party that gives it orders: alarms and what became of links.
 
 use std::collections::BTreeMap;
 
 use bridge_ies::format_time;
 use bridge_model::{LinkId, Now};
-use bridge_profile::{AlarmChange, Side, Verbs};
+use bridge_profile::{AlarmChange, Side};
 use bridge_session::Suspicion;
 use serde_json::{Value, json};
 
 use super::Bridge;
 use crate::broker;
-use crate::router::{Change, is_event};
+use crate::core::Core;
 use crate::store::Table;
 
-/// Longest cause in a line of a sequence of events, in characters (`grid-operation.schema.json`).
-const MAX_CAUSE: usize = 64;
+/// The entry that tells of an uncertain control's alarm.
+fn uncertain_key(control: &str) -> String {
+    format!("uncertain {control}")
+}
+
+/// For each control, whether its alarm stands.
+pub(super) fn uncertain_told(core: &Core) -> Vec<bool> {
+    core.plan.controls.iter().map(|control| core.store.value(Table::Misc, uncertain_key(&control.id).as_bytes()).is_some()).collect()
+}
 
 impl Bridge {
-    /// Sequence-of-events lines, one operation for all of a call (R20: only what the device stamped and sent as a change).
-    pub(super) fn log(&mut self, changes: &[Change], now: Now) {
-        let plan = self.core.plan.clone();
-        let mut entries: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
-        for change in changes {
-            let point = &plan.points[change.point];
-            if !point.verbs.contains(Verbs::LOG) || change.read || change.test || change.duplicate || !is_event(change.value, change.time) {
-                continue;
-            }
-            // A switch on its way is told when it has arrived, or hangs (R18).
-            if point.transit.is_some() && change.value == bridge_model::Value::Double(bridge_model::DoublePoint::Intermediate) {
-                continue;
-            }
-            let alias = |value: bridge_model::Value| {
-                #[expect(clippy::cast_possible_truncation, reason = "a state's code is 0 to 3")]
-                let code = value.as_f64() as i64;
-                point.alias.get(&code).cloned().unwrap_or_else(|| value.to_string())
-            };
-            let list = entries.entry(point.resource).or_default();
-            let mut entry = json!({
-                "seq": list.len(),
-                "t": format_time(change.time.utc.0),
-                "timeQuality": { "sync": !change.time.flags.contains(bridge_model::TimeFlags::NOT_SYNCHRONISED) && !change.time.flags.contains(bridge_model::TimeFlags::INVALID) },
-                "element": plan.resource_of(point).map(|resource| resource.era.clone()),
-                "signal": point.id,
-                "to": alias(change.value),
-                "historic": change.historic,
-            });
-            // What is not known is left out: the schema knows no null.
-            if let Some(before) = change.before {
-                entry["from"] = alias(before).into();
-            }
-            if let Some(text) = &point.text {
-                entry["cause"] = text.chars().take(MAX_CAUSE).collect::<String>().into();
-            }
-            list.push(entry);
-        }
-        for (resource, entries) in entries {
-            let era = plan.resources[usize::from(resource)].era.clone();
-            self.publish("log", "SOE", &era, &json!({ "entries": entries }), "LOGGED", now);
-        }
-    }
-
     pub(super) fn alarm(&mut self, alarm: &AlarmChange, now: Now) {
         let plan = self.core.plan.clone();
         let point = &plan.points[alarm.point.index()];
@@ -109,11 +73,12 @@ impl Bridge {
     pub(super) fn uncertain_alarms(&mut self, now: Now) {
         for control in 0..self.core.plan.controls.len() {
             let uncertain = broker::locked(&self.core, control).is_some() || self.relays.is_uncertain(control);
-            let id = self.core.plan.controls[control].id.clone();
-            let key = format!("uncertain {id}");
-            if uncertain == self.core.store.value(Table::Misc, key.as_bytes()).is_some() {
+            if uncertain == self.uncertain_told[control] {
                 continue;
             }
+            self.uncertain_told[control] = uncertain;
+            let id = self.core.plan.controls[control].id.clone();
+            let key = uncertain_key(&id);
             let era = self.core.plan.resources[usize::from(self.core.plan.controls[control].resource)].era.clone();
             let mut payload = json!({
                 "alarmId": format!("control/{id}/uncertain"),
@@ -189,6 +154,9 @@ impl Bridge {
             Suspicion::Sweep { from, to } => ("sweep", format!("commands over consecutive addresses {from} to {to} on link {link}")),
             Suspicion::Toggling { address, times } => {
                 ("toggling", format!("address {address} was switched to and fro {times} times within a minute on link {link}"))
+            }
+            Suspicion::CommandersFull { limit } => {
+                ("commanders-full", format!("more than {limit} parties commanded on link {link}: who is new is not told from here on"))
             }
         };
         self.core.tell(format!("SECURITY: {what}"));

@@ -6,7 +6,7 @@ use bridge_ies::format_time;
 use bridge_model::{LinkId, Mono, Now};
 
 use super::{Bridge, desk};
-use crate::core::{Core, Output, Then};
+use crate::core::{Output, Then};
 use crate::recorder::Unwritable;
 use crate::timers::Timer;
 
@@ -26,10 +26,7 @@ impl Bridge {
         let end = core.recorder.flush(now);
         self.exchange.handle_flushed(end);
         core.then.extend(core.pending.drain(..).map(|then| (end, then)));
-        if core.recorder.wants_snapshot() {
-            let Core { recorder, store, .. } = core;
-            recorder.snapshot(store, now);
-        }
+        core.recorder.snapshot(&core.store, now);
         self.seal(now);
         if let Some(job) = self.core.recorder.commit(now.mono) {
             self.core.out.push_back(Output::Sync(job));
@@ -98,6 +95,10 @@ impl Bridge {
             // What is not durable yet cannot be sealed: the end of its commit looks again.
             Some(at) if at > now.mono => core.timers.set(Timer::Seal, at),
             Some(_) | None => core.timers.cancel(&Timer::Seal),
+        }
+        match core.recorder.snapshot_due() {
+            Some(at) if core.recorder.unwritable().is_none() => core.timers.set(Timer::SnapshotPart, at.max(Mono(now.mono.0 + 1))),
+            Some(_) | None => core.timers.cancel(&Timer::SnapshotPart),
         }
         if matches!(core.recorder.unwritable(), Some((Unwritable::Full, _))) {
             core.timers.set_earlier(Timer::Rewrite, now.mono + std::time::Duration::from_millis(200));

@@ -34,9 +34,21 @@ pub(crate) struct Toy {
     keep_alive: Option<Duration>,
     next: Option<Mono>,
     life: Option<Duration>,
+    patience: Option<Duration>,
+    most: Option<usize>,
 }
 
 impl Toy {
+    /// Gives an attempt to connect so long.
+    pub(crate) fn with_patience(patience: Duration) -> Self {
+        Self { patience: Some(patience), ..Self::default() }
+    }
+
+    /// Takes so many connections at a time.
+    pub(crate) fn with_most(most: usize) -> Self {
+        Self { most: Some(most), ..Self::default() }
+    }
+
     /// Says `T` this often.
     pub(crate) fn keeping_alive(every: Duration) -> Self {
         Self { keep_alive: Some(every), ..Self::default() }
@@ -159,6 +171,14 @@ impl Session for Toy {
 
     fn user_timeout(&self, _channel: Channel, _now: Now) -> Option<Duration> {
         self.command.and(self.life)
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    fn channels_max(&self) -> Option<usize> {
+        self.most
     }
 }
 

@@ -1,13 +1,15 @@
 //! Connecting, listening, reconnecting, latency.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bridge_engine::shell::{BACKOFF_FIRST, CONNECTIONS_PER_PEER, Endpoint};
+use bridge_engine::shell::{BACKOFF_FIRST, CONNECT_TIMEOUT, CONNECTIONS_PER_PEER, Endpoint};
 use bridge_engine::{LocalWish, Output};
 use bridge_model::LinkId;
 use bridge_session::{Event, Inbound, LinkState, Outbound, Request, SinkId, StreamEvent, SubscriberId};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
 use super::kit::{Peer, SOON, Told, Toy, ack, connect, free, link, listen, listener, start, until};
@@ -82,6 +84,103 @@ async fn a_server_admits_only_allowed_peers_and_only_so_many_connections() {
     assert_eq!(refusal(TcpStream::connect(addr).await).await, Err(ErrorKind::ConnectionReset));
     let admitted = vec![Event::LinkState(LinkState::Connected); CONNECTIONS_PER_PEER];
     until("the admitted are told", || rig.book.events(0) == admitted).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a1_r19_a_session_that_takes_more_connections_has_them_and_one_beyond_is_refused_and_told() {
+    const MOST: usize = CONNECTIONS_PER_PEER + 2;
+    let addr = free().await;
+    let rig = start(vec![link(0, listen(addr), || Toy::with_most(MOST))]);
+    let mut peers = Vec::new();
+    for _ in 0..MOST {
+        peers.push(Peer::connect(addr).await);
+    }
+    let connected = Event::LinkState(LinkState::Connected);
+    until("all are admitted", || rig.book.events(0) == vec![connected.clone(); MOST]).await;
+    // The toy speaks on its newest connection.
+    for beyond in 1..=2 {
+        assert_eq!(refusal(TcpStream::connect(addr).await).await, Err(ErrorKind::ConnectionReset));
+        until("the refusal is told", || rig.book.security(0).len() == beyond).await;
+        assert!(rig.book.says(0, &["127.0.0.1", "refused", "6 connections open already"]), "{:?}", rig.book.security(0));
+        let newest = peers.last_mut().unwrap();
+        newest.send(b"P").await;
+        newest.expect(b"p").await;
+    }
+    for peer in &mut peers {
+        peer.silent_for(Duration::from_millis(20)).await;
+    }
+    assert_eq!(rig.book.events(0).len(), MOST, "the session hears nothing of those refused");
+    // A place that becomes free is given again.
+    drop(peers.remove(0));
+    let mut again = loop {
+        let mut peer = Peer::connect(addr).await;
+        peer.0.write_all(b"P").await.ok();
+        if peer.0.read_u8().await.is_ok() {
+            break peer;
+        }
+    };
+    again.send(b"P").await;
+    again.expect(b"p").await;
+    rig.stop().await;
+}
+
+/// A listener on loopback that answers no further SYN, with what fills it.
+async fn black_hole() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(addr)).await {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 64, "the backlog never fills");
+    }
+    (listener, addr, waiting)
+}
+
+/// The local ports of attempts to connect to an address that nobody answered yet, as the kernel sees them.
+fn attempts_under_way(to: SocketAddr) -> Vec<String> {
+    const SYN_SENT: &str = "02";
+    let remote = format!("0100007F:{:04X}", to.port());
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.get(2) == Some(&remote.as_str()) && row.get(3) == Some(&SYN_SENT)).map(|row| row[1].to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a1_r08_an_attempt_that_nobody_answers_ends_after_t0_and_the_next_one_begins() {
+    const T0: Duration = Duration::from_millis(500);
+    let (listener, addr, mut waiting) = black_hole().await;
+    until("the probe that found it full is gone", || attempts_under_way(addr).is_empty()).await;
+    let rig = start(vec![link(0, connect(addr), || Toy::with_patience(T0))]);
+    let began = Instant::now();
+    let mut seen: Vec<(String, Instant)> = Vec::new();
+    while seen.len() < 3 {
+        assert!(began.elapsed() < CONNECT_TIMEOUT / 2, "t0 has no effect: {seen:?}");
+        let under_way = attempts_under_way(addr);
+        assert!(under_way.len() <= 1, "one attempt at a time: {under_way:?}");
+        for port in under_way {
+            if !seen.iter().any(|(known, _)| *known == port) {
+                seen.push((port, Instant::now()));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The kernel itself would ask again after a second, and give up after minutes.
+    let apart: Vec<Duration> = seen.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
+    assert!(apart.iter().all(|apart| *apart > BACKOFF_FIRST * 3 / 2), "the rest alone lies between them, no t0: {apart:?}");
+    assert!(rig.book.events(0).is_empty(), "the session hears of connections, not of attempts");
+    // As soon as somebody takes connections the next attempt succeeds.
+    let mut ours = loop {
+        let (stream, from) = tokio::time::timeout(SOON, listener.accept()).await.expect("somebody connects").unwrap();
+        match waiting.iter().position(|fill| fill.local_addr().unwrap() == from) {
+            Some(at) => drop(waiting.remove(at)),
+            None => break Peer(stream),
+        }
+    };
+    ours.send(b"P").await;
+    ours.expect(b"p").await;
     rig.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_diag::{Report, Shape, Span, View, nearest};
-use bridge_session::{AddressUse, Role};
+use bridge_session::{AddressUse, LinkSpec, Role};
 
 use super::rows::Row;
 use super::scope::{
@@ -43,8 +43,16 @@ impl Scope<'_> {
         let before = report.errors();
         let id = take_id(&mut self.control_names, "control", &mut view, report);
         let link = self.control_link(&mut view, report);
-        let role = link.and_then(|index| self.links.get(index)).map(|draft| of_direction(draft.plan.spec.role, &row.table));
+        let spec = link.and_then(|index| self.links.get(index)).map(|draft| &draft.plan.spec);
+        let role = spec.map(|spec| of_direction(spec.role, &row.table));
         if let Some(verb) = unit_verb(&mut view) {
+            // Without an address its keys tell the direction: who asks a peer names it, who asks the people here awaits feedback.
+            let both = spec.is_some_and(LinkSpec::has_both_directions);
+            let role = match (both, row.table.entry("peer").is_some(), row.table.entry("feedback").is_some()) {
+                (true, true, false) => Some(Role::Server),
+                (true, false, true) => Some(Role::Client),
+                _ => role,
+            };
             self.compile_instruction(view, (id, link, role), verb, report);
             return;
         }

@@ -68,7 +68,13 @@ impl Scope<'_> {
         let failure = word(&mut view, "on_journal_failure", &[("hold", JournalFailure::Hold), ("pass", JournalFailure::Pass)], report);
         let integrity_every = take_duration(&mut view, "integrity_every", report);
         let event_queue = event_queue(&mut view, report);
-        let housekeeping = housekeeping(&mut view, text_of(table, "allow"), report);
+        // Who asks is the client: on a server link the reversed direction, whose permissions stand apart; of one direction nobody.
+        let asks = match (role, text_of(table, "direction") == "both") {
+            (Some(Role::Server), true) => Some("allow_reverse"),
+            (Some(Role::Server), false) => None,
+            (Some(Role::Client) | None, _) => Some("allow"),
+        };
+        let housekeeping = housekeeping(&mut view, asks.map(|key| (key, text_of(table, key))), report);
         let clock_tolerance = take_duration(&mut view, "clock_tolerance", report).unwrap_or(CLOCK_TOLERANCE);
         let max_unacked = max_unacked(&mut view, report);
         let fresh_link = take_duration(&mut view, "fresh_link", report).unwrap_or(FRESH_LINK);
@@ -156,8 +162,9 @@ fn event_queue(view: &mut View<'_>, report: &mut Report) -> Option<u64> {
     }
 }
 
-/// Requests by the clock, each off unless its time is given. What a request needs besides stands in the protocol's own parameters.
-fn housekeeping(view: &mut View<'_>, allow: &str, report: &mut Report) -> Vec<(Housekeeping, Duration)> {
+/// Requests by the clock, each off unless its time is given. `allow` is the parameter of the protocol's that permits what changes the
+/// station, by name and words; `None` if the link asks nothing.
+fn housekeeping(view: &mut View<'_>, allow: Option<(&str, &str)>, report: &mut Report) -> Vec<(Housekeeping, Duration)> {
     let freezes = [
         ("read", CounterFreeze::Read),
         ("freeze", CounterFreeze::Freeze),
@@ -179,20 +186,33 @@ fn housekeeping(view: &mut View<'_>, allow: &str, report: &mut Report) -> Vec<(H
     if let Some(every) = take_duration(view, "test_every", report) {
         all.push((Housekeeping::Test, every));
     }
+    let Some((key, allow)) = allow else {
+        if !all.is_empty() {
+            report.push(
+                view.error(
+                    "profile::housekeeping-not-allowed",
+                    view.span(),
+                    format!("{} serves its peer and asks nothing of it by the clock", view.noun()),
+                )
+                .fix("leave `clock_every`, `counters_every` and `test_every` out, or add `direction = \"both\"`"),
+            );
+        }
+        return Vec::new();
+    };
     let is_allowed = |word: &str| allow.split(',').any(|allowed| allowed.trim() == word);
     let wants = [
         ("clock_sync", "clock_every", all.iter().any(|(wish, _)| *wish == Housekeeping::SynchroniseClock)),
         ("counter_freeze", "counters_do", matches!(freeze, CounterFreeze::Freeze | CounterFreeze::FreezeReset)),
         ("counter_reset", "counters_do", matches!(freeze, CounterFreeze::Reset | CounterFreeze::FreezeReset)),
     ];
-    for (word, key, _) in wants.into_iter().filter(|(word, _, wanted)| *wanted && !is_allowed(word)) {
+    for (word, wish, _) in wants.into_iter().filter(|(word, _, wanted)| *wanted && !is_allowed(word)) {
         report.push(
             view.error(
                 "profile::housekeeping-not-allowed",
                 view.span(),
-                format!("{} has `{key}` and does not allow `{word}`", view.noun()),
+                format!("{} has `{wish}` and does not allow `{word}`", view.noun()),
             )
-            .fix(format!("add `{word}` to `allow`, or leave `{key}` out")),
+            .fix(format!("add `{word}` to `{key}`, or leave `{wish}` out")),
         );
     }
     all

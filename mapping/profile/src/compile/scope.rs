@@ -224,7 +224,6 @@ impl<'p> Scope<'p> {
         }
     }
 
-    /// The link a row stands on, if it plays `role`.
     /// The link of a row; `role` is the one that its kind of point stands on, or the other one where the address is `reversed`.
     pub(crate) fn link_of(&self, view: &mut View<'_>, role: Role, report: &mut Report) -> Option<usize> {
         let Some(entry) = view.take("on") else {
@@ -737,8 +736,7 @@ pub(crate) fn take_conversion(view: &mut View<'_>, measured: Measured, report: &
 /// The role of the link that a row of `role` stands on: the other one if its address is of the link's other direction (104 row 64).
 pub(crate) fn of_direction(role: Role, row: &Table) -> Role {
     let address = row.entry("addr").map(|entry| &entry.node.shape);
-    let reversed =
-        matches!(address, Some(Shape::Table(table)) if matches!(table.entry("reversed").map(|e| &e.node.shape), Some(Shape::Bool(true))));
+    let reversed = matches!(address, Some(Shape::Table(table)) if matches!(table.entry(LinkPoint::REVERSED).map(|e| &e.node.shape), Some(Shape::Bool(true))));
     match (role, reversed) {
         (Role::Client, true) => Role::Server,
         (Role::Server, true) => Role::Client,
