@@ -5,6 +5,7 @@ mod demo;
 mod inbox;
 mod journal;
 pub(crate) mod kit;
+mod link;
 mod link_tls;
 mod reversed;
 mod sim;
