@@ -167,7 +167,6 @@ fn walk(fragment: &[u8]) -> usize {
     let mut objects = 0;
     for view in [FragmentView::request(fragment), FragmentView::response(fragment)].into_iter().flatten() {
         for header in view.headers().flatten() {
-            objects += header.named().count();
             for object in header.objects() {
                 objects += 1;
                 let octets = object.payload.octets();
