@@ -456,4 +456,6 @@ impl Session for Controlling {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_commands;
+#[cfg(test)]
 mod tests_functions;
