@@ -330,8 +330,8 @@ async fn answer(ask: Ask, local: &mpsc::Sender<Local>) -> String {
         Ask::Accept { id, operator } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Accept },
         Ask::Reject { id, operator, reason, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Reject { reason, text } },
         Ask::Done { id, operator, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Done { text } },
-        Ask::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
-            LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code }
+        Ask::Dispatch { control, target, ramp, mode, valid_for_s, operator_ref, instruction_code } => {
+            LocalWish::Dispatch { control, target, ramp, mode, valid_for_s, operator_ref, instruction_code }
         }
     };
     let (answer_in, answer) = oneshot::channel();

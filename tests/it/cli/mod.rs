@@ -8,6 +8,7 @@ pub(crate) mod kit;
 mod link;
 mod link_tls;
 mod reversed;
+mod select;
 mod sim;
 mod tail;
 mod words;

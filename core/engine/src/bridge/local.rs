@@ -7,11 +7,10 @@ use bridge_model::Now;
 use serde_json::{Value, json};
 
 use super::{Bridge, LinkWish};
-use crate::ask::Order;
+use crate::ask::{DispatchMode, Order, PersonalDispatch};
 use crate::core::{LocalReply, Output, Then};
 use crate::instructions::OperatorAnswer;
 use crate::operations::{self, Tally};
-use crate::relay::{Leg, Wish};
 
 /// A request of a local operator, answered by one [`LocalReply`] when it is durable.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,6 +32,8 @@ pub enum LocalWish {
         target: f64,
         /// Units per minute.
         ramp: Option<f64>,
+        /// What of a select-before-operate it is (R4).
+        mode: DispatchMode,
         /// Seconds from now in which it may start.
         valid_for_s: u32,
         /// Who orders it (R8).
@@ -111,23 +112,14 @@ impl Bridge {
                 None => return self.finish(now),
                 Some(line) => line,
             },
-            LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
+            LocalWish::Dispatch { control, target, ramp, mode, valid_for_s, operator_ref, instruction_code } => {
                 let life = std::time::Duration::from_secs(u64::from(valid_for_s));
                 let not_after = Now { mono: now.mono + life, utc: now.utc + life };
-                let wish = self.core.plan.control(&control).map(|place| Wish {
-                    control: place.index(),
-                    target,
-                    ramp,
-                    leg: Leg::Direct,
-                    not_after,
-                    operator_ref,
-                    instruction_code,
-                });
-                let posted = wish.and_then(|wish| self.relays.dispatch(&mut self.core, &mut self.exchange, &mut self.served, &wish, now));
-                posted.map_or_else(
-                    || json!({ "error": format!("{control} is no relay control of this bridge's profile") }).to_string(),
-                    |operation| json!({ "operationId": operation }).to_string(),
-                )
+                let dispatch = PersonalDispatch { control, target, ramp, mode, not_after, operator_ref, instruction_code };
+                match self.relays.dispatch_by_person(&mut self.core, &mut self.exchange, &mut self.served, dispatch, now) {
+                    Ok(operation) => json!({ "operationId": operation }).to_string(),
+                    Err(why) => json!({ "error": why }).to_string(),
+                }
             }
         };
         self.core.when_durable(Then::Local(LocalReply { id: request.id, line }));
