@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_engine::Settings;
+use bridge_ies::Timestamp;
+use bridge_ies::beckn::Envelope;
 use bridge_journal::{Disk, open_read_only};
 use bridge_model::{PointId, Validity};
-use bridge_provenance::{FrameRecord, Verdict, kind, verify_journal};
+use bridge_provenance::{Direction, FrameRecord, Leaf, Verdict, kind, verify_journal};
 use bridge_sim::{EntryKind, Generator, GeneratorKind, Rng};
 
 use super::story::order;
@@ -101,6 +103,53 @@ fn r20_soe_buffer_ten_minutes_at_a_thousand_a_second() {
     assert!(verdict.events >= count, "{} events compared", verdict.events);
     let alarms = world.story.iter().filter(|(_, party, line)| *party == GENCO && line.starts_with("ALARM")).count();
     assert_eq!(alarms, 0, "no false alarm");
+}
+
+/// Lines that were gathered and had not left when the bridge died leave after it: each event is told once, in order.
+#[test]
+fn r20_lines_that_were_gathered_survive_a_crash() {
+    for seed in 60..64 {
+        let mut world = World::new(seed);
+        world.run_for(s(5));
+        let begin = world.now().mono + s(1);
+        world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(5), 400, seed));
+        world.run_for(Duration::from_millis(1800 + 37 * (seed - 60)));
+        world.crash(GENCO);
+        world.run_for(s(1));
+        world.start(GENCO);
+        world.run_for(s(60));
+        let made = world.station_entries().into_iter().filter(|entry| entry.kind == EntryKind::Event);
+        let mut made: Vec<(String, i64)> = made.filter_map(|entry| Some((entry.point, entry.stamp? / 1_000_000))).collect();
+        let (mut told, letters) = told_lines(&world);
+        assert!(letters < told.len() / 4, "seed {seed}: gathered: {} lines in {letters} letters", told.len());
+        assert_eq!(made.len(), 400, "seed {seed}");
+        // Each letter is of one resource; between points there is no order.
+        made.sort_by(|a, b| a.0.cmp(&b.0));
+        told.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(told, made, "seed {seed}");
+    }
+}
+
+/// The lines of the `log` operations that the dispatch centre journaled, as (signal, stamp in ms), and the number of those operations.
+fn told_lines(world: &World) -> (Vec<(String, i64)>, usize) {
+    let disk: Arc<dyn Disk> = world.nodes[SLDC].disk.clone();
+    let journal = open_read_only(disk).expect("a journal");
+    let mut reader = journal.reader(journal.start());
+    let (mut lines, mut letters) = (Vec::new(), 0);
+    while let Ok(Some(record)) = reader.next() {
+        let Ok(Leaf::Operation(leaf)) = Leaf::decode(&record.body) else { continue };
+        if record.kind != kind::LEAF || leaf.direction != Direction::Received || leaf.verb != "log" {
+            continue;
+        }
+        letters += 1;
+        let operation = Envelope::parse(&leaf.body).expect("an envelope").performance.remove(0).attributes;
+        for (place, line) in operation["payload"]["entries"].as_array().expect("entries").iter().enumerate() {
+            assert_eq!(line["seq"], place);
+            let at: Timestamp = serde_json::from_value(line["t"].clone()).expect("a time");
+            lines.push((line["signal"].as_str().expect("a signal").to_owned(), at.0 / 1_000_000));
+        }
+    }
+    (lines, letters)
 }
 
 /// R23: a full disk must not blind the control room, and must not confirm to the plant's station what is not durable.
