@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_engine::Settings;
-use bridge_ies::Timestamp;
-use bridge_ies::beckn::Envelope;
 use bridge_journal::{Disk, open_read_only};
 use bridge_model::{PointId, Validity};
-use bridge_provenance::{Direction, FrameRecord, Leaf, Verdict, kind, verify_journal};
+use bridge_provenance::{FrameRecord, Verdict, kind, verify_journal};
 use bridge_sim::{EntryKind, Generator, GeneratorKind, Rng};
 
 use super::story::order;
@@ -22,7 +19,7 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn singles(world: &World) -> Vec<PointId> {
+pub(super) fn singles(world: &World) -> Vec<PointId> {
     let plan = &world.nodes[GENCO].plan;
     ["U1.bfp_a", "U1.bfp_b", "U1.id_fan", "U1.fd_fan", "U1.pa_fan", "U2.bfp_a", "U2.id_fan"]
         .iter()
@@ -69,87 +66,6 @@ fn every_frame_whose_receipt_left_is_recovered_from_a_thousand_crashes() {
         }
         assert!(seed > 20 || !receipts.is_empty(), "seed {seed} proves nothing");
     }
-}
-
-/// The plant's letters and the events for the EMS that wait through ten minutes at a thousand a second; the shipped limits hold less.
-fn ten_minutes_of_events(settings: &mut Settings) {
-    settings.max_lag = 1_000_000;
-    settings.event_queue_depth = 1_000_000;
-}
-
-/// R20: the SOE buffer test. A thousand changes a second for ten minutes, the wide-area link down all the while, then up: what waited is
-/// through in a fraction of the time that it took to gather.
-#[test]
-fn r20_soe_buffer_ten_minutes_at_a_thousand_a_second() {
-    const MINUTES: u64 = 10;
-    const DRAINED_WITHIN: u64 = 120;
-    let mut world = World::tuned(20, Tune { settings: ten_minutes_of_events, ..Tune::default() });
-    world.run_for(s(3));
-    let (points, count) = (singles(&world), MINUTES * 60_000);
-    let begin = world.now().mono + s(3);
-    world.cut_wan();
-    world.load(Generator::new(GeneratorKind::Single, points, begin, Duration::from_millis(1), count, 20));
-    world.run_for(s(3 + 60 * MINUTES));
-    let waiting = |world: &World| world.bridge(GENCO).status(world.now())["peers"][0]["waiting"].as_u64();
-    assert!(waiting(&world).is_some_and(|waiting| (600..6000).contains(&waiting)), "lines were gathered: {:?}", waiting(&world));
-    let before = world.ems_ledger.entries().len() as u64;
-    world.heal_wan();
-    world.run_for(s(DRAINED_WITHIN));
-    assert!(world.ems_ledger.entries().len() as u64 >= before + count, "the EMS has every event");
-    assert_eq!(waiting(&world), Some(0), "the dispatch centre has every letter");
-    world.run_for(s(30));
-    let verdict = world.verdict();
-    assert!(verdict.is_clean(), "{:#?}\n{}", verdict.details, world.told());
-    assert!(verdict.events >= count, "{} events compared", verdict.events);
-    let alarms = world.story.iter().filter(|(_, party, line)| *party == GENCO && line.starts_with("ALARM")).count();
-    assert_eq!(alarms, 0, "no false alarm");
-}
-
-/// Lines that were gathered and had not left when the bridge died leave after it: each event is told once, in order.
-#[test]
-fn r20_lines_that_were_gathered_survive_a_crash() {
-    for seed in 60..64 {
-        let mut world = World::new(seed);
-        world.run_for(s(5));
-        let begin = world.now().mono + s(1);
-        world.load(Generator::new(GeneratorKind::Single, singles(&world), begin, Duration::from_millis(5), 400, seed));
-        world.run_for(Duration::from_millis(1800 + 37 * (seed - 60)));
-        world.crash(GENCO);
-        world.run_for(s(1));
-        world.start(GENCO);
-        world.run_for(s(60));
-        let made = world.station_entries().into_iter().filter(|entry| entry.kind == EntryKind::Event);
-        let mut made: Vec<(String, i64)> = made.filter_map(|entry| Some((entry.point, entry.stamp? / 1_000_000))).collect();
-        let (mut told, letters) = told_lines(&world);
-        assert!(letters < told.len() / 4, "seed {seed}: gathered: {} lines in {letters} letters", told.len());
-        assert_eq!(made.len(), 400, "seed {seed}");
-        // Each letter is of one resource; between points there is no order.
-        made.sort_by(|a, b| a.0.cmp(&b.0));
-        told.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(told, made, "seed {seed}");
-    }
-}
-
-/// The lines of the `log` operations that the dispatch centre journaled, as (signal, stamp in ms), and the number of those operations.
-fn told_lines(world: &World) -> (Vec<(String, i64)>, usize) {
-    let disk: Arc<dyn Disk> = world.nodes[SLDC].disk.clone();
-    let journal = open_read_only(disk).expect("a journal");
-    let mut reader = journal.reader(journal.start());
-    let (mut lines, mut letters) = (Vec::new(), 0);
-    while let Ok(Some(record)) = reader.next() {
-        let Ok(Leaf::Operation(leaf)) = Leaf::decode(&record.body) else { continue };
-        if record.kind != kind::LEAF || leaf.direction != Direction::Received || leaf.verb != "log" {
-            continue;
-        }
-        letters += 1;
-        let operation = Envelope::parse(&leaf.body).expect("an envelope").performance.remove(0).attributes;
-        for (place, line) in operation["payload"]["entries"].as_array().expect("entries").iter().enumerate() {
-            assert_eq!(line["seq"], place);
-            let at: Timestamp = serde_json::from_value(line["t"].clone()).expect("a time");
-            lines.push((line["signal"].as_str().expect("a signal").to_owned(), at.0 / 1_000_000));
-        }
-    }
-    (lines, letters)
 }
 
 /// R23: a full disk must not blind the control room, and must not confirm to the plant's station what is not durable.
