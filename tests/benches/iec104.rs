@@ -248,7 +248,7 @@ fn run(options: &[&str]) -> Result<()> {
             (HOSTILE, "max_ms"),
             Target::AtMost(10.0),
             None,
-            "the longest of all hostile inputs of one connection, both roles, whole and octet by octet, 10,400 points; session alone, median of five",
+            "the longest of all hostile inputs of one connection, both roles, whole and octet by octet, 10,400 points; session alone, wall clock, shortest of five runs each",
         ),
     ];
     tell(format!("{load}; loopback, two processes a measurement, {seconds} s each"));

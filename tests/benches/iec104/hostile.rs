@@ -9,7 +9,7 @@ use crate::link::{CA, link, local};
 use crate::measure::{POINTS, quantile, tell};
 
 const CHANNEL: Channel = Channel(1);
-/// Runs of one input; the median counts, so that what else the machine does is not the input's.
+/// Runs of one input on the wall clock; the shortest counts, so that what else the machine does is not the input's.
 const RUNS: usize = 5;
 
 const STARTDT_ACT: u8 = 0x07;
@@ -151,9 +151,9 @@ pub(crate) fn worst() -> f64 {
     for (number, octets) in inputs() {
         for (role, piece) in [Role::Client, Role::Server].into_iter().flat_map(|role| [(role, octets.len()), (role, 1)]) {
             let mut samples: Vec<f64> = (0..RUNS).map(|_| taken_ms(role, &octets, piece, clock)).collect();
-            let median = quantile(&mut samples, 0.5);
-            if median > worst.0 {
-                worst = (median, number, role, piece);
+            let least = quantile(&mut samples, 0.0);
+            if least > worst.0 {
+                worst = (least, number, role, piece);
             }
         }
     }
