@@ -21,7 +21,6 @@ pub(super) struct StationHost {
 }
 
 impl StationHost {
-    #[expect(clippy::too_many_arguments, reason = "made once, from everything that a station is")]
     pub(super) fn new(
         args: &Iec104,
         plan: Plan,
