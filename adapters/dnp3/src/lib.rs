@@ -21,6 +21,7 @@ mod params;
 mod permit;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod table;
+mod text;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod transport;
 
@@ -28,6 +29,7 @@ pub use address::{Address, CommandAddress, CrobModel, PointType, ServedAddress};
 pub use error::Error;
 pub use params::{Allowed, ClockPolicy, Params, TimeSync};
 pub use permit::ControlPermit;
+pub use text::describe;
 
 /// The port of DNP3 over TCP and UDP in clear.
 pub const PORT: u16 = 20_000;
