@@ -12,6 +12,9 @@ pub enum Refused {
     /// The fragment was begun without a permit and this would change the outstation.
     #[error("not on a link that only monitors")]
     Permit,
+    /// The variation cannot say the value, its flags or its time.
+    #[error("not to be said in this variation")]
+    Unsaid,
     /// An object longer than its length field can say.
     #[error("object too long")]
     TooLong,
