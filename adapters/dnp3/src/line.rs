@@ -12,8 +12,8 @@ use bridge_session::{Chunk, Close, Role};
 use crate::error::Error;
 use crate::link::address::{Broadcast, SELF, is_station};
 use crate::link::{
-    Control, Cut, Deframer, Due, Fault, Finding, FindingLog, Interval, LinkFrame, LinkHeader, Patience, PrimaryFunction, SecondaryFunction,
-    Station, Verdict, Wish, broadcast_verdict,
+    Control, Cut, Deframer, Due, Fault, Finding, FindingLog, Interval, LinkFrame, LinkHeader, Patience, Primary, PrimaryFunction,
+    SecondaryFunction, Station, Verdict, Wish, broadcast_verdict,
 };
 use crate::transport::Segmenter;
 
@@ -42,7 +42,8 @@ pub(crate) struct LineSettings {
     pub(crate) confirm_timeout: Duration,
     /// How often confirmed data, and REQUEST_LINK_STATUS off connections, is sent again.
     pub(crate) retries: u8,
-    /// How long a frame may take from its first octet to its last.
+    /// How long a frame may take from its first octet to its last. TCP may stall for many seconds and lose nothing; a serial line that
+    /// stalls has lost octets, and what waits for them swallows the peer's next attempt: there, not much more than 292 octets take.
     pub(crate) frame_timeout: Duration,
     /// Whether an outstation takes the self-address for its own.
     pub(crate) self_address: bool,
@@ -61,7 +62,7 @@ impl LineSettings {
             confirmed: false,
             confirm_timeout: Duration::from_secs(1),
             retries: 3,
-            frame_timeout: Duration::from_secs(5),
+            frame_timeout: Duration::from_secs(15),
             self_address: false,
             max_fragment: 2048,
         }
@@ -245,6 +246,15 @@ impl Line {
     pub(crate) fn ask_status(&mut self, remote: u16, local: u16, now: Mono) {
         let Some(index) = self.ends.position(local, remote) else { return };
         self.ends.ask(index, false, now);
+    }
+
+    /// Gives up what waits for a confirmation of the link and was not acknowledged, so that it is not sent again (R5). What left may have
+    /// arrived; the next fragment resets the link states first.
+    pub(crate) fn withdraw(&mut self, remote: u16, local: u16) {
+        let index = self.ends.position(local, remote);
+        if let Some(station) = index.and_then(|index| self.ends.stations.get_mut(index)) {
+            station.primary = Primary::default();
+        }
     }
 
     /// When the peer last showed that it lives, on this channel.
@@ -587,5 +597,11 @@ impl Ends {
     }
 }
 
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

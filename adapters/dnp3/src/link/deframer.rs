@@ -41,9 +41,9 @@ fn step(octets: &[u8]) -> Step<'_> {
             Front::Whole(octets, frame) => Step::Frame(octets, frame),
         },
         [_, rest @ ..] => {
-            let next = rest.iter().zip(rest.iter().skip(1).map(Some).chain([None]));
-            let is_start = |(a, b): (&u8, Option<&u8>)| *a == first && b.is_none_or(|b| *b == second);
-            Step::Skip(1 + next.clone().position(is_start).unwrap_or(rest.len()))
+            // The last octet may be the first of a start.
+            let none = rest.len() - usize::from(rest.last() == Some(&first));
+            Step::Skip(1 + rest.windows(START.len()).position(|pair| *pair == START).unwrap_or(none))
         }
     }
 }
