@@ -12,7 +12,6 @@ pub mod app;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod crc;
 mod error;
-mod findings;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod line;
 #[allow(dead_code, reason = "both roles are built on it")]

@@ -77,8 +77,7 @@ impl Protocol for Dnp3 {
             return Err(problem("", "no-control-address", what, "give the control an address"));
         };
         let Some(object) = ControlObject::of(&address, command) else {
-            let what =
-                format!("{} cannot carry `{}` with qualifier {}", address.address.of.name(), command.action, command.qualifier);
+            let what = format!("{} cannot carry `{}` with qualifier {}", address.address.of.name(), command.action, command.qualifier);
             return Err(problem("type", "action-does-not-fit", what, "use an analogue output for values, a binary one for switching"));
         };
         let function = match command.mode {
@@ -156,7 +155,8 @@ fn test_fragment(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<(Addr
         Tag::Absolute => ObjectTime::Absolute(time),
         Tag::Relative => ObjectTime::Relative(0),
     };
-    let measured = Measurement { value: test_value(address.of, input.get("value"))?, flags: test_flags(variation, input.get("quality"))?, time };
+    let measured =
+        Measurement { value: test_value(address.of, input.get("value"))?, flags: test_flags(variation, input.get("quality"))?, time };
     let mut writer = FragmentWriter::new(params.max_receive);
     writer.begin_response(AppControl::single(0), Function::Response, Iin(0));
     let index = u32::from(address.index);
@@ -235,7 +235,8 @@ fn test_value(of: PointType, field: Option<&Field>) -> Result<Value, FieldProble
 
 fn test_flags(variation: &Variation, field: Option<&Field>) -> Result<Flags, FieldProblem> {
     let kind = FlagKind::of(variation.kind);
-    let known: Vec<(u8, &str)> = (0..8).map(|bit| 1_u8 << bit).filter_map(|bit| Flags(bit).names(kind).next().map(|name| (bit, name))).collect();
+    let known: Vec<(u8, &str)> =
+        (0..8).map(|bit| 1_u8 << bit).filter_map(|bit| Flags(bit).names(kind).next().map(|name| (bit, name))).collect();
     let wrong = || {
         let names: Vec<&str> = known.iter().map(|(_, name)| *name).collect();
         problem("quality", "quality-unknown", "the quality is unknown".to_owned(), &format!("use {}, or the octet", names.join(", ")))

@@ -17,9 +17,8 @@ use crate::objects::{AnalogOutput, ControlCode, Crob, Encoded};
 use crate::params::Params;
 
 /// Indications that say that a request was not carried out.
-pub(super) const NOT_DONE: Iin = Iin(
-    Iin::NO_FUNC_CODE_SUPPORT.0 | Iin::OBJECT_UNKNOWN.0 | Iin::PARAMETER_ERROR.0 | Iin::ALREADY_EXECUTING.0 | Iin::CONFIG_CORRUPT.0,
-);
+pub(super) const NOT_DONE: Iin =
+    Iin(Iin::NO_FUNC_CODE_SUPPORT.0 | Iin::OBJECT_UNKNOWN.0 | Iin::PARAMETER_ERROR.0 | Iin::ALREADY_EXECUTING.0 | Iin::CONFIG_CORRUPT.0);
 
 /// The object of a command, as it stands in SELECT and OPERATE alike.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -231,9 +230,8 @@ impl Commands {
 
     /// What may leave, oldest first.
     pub(super) fn leaving(&self, now: Mono) -> impl Iterator<Item = Leaving> {
-        let due = move |open: &&Transaction| {
-            matches!(open.stage, Stage::SelectDue | Stage::ExecuteDue(_)) && now < open.command.not_after.mono
-        };
+        let due =
+            move |open: &&Transaction| matches!(open.stage, Stage::SelectDue | Stage::ExecuteDue(_)) && now < open.command.not_after.mono;
         self.open.iter().filter(due).map(|open| Leaving {
             serial: open.serial,
             outstation: open.address.address.outstation,

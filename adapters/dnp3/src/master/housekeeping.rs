@@ -133,7 +133,15 @@ impl Tasks {
     }
 
     /// Takes a request about a file, or ends it at once.
-    pub(super) fn request_file(&mut self, id: u64, wish: FileWish, not_after: Mono, may_control: bool, open: bool, events: &mut VecDeque<Event>) {
+    pub(super) fn request_file(
+        &mut self,
+        id: u64,
+        wish: FileWish,
+        not_after: Mono,
+        may_control: bool,
+        open: bool,
+        events: &mut VecDeque<Event>,
+    ) {
         let permitted = self.allow.files && (!wish.changes() || may_control && self.allow.file_write);
         let rest: VecDeque<u16> = self.file_station.into_iter().collect();
         let [low, high, ..] = self.serial.wrapping_add(1).to_le_bytes();
@@ -314,7 +322,15 @@ impl Tasks {
     }
 
     /// A fragment of the answer to the request that left at `sent`.
-    pub(super) fn answered(&mut self, serial: u64, view: &FragmentView<'_>, is_last: bool, sent: Now, events: &mut VecDeque<Event>, now: Now) {
+    pub(super) fn answered(
+        &mut self,
+        serial: u64,
+        view: &FragmentView<'_>,
+        is_last: bool,
+        sent: Now,
+        events: &mut VecDeque<Event>,
+        now: Now,
+    ) {
         let Some(task) = self.queue.front_mut().filter(|task| task.serial == serial) else { return };
         let refused = view.iin.intersects(NOT_DONE) && view.body.is_empty();
         let named = || {
@@ -489,12 +505,13 @@ impl Tasks {
     }
 
     pub(super) fn deadline(&self) -> Mono {
-        let of = |task: &Task| match task.step {
-            Step::Status { until, .. } => until,
-            Step::First | Step::WriteRecorded(_) | Step::WriteDelayed(_) | Step::WriteDeadband(_) => {
-                if task.is_asked || !task.changes() { Mono::NEVER } else { task.not_after }
-            }
-        };
+        let of =
+            |task: &Task| match task.step {
+                Step::Status { until, .. } => until,
+                Step::First | Step::WriteRecorded(_) | Step::WriteDelayed(_) | Step::WriteDeadband(_) => {
+                    if task.is_asked || !task.changes() { Mono::NEVER } else { task.not_after }
+                }
+            };
         self.queue.iter().map(of).min().unwrap_or(Mono::NEVER)
     }
 

@@ -18,13 +18,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bridge_model::{Mono, NotOperatedWhy, Now, PointId, Zone};
-use bridge_session::{Channel, Chunk, Close, Event, FrameBatch, LinkSpec, LinkState, PeerInfo, Request, Role, Session};
+use bridge_session::{Channel, Chunk, Close, Event, Findings, FrameBatch, LinkSpec, LinkState, PeerInfo, Request, Role, Session};
 
 use crate::ControlPermit;
 use crate::address::{Address, CommandAddress};
 use crate::app::{AppControl, FragmentWriter};
 use crate::error::Error;
-use crate::findings::Findings;
 use crate::line::{Line, LineSettings, Notice};
 use crate::master::commands::{Commands, Hold};
 use crate::master::housekeeping::Tasks;

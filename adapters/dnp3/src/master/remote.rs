@@ -154,7 +154,8 @@ impl Remote {
         let (seq, poll_count) = (self.seq, self.poll_count);
         let mut last_unsolicited = std::mem::take(&mut self.last_unsolicited);
         last_unsolicited.clear();
-        *self = Self { seq, poll_count, seed: self.seed, last_unsolicited, is_silent: self.is_silent, ..Self::new(self.address, 0, params) };
+        *self =
+            Self { seq, poll_count, seed: self.seed, last_unsolicited, is_silent: self.is_silent, ..Self::new(self.address, 0, params) };
         self.disable = true;
         self.enable = params.unsolicited != 0;
         self.integrity = read.then_some(Reason::Opened);
@@ -299,14 +300,12 @@ impl Remote {
 
     /// Takes the indications of a fragment; those of classes only with the last one of a response.
     pub(super) fn indicate(&mut self, iin: Iin, is_last: bool, params: &Params) -> Indicated {
-        const NEWS: Iin = Iin(
-            Iin::LOCAL_CONTROL.0
-                | Iin::DEVICE_TROUBLE.0
-                | Iin::CONFIG_CORRUPT.0
-                | Iin::EVENT_BUFFER_OVERFLOW.0
-                | Iin::RESERVED_6.0
-                | Iin::RESERVED_7.0,
-        );
+        const NEWS: Iin = Iin(Iin::LOCAL_CONTROL.0
+            | Iin::DEVICE_TROUBLE.0
+            | Iin::CONFIG_CORRUPT.0
+            | Iin::EVENT_BUFFER_OVERFLOW.0
+            | Iin::RESERVED_6.0
+            | Iin::RESERVED_7.0);
         let is_new = |bit: Iin| iin.contains(bit) && !self.iin.contains(bit);
         let indicated = Indicated {
             restarted: is_new(Iin::DEVICE_RESTART),

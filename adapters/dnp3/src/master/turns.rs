@@ -321,4 +321,3 @@ fn write_duty(duty: Duty, unsolicited: u8, writer: &mut crate::app::FragmentWrit
         }
     }
 }
-
