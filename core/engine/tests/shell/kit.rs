@@ -34,9 +34,15 @@ pub(crate) struct Toy {
     keep_alive: Option<Duration>,
     next: Option<Mono>,
     life: Option<Duration>,
+    datagrams: bool,
 }
 
 impl Toy {
+    /// Lives on datagrams.
+    pub(crate) fn of_datagrams() -> Self {
+        Self { datagrams: true, ..Self::default() }
+    }
+
     /// Says `T` this often.
     pub(crate) fn keeping_alive(every: Duration) -> Self {
         Self { keep_alive: Some(every), ..Self::default() }
@@ -62,7 +68,10 @@ impl Session for Toy {
     }
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
-        let Chunk::Stream(bytes) = chunk else { panic!("a datagram on TCP") };
+        let bytes = match (chunk, self.datagrams) {
+            (Chunk::Stream(bytes), false) | (Chunk::Datagram { bytes, .. }, true) => bytes,
+            (chunk @ (Chunk::Stream(_) | Chunk::Datagram { .. }), _) => panic!("not what this transport brings: {chunk:?}"),
+        };
         for byte in bytes {
             match byte {
                 b'P' => self.out.push_back(b'p'),
