@@ -25,7 +25,7 @@ pub use door::{
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
 pub use frame::{Frame, FrameBatch};
 pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcome, Parameter};
-pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
+pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role, Transports};
 pub use queue::ByteQueue;
 pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session, SystemState};
 pub use webhook::{HookId, Post, PostAnswer, Posted};
