@@ -169,7 +169,8 @@ pub trait Session: Send {
     fn poll_event(&mut self) -> Option<Event>;
 
     /// Appends bytes to send to `out`, at most about `limit`; `false` if there is nothing to send now. The driver calls this only when
-    /// everything it took before was handed to the transport, so that an unsent command can still be withdrawn.
+    /// everything it took before was handed to the transport, so that an unsent command can still be withdrawn. Over UDP what one call
+    /// appends is one datagram: whole frames, at least one even if `limit` is less.
     fn poll_output(&mut self, channel: Channel, out: &mut Vec<u8>, limit: usize, now: Now) -> bool;
 
     /// The session wants this channel closed; asked after `poll_output`, so that a last frame may leave first.
