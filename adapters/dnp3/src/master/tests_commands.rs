@@ -126,11 +126,12 @@ fn a2_r54_a_control_refused_by_indication_is_refused() {
 fn a2_r59_a_challenge_is_not_answered_and_the_command_refused() {
     let mut bench = started(&[]);
     ask(&mut bench, 0, ON, CommandMode::Direct, 10_000);
+    assert_eq!(bench.tx().len(), 1);
     bench.rx(&[0xC3, 131, 0, 0, 120, 1, 0x5B, 1, 4, 0, 1, 2, 3, 4]);
     let events = bench.events();
     assert_eq!(settled(&events), [Outcome::Refused(Refusal::ExecuteRefused)]);
     assert!(events.iter().any(|event| matches!(event, Event::Refused { what } if what.contains("secure authentication, which is not supported"))));
-    assert!(bench.tx().is_empty());
+    assert!(bench.tx().is_empty(), "nothing of authentication leaves");
 }
 
 #[test]
