@@ -552,3 +552,7 @@ mod test_kit;
 mod tests;
 #[cfg(test)]
 mod tests_commands;
+#[cfg(test)]
+mod tests_functions;
+#[cfg(test)]
+mod tests_line;

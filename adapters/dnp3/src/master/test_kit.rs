@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, Outcome, PointId, PointUpdate, Utc, Zone};
 use bridge_session::{
-    AddressUse, Channel, Chunk, Event, Field, Fields, FrameBatch, HousekeepingOutcome, LinkPoint, LinkSpec, PeerInfo, Request, Role, Session,
+    AddressUse, Channel, Chunk, Event, Field, Fields, FrameBatch, HousekeepingOutcome, LinkPoint, LinkSpec, PeerInfo, Request, Role,
+    Session,
 };
 
 use crate::app::{AppControl, Function};
@@ -213,6 +214,21 @@ impl Bench {
         self.pump();
     }
 
+    /// Octets from anywhere.
+    pub(super) fn feed(&mut self, octets: &[u8]) {
+        self.rx_octets(octets);
+    }
+
+    /// The number that an answer to the last request has.
+    pub(super) fn next_seq(&self) -> u8 {
+        self.session.flight.map_or(0, |flight| flight.seq)
+    }
+
+    /// Keeps a request as the last that was sent.
+    pub(super) fn keep(&mut self, at: Mono, to: u16, fragment: Vec<u8>) {
+        self.sent.push((at, to, fragment));
+    }
+
     /// What the master sent since this was last asked, in words.
     pub(super) fn tx(&mut self) -> Vec<String> {
         self.pump();
@@ -245,11 +261,17 @@ impl Bench {
     }
 
     pub(super) fn settled(&mut self) -> Vec<Outcome> {
-        self.events().into_iter().filter_map(|event| if let Event::Settled { outcome, .. } = event { Some(outcome) } else { None }).collect()
+        self.events()
+            .into_iter()
+            .filter_map(|event| if let Event::Settled { outcome, .. } = event { Some(outcome) } else { None })
+            .collect()
     }
 
     pub(super) fn kept(&mut self) -> Vec<HousekeepingOutcome> {
-        self.events().into_iter().filter_map(|event| if let Event::Housekept { outcome, .. } = event { Some(outcome) } else { None }).collect()
+        self.events()
+            .into_iter()
+            .filter_map(|event| if let Event::Housekept { outcome, .. } = event { Some(outcome) } else { None })
+            .collect()
     }
 
     /// Time passes, every deadline on the way is served.
