@@ -17,6 +17,7 @@ mod line;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod link;
 pub mod objects;
+mod outstation;
 mod params;
 mod permit;
 #[allow(dead_code, reason = "both roles are built on it")]
@@ -26,6 +27,7 @@ mod transport;
 
 pub use address::{Address, CommandAddress, CrobModel, PointType, ServedAddress};
 pub use error::Error;
+pub use outstation::{FileInfo, FileStore, MemoryFiles, Outstation};
 pub use params::{Allowed, ClockPolicy, Params, TimeSync};
 pub use permit::ControlPermit;
 
