@@ -415,6 +415,10 @@ impl Session for Master {
             let source = received.source;
             fragment.clear();
             fragment.extend_from_slice(received.fragment);
+            // What stood before it is told before it.
+            while let Some(finding) = open.line.poll_finding() {
+                self.events.push_back(Event::Refused { what: finding.to_string() });
+            }
             self.take_fragment(source, &fragment, now);
         }
         self.fragment = fragment;
@@ -547,4 +551,12 @@ impl Session for Master {
 const SECOND: &str = "the link has one connection already";
 
 #[cfg(test)]
+mod test_kit;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_commands;
+#[cfg(test)]
+mod tests_functions;
+#[cfg(test)]
+mod tests_line;
