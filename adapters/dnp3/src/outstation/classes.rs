@@ -21,7 +21,7 @@ pub(super) fn named(header: &HeaderView<'_>, of: PointType, image: &Image) -> Re
             if all { Ok(vec![slots]) } else { Err(Iin::PARAMETER_ERROR) }
         }
         (HeaderRange::Count(_), Qualifier::Indexed(_)) => {
-            let slots = header.named().map(|named| image.find(of, named.index).map(|slot| slot..slot + 1));
+            let slots = header.objects().map(|named| image.find(of, named.index).map(|slot| slot..slot + 1));
             slots.collect::<Option<_>>().ok_or(Iin::PARAMETER_ERROR)
         }
         (HeaderRange::Count(_), _) => Err(Iin::PARAMETER_ERROR),

@@ -117,7 +117,7 @@ fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut 
                 return Ok(());
             }
             if let Qualifier::Indexed(_) = header.header.qualifier {
-                let slots: VecDeque<usize> = header.named().filter_map(|named| image.find(of, named.index)).collect();
+                let slots: VecDeque<usize> = header.objects().filter_map(|named| image.find(of, named.index)).collect();
                 let all = slots.len() as u64 == range.count();
                 steps.push_back(Step::Listed { of, variation, slots });
                 return if all { Ok(()) } else { Err(Iin::PARAMETER_ERROR) };
