@@ -10,6 +10,7 @@
 mod address;
 mod door;
 mod event;
+mod findings;
 mod frame;
 mod housekeeping;
 mod index_map;
@@ -25,6 +26,7 @@ pub use door::{
     Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
+pub use findings::{FINDINGS_MAX, FINDINGS_WINDOW, Findings};
 pub use frame::{Frame, FrameBatch};
 pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcome, Parameter};
 pub use index_map::IndexMap;
