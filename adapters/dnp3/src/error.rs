@@ -19,6 +19,12 @@ pub enum Error {
         /// What did not come.
         what: &'static str,
     },
+    /// Ours: no more channels are taken.
+    #[error("a link takes {limit} connections at a time")]
+    TooManyConnections {
+        /// How many.
+        limit: usize,
+    },
 }
 
 impl Error {

@@ -46,7 +46,10 @@ impl Protocol for Dnp3 {
     }
 
     fn session(&self, spec: &LinkSpec) -> Box<dyn Session> {
-        Box::new(Master::new(spec))
+        match spec.role {
+            Role::Client => Box::new(Master::new(spec)),
+            Role::Server => Box::new(crate::Outstation::new(spec)),
+        }
     }
 
     /// Fields: `type`, `index`, `value`; optional `outstation`, `event` or `static` (`"g2v2"`, `"g30v5"`; default: the type's event with

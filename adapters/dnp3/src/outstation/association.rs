@@ -1,0 +1,121 @@
+//! What one outstation and one master have between them: sequence numbers, the answer that is under way, selections, what is sent
+//! unsolicited. Nothing of it is shared with another master (row 16).
+
+use std::collections::VecDeque;
+
+use bridge_model::Mono;
+use bridge_session::Channel;
+
+use super::buffer::Lot;
+use super::controls::{Held, Selection};
+use super::read::Step;
+use crate::link::address::Broadcast;
+
+/// A response that waits for its CONFIRM.
+#[derive(Debug)]
+pub(super) struct Confirming {
+    pub(super) seq: u8,
+    pub(super) lot: Lot,
+    pub(super) until: Mono,
+    /// What the next fragments say.
+    pub(super) steps: VecDeque<Step>,
+}
+
+/// The answer to the last request.
+#[derive(Debug, Default)]
+pub(super) enum Reply {
+    /// Sent, or there was none.
+    #[default]
+    None,
+    /// Sent, or a part of it, and to be confirmed.
+    Confirming(Confirming),
+    /// Its controls wait for the bridge.
+    Held(Held),
+}
+
+/// The last request that was carried out, so that a repetition is answered and not carried out again (row 34).
+#[derive(Debug)]
+pub(super) struct Last {
+    /// The request's octets, its sequence number among them.
+    pub(super) request: Vec<u8>,
+    /// The answer; empty for none, or none yet.
+    pub(super) answer: Vec<u8>,
+}
+
+/// An unsolicited response on its way.
+#[derive(Debug)]
+pub(super) struct Unconfirmed {
+    pub(super) lot: Lot,
+    /// The octets: a repetition is the same.
+    pub(super) octets: Vec<u8>,
+    pub(super) until: Mono,
+    /// How often it was repeated.
+    pub(super) repeated: u32,
+    /// It holds no events: the announcement of a start.
+    pub(super) is_null: bool,
+}
+
+/// Unsolicited responses to one master (rows 31 to 33).
+#[derive(Debug, Default)]
+pub(super) struct Unsolicited {
+    /// The announcement of our start was confirmed.
+    pub(super) announced: bool,
+    /// Classes that the master enabled: bits 1 to 3. None at the start.
+    pub(super) enabled: u8,
+    /// The sequence number of the next one.
+    pub(super) seq: u8,
+    pub(super) waiting: Option<Unconfirmed>,
+    /// Since when events wait for others to join them.
+    pub(super) collecting: Option<Mono>,
+    /// After the last repetition.
+    pub(super) rests_until: Option<Mono>,
+}
+
+#[derive(Debug)]
+pub(super) struct Association {
+    pub(super) master: u16,
+    /// Where the master was last heard.
+    pub(super) channel: Option<Channel>,
+    /// DEVICE_RESTART: until this master clears it (row 30).
+    pub(super) restart: bool,
+    /// A broadcast that the master was not shown yet (row 58).
+    pub(super) broadcast: Option<Broadcast>,
+    /// When RECORD_CURRENT_TIME came (row 43).
+    pub(super) recorded: Option<Mono>,
+    pub(super) last: Option<Last>,
+    pub(super) last_broadcast: Option<Vec<u8>>,
+    pub(super) reply: Reply,
+    /// A READ that came while an unsolicited response was not confirmed (row 33).
+    pub(super) deferred: Option<Vec<u8>>,
+    pub(super) unsolicited: Unsolicited,
+    pub(super) selection: Option<Selection>,
+}
+
+impl Association {
+    pub(super) fn new(master: u16) -> Self {
+        Self {
+            master,
+            channel: None,
+            restart: true,
+            broadcast: None,
+            recorded: None,
+            last: None,
+            last_broadcast: None,
+            reply: Reply::None,
+            deferred: None,
+            unsolicited: Unsolicited::default(),
+            selection: None,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Mono {
+        let reply = match &self.reply {
+            Reply::None => None,
+            Reply::Confirming(confirming) => Some(confirming.until),
+            Reply::Held(held) => Some(held.until),
+        };
+        let selection = self.selection.as_ref().filter(|selection| !selection.lapsed).map(|selection| selection.until);
+        let unsolicited = self.unsolicited.waiting.as_ref().map(|waiting| waiting.until).or(self.unsolicited.rests_until);
+        [reply, selection, unsolicited].into_iter().flatten().min().unwrap_or(Mono::NEVER)
+    }
+}

@@ -1,0 +1,326 @@
+//! READ: a request becomes steps, and steps become fragments, one at a time (rows 24 to 28, 55 and 56).
+//!
+//! A step knows what of it is still to be said. Nothing is collected beforehand: a range over four thousand million indexes is clipped to
+//! the points there are, and each fragment costs what fits in it.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bridge_model::{Now, TimeFlags, Timestamp, Zone};
+
+use super::attributes;
+use super::buffer::{Buffer, Entry, Lot, Wanted};
+use super::image::Image;
+use crate::address::PointType;
+use crate::app::{FragmentView, FragmentWriter, HeaderView, Iin, Qualifier, Range as HeaderRange, Refused};
+use crate::objects::{CommonTime, DnpTime, Kind, Lookup, Measurement, ObjectTime, Tag, Variation, lookup};
+use crate::params::Params;
+
+/// Object headers of one READ: each may stand for the whole image, and a request is small.
+pub(super) const HEADERS_MAX: usize = 64;
+/// The types whose values are class 0, in order. Frozen objects are read by name.
+const STATIC: [PointType; 6] =
+    [PointType::Binary, PointType::DoubleBit, PointType::BinaryOutput, PointType::Counter, PointType::Analog, PointType::AnalogOutput];
+
+/// One thing that is still to be said.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Step {
+    /// Values of a type, by slot; each as its own default if no variation is named.
+    Values { of: PointType, variation: Option<&'static Variation>, slots: Range<usize> },
+    /// Values of points that were named one by one.
+    Listed { of: PointType, variation: Option<&'static Variation>, slots: VecDeque<usize> },
+    /// Dead-bands of analogue inputs.
+    Deadbands { variation: &'static Variation, slots: Range<usize> },
+    /// Events, at most so many.
+    Events { wanted: Wanted, variation: Option<&'static Variation>, left: u64 },
+    /// The time (g50v1).
+    Time,
+    /// The indications (g80v1).
+    Indications,
+    /// A device attribute.
+    Attribute(u8),
+}
+
+/// The steps of a READ, and what is wrong with it: what is right is answered all the same.
+pub(super) fn plan(view: &FragmentView<'_>, image: &Image, before: u64) -> (VecDeque<Step>, Iin) {
+    let mut steps = VecDeque::new();
+    let mut wrong = Iin(0);
+    for (count, header) in view.headers().enumerate() {
+        let header = match header {
+            Ok(header) if count < HEADERS_MAX => header,
+            Ok(_) => return (VecDeque::new(), Iin::PARAMETER_ERROR),
+            // Nothing is carried out of a request that does not read to its end.
+            Err(error) => return (VecDeque::new(), error.indication().unwrap_or(Iin::PARAMETER_ERROR)),
+        };
+        if let Err(indication) = plan_header(&header, image, before, &mut steps) {
+            wrong = wrong.with(indication);
+        }
+    }
+    (steps, wrong)
+}
+
+fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut VecDeque<Step>) -> Result<(), Iin> {
+    let variation = header.object.known();
+    let kind = header.object.kind().ok_or(Iin::OBJECT_UNKNOWN)?;
+    let range = header.header.range;
+    let limit = match range {
+        HeaderRange::All => Ok(u64::MAX),
+        HeaderRange::Count(count) if !matches!(header.header.qualifier, Qualifier::Indexed(_)) => Ok(u64::from(count)),
+        HeaderRange::Count(_) | HeaderRange::StartStop { .. } => Err(Iin::PARAMETER_ERROR),
+    };
+    match kind {
+        Kind::Class => match header.header.variation {
+            1 if range == HeaderRange::All => {
+                steps.extend(STATIC.map(|of| Step::Values { of, variation: None, slots: image.slots(of) }));
+                Ok(())
+            }
+            class @ 2..=4 => {
+                let wanted = Wanted { classes: 1 << (class - 1), of: None, before };
+                steps.push_back(Step::Events { wanted, variation: None, left: limit? });
+                Ok(())
+            }
+            _ => Err(Iin::PARAMETER_ERROR),
+        },
+        Kind::DeviceAttribute => {
+            if !matches!(range, HeaderRange::All | HeaderRange::StartStop { start: 0, stop: 0 }) {
+                return Err(Iin::PARAMETER_ERROR);
+            }
+            match header.header.variation {
+                254 => steps.extend(attributes::SERVED.iter().map(|variation| Step::Attribute(*variation))),
+                variation if variation == attributes::LIST || attributes::SERVED.contains(&variation) => {
+                    steps.push_back(Step::Attribute(variation));
+                }
+                _ => return Err(Iin::OBJECT_UNKNOWN),
+            }
+            Ok(())
+        }
+        Kind::TimeAndDate if header.header.variation <= 1 => {
+            limit?;
+            steps.push_back(Step::Time);
+            Ok(())
+        }
+        Kind::InternalIndications => {
+            steps.push_back(Step::Indications);
+            Ok(())
+        }
+        Kind::AnalogDeadband => {
+            let variation = variation.or(lookup(34, 3).known()).ok_or(Iin::OBJECT_UNKNOWN)?;
+            let (slots, beyond) = within(range, PointType::Analog, image)?;
+            steps.push_back(Step::Deadbands { variation, slots });
+            beyond
+        }
+        kind => {
+            let of = PointType::of(kind).ok_or(Iin::OBJECT_UNKNOWN)?;
+            if kind.is_event() {
+                let wanted = Wanted { classes: 0b1110, of: Some(of), before };
+                steps.push_back(Step::Events { wanted, variation, left: limit? });
+                return Ok(());
+            }
+            if let Qualifier::Indexed(_) = header.header.qualifier {
+                let slots: VecDeque<usize> = header.objects().filter_map(|named| image.find(of, named.index)).collect();
+                let all = slots.len() as u64 == range.count();
+                steps.push_back(Step::Listed { of, variation, slots });
+                return if all { Ok(()) } else { Err(Iin::PARAMETER_ERROR) };
+            }
+            let (slots, beyond) = within(range, of, image)?;
+            steps.push_back(Step::Values { of, variation, slots });
+            beyond
+        }
+    }
+}
+
+/// The slots that a range names, and whether it names more than there are.
+fn within(range: HeaderRange, of: PointType, image: &Image) -> Result<(Range<usize>, Result<(), Iin>), Iin> {
+    match range {
+        HeaderRange::All => Ok((image.slots(of), Ok(()))),
+        HeaderRange::Count(count) => {
+            let slots = image.slots(of);
+            let few = usize::try_from(count).unwrap_or(usize::MAX);
+            let beyond = if few <= slots.len() { Ok(()) } else { Err(Iin::PARAMETER_ERROR) };
+            Ok((slots.start..slots.end.min(slots.start.saturating_add(few)), beyond))
+        }
+        HeaderRange::StartStop { start, stop } => {
+            let slots = image.slots_within(of, start, stop);
+            let beyond = slots.is_empty() || image.last_index(of).is_none_or(|last| stop > u32::from(last));
+            Ok((slots, if beyond { Err(Iin::PARAMETER_ERROR) } else { Ok(()) }))
+        }
+    }
+}
+
+/// What fragments are filled from.
+pub(super) struct Sources<'a> {
+    pub(super) image: &'a mut Image,
+    pub(super) buffer: &'a mut Buffer,
+    pub(super) params: &'a Params,
+    pub(super) zone: Zone,
+    pub(super) now: Now,
+    pub(super) iin: Iin,
+    /// Whether our clock may be called synchronised.
+    pub(super) synchronised: bool,
+}
+
+/// Fills a fragment with what is still to be said. Gives how many events of `lot` it holds; `steps` is what is left.
+pub(super) fn fill(steps: &mut VecDeque<Step>, lot: Lot, sources: &mut Sources<'_>, writer: &mut FragmentWriter) -> u64 {
+    let mut common = None;
+    let mut events = 0;
+    while let Some(step) = steps.front_mut() {
+        let done = match step {
+            Step::Events { wanted, variation, left } => {
+                let (zone, synchronised) = (sources.zone, sources.synchronised);
+                let put = |held: &Entry, image: &Image| {
+                    // An event that cannot be said at all is none of the table's; it must not hold up those behind it.
+                    put_event(held, image, *variation, zone, synchronised, &mut common, writer) != Err(Refused::Full)
+                };
+                let (taken, all) = sources.buffer.offer(*wanted, *left, lot, sources.image, put);
+                events += taken;
+                *left = left.saturating_sub(taken);
+                all
+            }
+            Step::Values { of, variation, slots } => loop {
+                let Some(slot) = slots.clone().next() else { break true };
+                if put_value(slot, *of, *variation, sources, writer) == Err(Refused::Full) {
+                    break false;
+                }
+                slots.next();
+            },
+            Step::Listed { of, variation, slots } => loop {
+                let Some(slot) = slots.front() else { break true };
+                if put_value(*slot, *of, *variation, sources, writer) == Err(Refused::Full) {
+                    break false;
+                }
+                slots.pop_front();
+            },
+            Step::Deadbands { variation, slots } => loop {
+                let Some(served) = slots.clone().next().and_then(|slot| sources.image.get(slot)) else { break true };
+                let value = bridge_model::Value::Real(served.deadband);
+                if put_plain(value, variation, served.index, writer) == Err(Refused::Full) {
+                    break false;
+                }
+                slots.next();
+            },
+            Step::Time => {
+                let time = DnpTime::from_utc(sources.now.utc, sources.zone).unwrap_or_default();
+                writer.counted(50, 1, &time.octets()) != Err(Refused::Full)
+            }
+            Step::Indications => put_indications(sources.iin, writer) != Err(Refused::Full),
+            Step::Attribute(variation) => attributes::put(*variation, sources.image, sources.params, writer) != Err(Refused::Full),
+        };
+        if !done && !writer.is_bare() {
+            return events;
+        }
+        // What does not fit in an empty fragment never will.
+        if done || !matches!(step, Step::Events { .. }) {
+            steps.pop_front();
+        } else {
+            return events;
+        }
+    }
+    events
+}
+
+/// As the point's own variation, or the one that was asked for; with flags where there is something to say against the value.
+fn put_value(
+    slot: usize,
+    of: PointType,
+    variation: Option<&'static Variation>,
+    sources: &Sources<'_>,
+    writer: &mut FragmentWriter,
+) -> Result<(), Refused> {
+    let Some(served) = sources.image.get(slot) else { return Ok(()) };
+    let frozen = Image::source(of).1;
+    let default = || if frozen { default_of(of).0 } else { Some(served.fixed) };
+    let Some(variation) = variation.or_else(default) else { return Ok(()) };
+    let (value, flags, time) = served.shown(frozen);
+    let time = match variation.tag {
+        Tag::None => ObjectTime::None,
+        // A frozen value that never was has no time.
+        Tag::Absolute | Tag::Relative => {
+            ObjectTime::Absolute(time.and_then(|time| DnpTime::from_utc(time.utc, sources.zone)).unwrap_or_default())
+        }
+    };
+    let measurement = Measurement { value, flags, time };
+    let index = u32::from(served.index);
+    match measurement.write_ranged(writer, variation, index) {
+        Err(Refused::Unsaid) => match variation.flagged() {
+            Some(flagged) => measurement.write_ranged(writer, flagged, index),
+            None => Err(Refused::Unsaid),
+        },
+        written => written,
+    }
+}
+
+fn put_plain(value: bridge_model::Value, variation: &Variation, index: u16, writer: &mut FragmentWriter) -> Result<(), Refused> {
+    let measurement = Measurement { value, flags: crate::objects::Flags::PLAIN, time: ObjectTime::None };
+    // A dead-band beyond what the variation can say goes out as the greatest that it can.
+    match measurement.write_ranged(writer, variation, u32::from(index)) {
+        Err(Refused::Unsaid) => {
+            let greatest = if variation.variation == 1 { 65_535.0 } else { f64::from(u32::MAX) };
+            Measurement { value: bridge_model::Value::Real(greatest), ..measurement }.write_ranged(writer, variation, u32::from(index))
+        }
+        written => written,
+    }
+}
+
+fn put_indications(iin: Iin, writer: &mut FragmentWriter) -> Result<(), Refused> {
+    (0..16_u8).try_for_each(|bit| writer.packed(80, 1, u32::from(bit), 1, u8::from(iin.0 >> bit & 1 != 0)))
+}
+
+/// One event with its index, behind a common time of occurrence where the variation counts from one.
+fn put_event(
+    held: &Entry,
+    image: &Image,
+    variation: Option<&'static Variation>,
+    zone: Zone,
+    synchronised: bool,
+    common: &mut Option<CommonTime>,
+    writer: &mut FragmentWriter,
+) -> Result<(), Refused> {
+    let Some(served) = image.get(held.slot) else { return Err(Refused::Unsaid) };
+    let default = || if Image::source(held.of).1 { default_of(held.of).1 } else { Some(served.event) };
+    let mut variation = variation.or_else(default).ok_or(Refused::Unsaid)?;
+    let stamp = held.time.filter(|time| !time.flags.contains(TimeFlags::INVALID));
+    let time = match (variation.tag, stamp.and_then(|stamp| DnpTime::from_utc(stamp.utc, zone).map(|time| (time, stamp)))) {
+        (Tag::None, _) => ObjectTime::None,
+        (Tag::Absolute, Some((time, _))) => ObjectTime::Absolute(time),
+        (Tag::Relative, Some((time, stamp))) => {
+            let of_clock = is_synchronised(stamp) && synchronised;
+            let offset = common.filter(|common| common.synchronised == of_clock).and_then(|common| common.offset_of(time));
+            match offset {
+                Some(offset) => ObjectTime::Relative(offset),
+                None => {
+                    let next = CommonTime { time, synchronised: of_clock };
+                    writer.counted(51, next.variation(), &time.octets())?;
+                    *common = Some(next);
+                    ObjectTime::Relative(0)
+                }
+            }
+        }
+        // A time that is none is not told as one.
+        (Tag::Absolute | Tag::Relative, None) => {
+            variation = untimed(variation).ok_or(Refused::Unsaid)?;
+            ObjectTime::None
+        }
+    };
+    Measurement { value: held.value, flags: held.flags, time }.write_indexed(writer, variation, u32::from(served.index))
+}
+
+fn is_synchronised(stamp: Timestamp) -> bool {
+    !stamp.flags.contains(TimeFlags::NOT_SYNCHRONISED)
+}
+
+fn untimed(variation: &Variation) -> Option<&'static Variation> {
+    let same = |other: &&Variation| {
+        other.group == variation.group && other.coding == variation.coding && other.lead == variation.lead && other.tag == Tag::None
+    };
+    Variation::all().iter().find(same)
+}
+
+/// The objects of a type's values and events if nothing is said.
+fn default_of(of: PointType) -> (Option<&'static Variation>, Option<&'static Variation>) {
+    let ((fixed, event), (fixed_variation, event_variation)) = (of.groups(), of.default_variations());
+    let known = |group, variation| match lookup(group, variation) {
+        Lookup::Known(known) => Some(known),
+        Lookup::Any(_) | Lookup::Unsupported | Lookup::Unknown => None,
+    };
+    (known(fixed, fixed_variation), known(event, event_variation))
+}
