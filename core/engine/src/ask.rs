@@ -1,14 +1,16 @@
-//! A start or a stop that people here ask of the people of a peer party (R8): signed, named, with an instruction code.
+//! What people here ask of a peer party (R8): a start or a stop of its people, a dispatch of its plant; signed, named, with an instruction
+//! code.
 
-use bridge_ies::{UnitPayload, format_time};
+use bridge_ies::UnitPayload;
 use bridge_model::Now;
-use bridge_profile::ControlKind;
-use serde_json::{Value, json};
+use bridge_profile::{Control, ControlKind, SelectMode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::core::Core;
-use crate::exchange::{Draft, Exchange};
-use crate::operations::{self, Operation};
-use crate::relay::{Relays, state_number};
+use crate::exchange::Exchange;
+use crate::operations::{self, Asked};
+use crate::relay::{Leg, Relays, Wish, relayed, state_number};
 use crate::served::{ServedPoints, Status};
 
 /// What a person orders.
@@ -16,6 +18,39 @@ pub(crate) struct Order {
     pub(crate) control: String,
     pub(crate) verb: String,
     pub(crate) payload: Value,
+    pub(crate) not_after: Now,
+    pub(crate) operator_ref: String,
+    pub(crate) instruction_code: String,
+}
+
+/// What of a select-before-operate a person's dispatch is (R4).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DispatchMode {
+    /// All of it at once: for controls without `select = "relay"`.
+    #[default]
+    Direct,
+    /// Select; it moves nothing.
+    Select,
+    /// Execute what a SELECT holds.
+    Operate {
+        /// The SELECT's operation id.
+        of: String,
+    },
+    /// Give up what a SELECT holds.
+    Cancel {
+        /// The SELECT's operation id.
+        of: String,
+    },
+}
+
+/// A dispatch that a person orders.
+pub(crate) struct PersonalDispatch {
+    pub(crate) control: String,
+    /// In the control's unit.
+    pub(crate) target: f64,
+    pub(crate) ramp: Option<f64>,
+    pub(crate) mode: DispatchMode,
     pub(crate) not_after: Now,
     pub(crate) operator_ref: String,
     pub(crate) instruction_code: String,
@@ -51,54 +86,77 @@ impl Relays {
         let mut payload = order.payload.clone();
         payload["state"] = state.into();
         serde_json::from_value::<UnitPayload>(payload.clone()).map_err(|error| format!("the order cannot be read: {error}"))?;
-        let era = &plan.resources[usize::from(spec.resource)].era;
-        let draft = Draft {
+        let target = f64::from(u8::from(verb == "start"));
+        let asked = Asked {
             peer,
+            control: spec,
             verb,
             noun: "UNIT",
-            action: "update",
-            correlation: None,
-            resource: (era, "GENERATING_UNIT"),
-            transaction: None,
-            message: None,
-            status: "ISSUED",
             payload,
-            extra: vec![
-                ("validUntil", format_time(order.not_after.utc.0).into()),
-                ("mode", "DIRECT".into()),
-                ("priority", "NORMAL".into()),
-                ("authority", json!({ "basis": "GRID_CODE", "ref": format!("contract:{}", core.settings.peers[peer].contract) })),
-                ("ack", json!({ "required": "EXECUTION", "deadline": "PT30S" })),
-                ("instructionCode", order.instruction_code.clone().into()),
-                ("operatorRef", order.operator_ref.clone().into()),
-            ],
-        };
-        let posted = exchange.post(core, draft, now).ok_or("the order cannot be signed")?;
-        let target = f64::from(u8::from(verb == "start"));
-        let operation = Operation {
-            id: posted.operation.clone(),
-            verb: verb.to_owned(),
-            peer: ask.peer.clone(),
-            ours: true,
-            era: era.clone(),
-            control: spec.id.clone(),
+            mode: "DIRECT",
+            select_of: None,
             target,
-            unit: String::new(),
-            transaction: posted.transaction,
-            message: posted.message,
-            at_ns: now.utc.0,
-            not_after_ns: order.not_after.utc.0,
-            digest: posted.digest,
-            status: "REQUESTED".into(),
-            reason: None,
-            operator: Some(order.operator_ref.clone()),
-            history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
+            unit: "",
+            not_after: order.not_after,
+            operator_ref: &order.operator_ref,
+            instruction_code: &order.instruction_code,
         };
-        operations::save(core, &operation);
-        core.recorder.hurry();
-        self.last.insert(place, posted.operation.clone());
+        let operation = operations::ask(core, exchange, asked, now).ok_or("the order cannot be signed")?;
+        self.last.insert(place, operation.clone());
         core.tell(format!("{verb} asked of {} by {}", ask.peer, order.operator_ref));
         self.show(core, served, place, Status { state: state_number("REQUESTED"), target, ..Status::default() }, now);
-        Ok(posted.operation)
+        Ok(operation)
     }
+
+    /// Sends a person's dispatch through a relay control; gives its operation id.
+    ///
+    /// # Errors
+    /// In words for the person: no such control, or not how it is selected (R4).
+    pub(crate) fn dispatch_by_person(
+        &mut self,
+        core: &mut Core,
+        exchange: &mut Exchange,
+        served: &mut ServedPoints,
+        dispatch: PersonalDispatch,
+        now: Now,
+    ) -> Result<String, String> {
+        let plan = core.plan.clone();
+        let PersonalDispatch { control: name, target, ramp, mode, not_after, operator_ref, instruction_code } = dispatch;
+        let place = plan.control(&name).map(bridge_model::PointId::index);
+        let Some((control, (spec, _))) = place.and_then(|place| Some((place, relayed(&plan.controls, place)?))) else {
+            return Err(format!("{name} is no relay control of this bridge's profile"));
+        };
+        let leg = match (mode, spec.select == SelectMode::Relay) {
+            (DispatchMode::Direct, false) => Leg::Direct,
+            (DispatchMode::Direct, true) => return Err(format!("{name} is selected first (SELECT_REQUIRED)")),
+            (DispatchMode::Select, true) => Leg::Select,
+            (DispatchMode::Operate { of }, true) => Leg::Operate(selected(core, spec, of, (target, &operator_ref))?),
+            (DispatchMode::Cancel { of }, true) => Leg::Cancel(selected(core, spec, of, (target, &operator_ref))?),
+            (DispatchMode::Select | DispatchMode::Operate { .. } | DispatchMode::Cancel { .. }, false) => {
+                return Err(format!("{name} is not selected by whoever orders (SELECT_NOT_SUPPORTED)"));
+            }
+        };
+        let selects = leg == Leg::Select;
+        let wish = Wish { control, target, ramp, leg, not_after, operator_ref, instruction_code };
+        let operation = self.dispatch(core, exchange, served, &wish, now).ok_or("the dispatch cannot be signed")?;
+        if selects {
+            self.by_person.insert(control, operation.clone());
+        }
+        Ok(operation)
+    }
+}
+
+/// The SELECT that an operate or cancel names, if it stands and was for the same: what differs would use it up at the plant (R4).
+fn selected(core: &Core, spec: &Control, of: String, (target, operator): (f64, &str)) -> Result<String, String> {
+    let Some(select) = operations::load(core, &of).filter(|select| select.ours && select.control == spec.id) else {
+        return Err(format!("{of} is no operation of ours on {}", spec.id));
+    };
+    if select.status != "SELECTED" {
+        return Err(format!("{of} does not hold {} selected: it is {}", spec.id, select.status));
+    }
+    if select.target.to_bits() != target.to_bits() || select.operator.as_deref() != Some(operator) {
+        let who = select.operator.unwrap_or_default();
+        return Err(format!("{of} selected {} {} for {who}, which is repeated exactly (SELECT_MISMATCH)", select.target, select.unit));
+    }
+    Ok(of)
 }

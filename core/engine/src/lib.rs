@@ -38,6 +38,7 @@ mod timers;
 mod trial;
 mod webhook;
 
+pub use ask::DispatchMode;
 pub use bridge::{Bridge, LinkWish, LocalRequest, LocalWish, Parts};
 pub use core::{Identity, LocalReply, Output, Random};
 pub use counters::Counters;

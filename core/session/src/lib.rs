@@ -30,7 +30,7 @@ pub use findings::{FINDINGS_MAX, FINDINGS_WINDOW, Findings};
 pub use frame::{Frame, FrameBatch};
 pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcome, Parameter};
 pub use index_map::IndexMap;
-pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
+pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role, Transports};
 pub use queue::ByteQueue;
 pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session, SystemState};
 pub use webhook::{HookId, Post, PostAnswer, Posted};

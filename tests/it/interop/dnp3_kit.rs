@@ -294,3 +294,8 @@ pub(super) fn changes(ledger: &[Entry], point: &str) -> Vec<(f64, u16, i64)> {
     let spontaneous = ledger.iter().filter(|entry| entry.point == point && entry.cause.as_deref() == Some("spontaneous"));
     spontaneous.filter_map(|entry| Some((entry.value?, entry.quality?, entry.stamp?))).collect()
 }
+
+/// The row of a name, with its number.
+pub(super) fn row_of(peer: Dnp3Peer, role: Role, name: &str) -> (u32, &'static Monitored) {
+    monitored(peer, role).into_iter().find(|(_, row)| row.name() == name).expect("a row")
+}

@@ -6,6 +6,7 @@ mod dnp3_master;
 mod dnp3_outstation;
 mod dnp3_peers;
 mod dnp3_tls;
+mod backlog;
 mod opinion;
 mod pair;
 mod peers;

@@ -1,5 +1,6 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
+mod backlog;
 mod ems;
 mod faults;
 mod instructions;

@@ -81,6 +81,14 @@ impl Line {
         self.shared().updates.clone()
     }
 
+    /// Ends the connection and says everything that was read until then.
+    pub(crate) fn cut(self) -> Vec<PointUpdate> {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        let read = shared.lock().unwrap_or_else(PoisonError::into_inner).updates.clone();
+        read
+    }
+
     /// Everything that was told so far.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.shared().events.clone()
