@@ -1,0 +1,260 @@
+//! Functions beside READ and controls: rows 18, 30, 42 to 45, 47, 48, 58.
+
+use std::time::Duration;
+
+use bridge_model::{Utc, Value};
+use bridge_session::{Event, Field, PublishClass, Request, SystemState};
+
+use crate::app::{Function, Iin};
+use crate::objects::DnpTime;
+use crate::outstation::test_kit::*;
+
+fn time(ms: i64) -> [u8; 6] {
+    DnpTime::from_millis(u64::try_from(UTC_START_MS + ms).unwrap()).unwrap().octets()
+}
+
+#[test]
+fn a2_r30_only_the_restart_bit_is_cleared_by_a_write() {
+    let mut bench = Bench::new(&[("unsolicited", text(""))]);
+    for (body, wrong) in [
+        (&[80, 1, 0x00, 7, 7, 1][..], Iin::PARAMETER_ERROR),
+        (&[80, 1, 0x00, 4, 4, 0], Iin::PARAMETER_ERROR),
+        (&[80, 1, 0x00, 0, 15, 0, 0], Iin::PARAMETER_ERROR),
+        (&[80, 1, 0x00, 7, 7], Iin::PARAMETER_ERROR),
+        (&[1, 2, 0x00, 0, 0, 1], Iin::OBJECT_UNKNOWN),
+        (&[80, 1, 0x00, 7, 7, 0, 1, 2, 0x00, 0, 0, 1], Iin::OBJECT_UNKNOWN),
+        (&[], Iin::PARAMETER_ERROR),
+    ] {
+        assert_eq!(bench.ask(Function::Write, body).iin, wrong.with(Iin::DEVICE_RESTART), "{body:?}");
+    }
+    assert_eq!(bench.ask(Function::Write, &[80, 1, 0x00, 7, 7, 0]).iin, Iin(0));
+    assert_eq!(bench.ask(Function::Write, &[80, 1, 0x01, 7, 0, 7, 0, 0]).iin, Iin(0), "cleared twice is no error");
+}
+
+#[test]
+fn a2_r18_every_function_is_answered_lawfully() {
+    let mut bench = Bench::quiet(&[]);
+    for function in Function::ALL.iter().copied().filter(|function| !function.is_response() && *function != Function::Confirm) {
+        bench.tx();
+        bench.send(function, &[]);
+        let got = bench.tx();
+        if !function.wants_response() {
+            assert_eq!(got, [], "{}", function.name());
+            continue;
+        }
+        let expected = match function {
+            Function::Read | Function::RecordCurrentTime | Function::DelayMeasure => Iin(0),
+            Function::Write | Function::Select | Function::Operate | Function::DirectOperate => Iin::PARAMETER_ERROR,
+            _ => Iin::NO_FUNC_CODE_SUPPORT,
+        };
+        assert_eq!(got[0].iin, expected, "{}", function.name());
+    }
+}
+
+#[test]
+fn b2_20_b2_21_functions_that_are_none_are_answered_and_responses_are_not() {
+    let mut bench = Bench::quiet(&[]);
+    for code in 129..=131 {
+        bench.rx(&[0xC0, code, 0, 0]);
+        assert_eq!(bench.tx(), [], "{code}");
+    }
+    assert!(bench.told().iter().any(|what| what.contains("wrong direction")));
+    for code in (34..=128).chain(132..=255) {
+        bench.rx(&[0xC0 | code & 0x0F, code, 60, 1, 6]);
+        let got = bench.tx();
+        assert_eq!((got[0].iin, got[0].body.len()), (Iin::NO_FUNC_CODE_SUPPORT, 0), "{code}");
+    }
+}
+
+#[test]
+fn b2_22_b2_23_control_octets_that_no_request_has_are_dropped() {
+    let mut bench = Bench::quiet(&[]);
+    for octets in [&[0xC0][..], &[0x40, 1, 60, 1, 6], &[0x80, 1, 60, 1, 6], &[0xD0, 1, 60, 1, 6]] {
+        bench.rx(octets);
+        assert_eq!(bench.tx(), [], "{octets:?}");
+        assert_eq!(bench.told().len(), 1, "{octets:?}");
+    }
+    bench.rx(&[0xE5, 1, 60, 1, 6]);
+    assert_eq!(bench.tx().len(), 1, "CON of a request is answered and told");
+    assert_eq!(bench.told().len(), 1);
+}
+
+#[test]
+fn a2_r42_a_freeze_keeps_all_counters_of_one_instant() {
+    let mut bench = Bench::quiet(&[("allow", text("counter_freeze,counter_reset"))]);
+    for i in 0..3 {
+        bench.publish(COUNTER + i, Value::Int(100 + i64::from(i)), PublishClass::Latest);
+    }
+    bench.ask(Function::Read, &[60, 4, 6]);
+    assert_eq!(bench.ask(Function::ImmediateFreeze, &[20, 0, 6]).iin.0 >> 8, 0);
+    bench.publish(COUNTER, Value::Int(500), PublishClass::Latest);
+    let got = bench.ask(Function::Read, &[21, 1, 6]);
+    assert_eq!(got.body, [21, 1, 1, 0, 0, 2, 0, 1, 100, 0, 0, 0, 1, 101, 0, 0, 0, 1, 102, 0, 0, 0]);
+    let timed = bench.ask(Function::Read, &[21, 5, 0x00, 0, 0]);
+    assert_eq!(timed.body[12..], time(0));
+    // With clear: the frozen value is what was counted since, and counting begins anew.
+    bench.send(Function::FreezeClearNoAck, &[20, 0, 0x00, 0, 0]);
+    assert_eq!(bench.tx(), [], "no acknowledgement");
+    assert_eq!(bench.ask(Function::Read, &[21, 9, 0x00, 0, 1]).body[7..], [0xF4, 1, 0, 0, 101, 0, 0, 0]);
+    bench.publish(COUNTER, Value::Int(507), PublishClass::Latest);
+    assert_eq!(bench.ask(Function::Read, &[20, 5, 0x00, 0, 0]).body[7..], [7, 0, 0, 0]);
+    assert_eq!(bench.ask(Function::ImmediateFreeze, &[20, 0, 0x00, 0, 9]).iin.without(Iin(0xFF)), Iin::PARAMETER_ERROR);
+    assert_eq!(bench.ask(Function::ImmediateFreeze, &[1, 0, 6]).iin.without(Iin(0xFF)), Iin::OBJECT_UNKNOWN);
+    let mut closed = Bench::quiet(&[("allow", text("counter_freeze"))]);
+    assert_eq!(closed.ask(Function::FreezeClear, &[20, 0, 6]).iin, Iin::NO_FUNC_CODE_SUPPORT);
+}
+
+#[test]
+fn a2_r42_a_freeze_at_a_time_comes_then_and_again() {
+    let mut bench = Bench::quiet(&[("allow", text("counter_freeze"))]);
+    bench.publish(COUNTER, Value::Int(1), PublishClass::Latest);
+    let frozen = |bench: &mut Bench| bench.ask(Function::Read, &[21, 9, 0x00, 0, 0]).body[7];
+    let at = [&[50, 2, 0x07, 1][..], &time(5000), &1000_u32.to_le_bytes(), &[20, 0, 0x00, 0, 0]].concat();
+    assert_eq!(bench.ask(Function::FreezeAtTime, &at).iin.0 >> 8, 0);
+    bench.pass_ms(4999);
+    assert_eq!(bench.ask(Function::Read, &[21, 1, 0x00, 0, 0]).body[7], 0x02, "never frozen: RESTART");
+    bench.pass_ms(1);
+    assert_eq!(frozen(&mut bench), 1);
+    bench.publish(COUNTER, Value::Int(2), PublishClass::Latest);
+    bench.pass_ms(999);
+    assert_eq!(frozen(&mut bench), 1);
+    bench.pass_ms(1);
+    assert_eq!(frozen(&mut bench), 2);
+    let past = [&[50, 2, 0x07, 1][..], &time(-5000), &0_u32.to_le_bytes(), &[20, 0, 6]].concat();
+    assert_eq!(bench.ask(Function::FreezeAtTime, &past).iin.without(Iin(0xFF)), Iin::PARAMETER_ERROR);
+    assert_eq!(bench.ask(Function::FreezeAtTime, &[20, 0, 6]).iin.without(Iin(0xFF)), Iin::PARAMETER_ERROR, "no time");
+}
+
+#[test]
+fn a2_r43_r44_a_masters_time_is_told_and_no_clock_is_set() {
+    let mut bench = Bench::quiet(&[]);
+    // LAN: the time is that of the recorded instant.
+    assert_eq!(bench.ask(Function::RecordCurrentTime, &[]).iin, Iin(0));
+    bench.pass_ms(700);
+    let lan = [&[50, 3, 0x07, 1][..], &time(2000)].concat();
+    assert_eq!(bench.ask(Function::Write, &lan).iin, Iin(0));
+    assert_eq!(bench.told(), ["the time of master 1 is 2000 ms ahead of ours: no clock was set"]);
+    assert_eq!(bench.ask(Function::Write, &lan).iin, Iin::PARAMETER_ERROR, "a record is used once");
+    // Not LAN: the delay, then the time of the last octet.
+    assert_eq!(bench.ask(Function::DelayMeasure, &[]).body, [52, 2, 0x07, 1, 0, 0]);
+    assert_eq!(bench.ask(Function::Write, &[&[50, 1, 0x07, 1][..], &time(200)].concat()).iin, Iin(0));
+    assert_eq!(bench.told(), ["the time of master 1 is -500 ms ahead of ours: no clock was set"]);
+    assert_eq!(bench.ask(Function::Read, &[50, 1, 0x07, 1]).body, [&[50, 1, 0x07, 1][..], &time(700)].concat());
+}
+
+#[test]
+fn b2_35_a_time_beyond_all_times_is_a_parameter_error() {
+    let mut bench = Bench::quiet(&[]);
+    assert_eq!(bench.ask(Function::Write, &[50, 1, 0x07, 1, 255, 255, 255, 255, 255, 255]).iin, Iin::PARAMETER_ERROR);
+    assert_eq!(bench.ask(Function::Write, &[50, 1, 0x07, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).iin, Iin::PARAMETER_ERROR);
+    assert_eq!(bench.told(), Vec::<String>::new());
+}
+
+#[test]
+fn a2_r45_with_the_masters_clock_the_time_is_asked_for_and_trusted_only_then() {
+    let mut bench = Bench::quiet(&[("clock", text("master")), ("need_time_every", text("60s"))]);
+    let common = |bench: &mut Bench| {
+        bench.publish(BINARY, Value::Bool(true), PublishClass::Event(1));
+        let got = bench.read(&[2, 3, 6]).remove(0);
+        (got.body[1], got.iin.contains(Iin::NEED_TIME))
+    };
+    assert_eq!(common(&mut bench), (2, true), "not synchronised, and wants the time");
+    let write = |bench: &mut Bench, ms: i64| bench.ask(Function::Write, &[&[50, 1, 0x07, 1][..], &time(ms)].concat()).iin;
+    assert_eq!(write(&mut bench, 100), Iin(0));
+    assert_eq!(common(&mut bench), (1, false));
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(common(&mut bench).1, true, "again after its time");
+    assert_eq!(write(&mut bench, 3_600_000), Iin(0));
+    assert_eq!(common(&mut bench), (2, false), "an hour off is no synchronisation");
+    let mut own = Bench::quiet(&[]);
+    own.request(Request::System(SystemState { unsynchronised: true, ..SystemState::default() }));
+    assert_eq!(common(&mut own), (2, true));
+}
+
+#[test]
+fn a2_r47_a_restart_says_its_delay_drops_the_link_and_begins_anew() {
+    for (function, code) in [(Function::ColdRestart, "COLD_RESTART"), (Function::WarmRestart, "WARM_RESTART")] {
+        let mut bench = Bench::quiet(&[("allow", text("reset")), ("restart_delay", text("90s"))]);
+        let got = bench.ask(function, &[]);
+        assert_eq!((got.body, got.iin), (vec![52, 1, 0x07, 1, 90, 0], Iin(0)));
+        assert_eq!(bench.closed(), Some("restart asked for by master 1".to_owned()));
+        assert_eq!(bench.told(), [format!("{code} by master 1")]);
+        bench.close();
+        bench.open();
+        assert_eq!(bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin, Iin::DEVICE_RESTART);
+    }
+    let mut short = Bench::quiet(&[("allow", text("reset"))]);
+    assert_eq!(short.ask(Function::ColdRestart, &[]).body, [52, 2, 0x07, 1, 0x88, 0x13]);
+    let mut closed = Bench::quiet(&[]);
+    assert_eq!(closed.ask(Function::ColdRestart, &[]).iin, Iin::NO_FUNC_CODE_SUPPORT);
+    assert_eq!(closed.closed(), None);
+}
+
+#[test]
+fn a2_r48_a_master_assigns_classes() {
+    let mut bench = Bench::quiet(&[("allow", text("assign_class,counter_freeze"))]);
+    assert_eq!(bench.ask(Function::AssignClass, &[60, 4, 6, 1, 0, 0x00, 0, 0, 60, 1, 6, 1, 0, 0x17, 1, 1]).iin, Iin(0));
+    for (number, point) in (1..).zip([BINARY, BINARY + 1, BINARY + 2]) {
+        bench.publish(point, Value::Bool(true), PublishClass::Event(number));
+    }
+    assert_eq!(bench.events(), [Event::DeliveredOf(2, 2)], "a point without events has none to deliver");
+    assert_eq!(bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin, Iin(0x0A), "classes 1 and 3");
+    // A frozen counter has events when it has a class.
+    bench.ask(Function::ImmediateFreeze, &[20, 0, 6]);
+    assert_eq!(bench.read(&[23, 0, 6])[0].body, []);
+    assert_eq!(bench.ask(Function::AssignClass, &[60, 2, 6, 21, 0, 0x00, 1, 1]).iin.without(Iin(0xFF)), Iin(0));
+    bench.ask(Function::ImmediateFreeze, &[20, 0, 6]);
+    assert_eq!(bench.read(&[23, 1, 6])[0].body, [23, 1, 0x28, 1, 0, 1, 0, 0x06, 0, 0, 0, 0]);
+    for (body, wrong) in [
+        (&[60, 2, 6, 1, 0, 0x00, 0, 9][..], Iin::PARAMETER_ERROR),
+        (&[1, 0, 6, 60, 2, 6], Iin::PARAMETER_ERROR),
+        (&[60, 2, 6, 2, 0, 6], Iin::OBJECT_UNKNOWN),
+        (&[], Iin::PARAMETER_ERROR),
+    ] {
+        assert_eq!(bench.ask(Function::AssignClass, body).iin.without(Iin(0xFF)), wrong, "{body:?}");
+    }
+    assert_eq!(Bench::quiet(&[]).ask(Function::AssignClass, &[60, 2, 6, 1, 0, 6]).iin, Iin::NO_FUNC_CODE_SUPPORT);
+}
+
+#[test]
+fn a2_r58_a_broadcast_is_not_answered_and_shown_until_it_may_be_forgotten() {
+    for (address, confirmed) in [(0xFFFD, false), (0xFFFE, true), (0xFFFF, false)] {
+        let mut bench = Bench::new(&[("unsolicited", text(""))]);
+        bench.rx_to(address, &request(1, Function::Write, &[80, 1, 0x00, 7, 7, 0]));
+        assert_eq!(bench.tx(), []);
+        let first = bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]);
+        assert_eq!((first.iin, first.control.con), (Iin::BROADCAST, confirmed), "{address:#06x}");
+        let second = bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]);
+        assert_eq!(second.iin, if confirmed { Iin::BROADCAST } else { Iin(0) }, "unconfirmed it stays");
+        if confirmed {
+            bench.confirm(second.control);
+            assert_eq!(bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin, Iin(0));
+        }
+    }
+}
+
+#[test]
+fn a2_r58_reads_to_all_are_not_carried_out() {
+    let mut bench = Bench::quiet(&[("allow", text("reset"))]);
+    for function in [Function::Read, Function::ColdRestart, Function::DelayMeasure, Function::OpenFile] {
+        bench.rx_to(0xFFFF, &request(1, function, &[]));
+    }
+    assert_eq!((bench.tx(), bench.closed()), (vec![], None));
+    assert_eq!(bench.told().len(), 8, "for each of the two outstations");
+    bench.rx_to(0xFFFF, &[0xC0, 129, 0, 0]);
+    assert_eq!(bench.told().len(), 1);
+}
+
+#[test]
+fn requests_that_change_are_evidence_and_reads_are_not() {
+    let mut bench = Bench::quiet(&[("allow", text("counter_freeze")), ("direct_no_ack", Field::Bool(false))]);
+    bench.ask(Function::Read, &[60, 1, 6]);
+    bench.ask(Function::DelayMeasure, &[]);
+    assert_eq!(bench.frames, []);
+    let seq = bench.send(Function::ImmediateFreeze, &[20, 0, 6]);
+    bench.send(Function::DirectOperateNoAck, &[]);
+    let connection = 1;
+    assert_eq!(bench.frames[0], (connection, 2, request(seq, Function::ImmediateFreeze, &[20, 0, 6])), "number 1 cleared the restart bit");
+    assert_eq!(bench.frames[1].1, 3);
+    assert_eq!(bench.now.utc, Utc::from_millis(UTC_START_MS));
+}
