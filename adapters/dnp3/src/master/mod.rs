@@ -547,4 +547,8 @@ impl Session for Master {
 const SECOND: &str = "the link has one connection already";
 
 #[cfg(test)]
+mod test_kit;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_commands;
