@@ -157,8 +157,11 @@ pub(super) fn spec(peer: Dnp3Peer, role: Role, more: &[(&str, &str)]) -> LinkSpe
         }
         LinkPoint { point: PointId(number), usage: AddressUse::Monitor, address }
     });
-    let orders =
-        commanded().into_iter().map(|(number, row)| LinkPoint { point: PointId(number), usage: AddressUse::Control, address: row.address() });
+    let orders = commanded().into_iter().map(|(number, row)| LinkPoint {
+        point: PointId(number),
+        usage: AddressUse::Control,
+        address: row.address(),
+    });
     let spec = LinkSpec {
         name: "dnp3".to_owned(),
         role,
@@ -186,9 +189,9 @@ impl Run {
     /// `role` is ours: the list has what the peer can show in the other.
     pub(super) fn new(test: &str, peer: Dnp3Peer, role: Role) -> Self {
         let (folder, port) = (scratch(test), free_port());
-        let values = monitored(peer, role).into_iter().map(|(_, row)| {
-            json!({ "type": row.of, "index": row.index, "name": row.name(), "value": row.first })
-        });
+        let values = monitored(peer, role)
+            .into_iter()
+            .map(|(_, row)| json!({ "type": row.of, "index": row.index, "name": row.name(), "value": row.first }));
         let orders = commanded().into_iter().map(|(_, row)| {
             let mut order = json!({ "type": row.of, "index": row.index, "name": row.name(), "select": row.select });
             if let Ok(variation) = row.how.parse::<u8>() {
@@ -274,7 +277,8 @@ pub(super) fn operate(line: &Line, number: u32, row: &Commanded) -> Outcome {
     let (now, life) = (line.now(), Duration::from_secs(5));
     let not_after = Now { mono: now.mono + life, utc: now.utc + life };
     let mode = if row.select { CommandMode::SelectExecute } else { CommandMode::Direct };
-    let command = Command { id: CommandId(u128::from(number)), point: PointId(number), action: row.action(), mode, qualifier: 0, not_after };
+    let command =
+        Command { id: CommandId(u128::from(number)), point: PointId(number), action: row.action(), mode, qualifier: 0, not_after };
     line.request(Request::Command(command));
     let settled = || {
         let done = |event| if let Event::Settled { command: done, outcome, .. } = event { Some((done.id, outcome)) } else { None };

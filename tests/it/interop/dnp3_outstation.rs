@@ -166,7 +166,10 @@ fn assert_qualities(run: &Run, source: &mut Source<'_>) {
     let (number, row) = monitored(run.peer, Role::Server).into_iter().find(|(_, row)| row.name() == "analog.0").expect("a row");
     let cases = [
         (Quality::GOOD.stale(), Quality::GOOD.stale().to_bits()),
-        (Quality::GOOD.worsened(Validity::Invalid, Detail::BAD_REFERENCE), Quality::GOOD.worsened(Validity::Invalid, Detail::BAD_REFERENCE).to_bits()),
+        (
+            Quality::GOOD.worsened(Validity::Invalid, Detail::BAD_REFERENCE),
+            Quality::GOOD.worsened(Validity::Invalid, Detail::BAD_REFERENCE).to_bits(),
+        ),
         (
             Quality::GOOD.worsened(Validity::Questionable, Detail::OVERFLOW),
             Quality::GOOD.worsened(Validity::Questionable, Detail::OVERFLOW.with(Detail::OUT_OF_RANGE)).to_bits(),
@@ -235,7 +238,9 @@ fn functions(test: &str, peer: Dnp3Peer) {
     wait_until("the clock was set", || noted(synchronised) > 0);
 
     let read = |name: &str| values(&run.ledger("master"), EntryKind::Change, name).len();
-    for (order, name) in [("read analog 0 1", "analog.1"), ("read counter", "counter.0"), ("read binary", "binary.1"), ("integrity", "analog_output.0")] {
+    for (order, name) in
+        [("read analog 0 1", "analog.1"), ("read counter", "counter.0"), ("read binary", "binary.1"), ("integrity", "analog_output.0")]
+    {
         let before = read(name);
         master.say(order);
         wait_until(order, || read(name) > before);
@@ -244,7 +249,9 @@ fn functions(test: &str, peer: Dnp3Peer) {
     master.say("read frozen_counter");
     wait_until("the frozen counter was read", || read("frozen_counter.0") > 0);
     assert_eq!(values(&run.ledger("master"), EntryKind::Change, "frozen_counter.0").last(), Some(&123_456.0));
-    let link = |text: &str| run.ledger("master").iter().filter(|entry| entry.kind == EntryKind::Link && entry.text.as_deref() == Some(text)).count();
+    let link = |text: &str| {
+        run.ledger("master").iter().filter(|entry| entry.kind == EntryKind::Link && entry.text.as_deref() == Some(text)).count()
+    };
     let opened = link("started");
     master.say("restart");
     let answer = master.wait_for_line("ANSWER restart", PATIENCE);

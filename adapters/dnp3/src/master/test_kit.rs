@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, Outcome, PointId, PointUpdate, Utc, Zone};
 use bridge_session::{
-    AddressUse, Channel, Chunk, Event, Field, Fields, FrameBatch, HousekeepingOutcome, LinkPoint, LinkSpec, PeerInfo, Request, Role, Session,
+    AddressUse, Channel, Chunk, Event, Field, Fields, FrameBatch, HousekeepingOutcome, LinkPoint, LinkSpec, PeerInfo, Request, Role,
+    Session,
 };
 
 use crate::app::{AppControl, Function};
@@ -245,11 +246,17 @@ impl Bench {
     }
 
     pub(super) fn settled(&mut self) -> Vec<Outcome> {
-        self.events().into_iter().filter_map(|event| if let Event::Settled { outcome, .. } = event { Some(outcome) } else { None }).collect()
+        self.events()
+            .into_iter()
+            .filter_map(|event| if let Event::Settled { outcome, .. } = event { Some(outcome) } else { None })
+            .collect()
     }
 
     pub(super) fn kept(&mut self) -> Vec<HousekeepingOutcome> {
-        self.events().into_iter().filter_map(|event| if let Event::Housekept { outcome, .. } = event { Some(outcome) } else { None }).collect()
+        self.events()
+            .into_iter()
+            .filter_map(|event| if let Event::Housekept { outcome, .. } = event { Some(outcome) } else { None })
+            .collect()
     }
 
     /// Time passes, every deadline on the way is served.

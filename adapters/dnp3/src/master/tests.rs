@@ -44,10 +44,10 @@ fn a2_r30_the_start_up_is_disable_clear_restart_integrity_enable() {
     bench.rx(&response(0xC2, [0, 0], &[1, 2, 0, 0, 1, 0x81, 0x01]));
     assert_eq!(bench.events(), [Event::InterrogationEnded]);
     assert_eq!(asked(&mut bench), [ENABLE]);
-    assert_eq!(bench.updates.iter().map(|update| (update.point, update.cause)).collect::<Vec<_>>(), [
-        (PointId(0), Cause::Interrogated),
-        (PointId(1), Cause::Interrogated)
-    ]);
+    assert_eq!(
+        bench.updates.iter().map(|update| (update.point, update.cause)).collect::<Vec<_>>(),
+        [(PointId(0), Cause::Interrogated), (PointId(1), Cause::Interrogated)]
+    );
     bench.rx(&response(0xC3, [0, 0], &[]));
     assert!(bench.tx().is_empty());
 }
@@ -73,10 +73,12 @@ fn a2_r30_a_restart_while_running_is_told_cleared_and_read_again() {
 #[test]
 fn a2_r30_a_restart_bit_that_stays_set_is_told_and_not_cleared_in_a_loop() {
     let mut bench = started(&[]);
-    bench.responder = Some(|_, request| null_responder(0, request).map(|mut reply| {
-        reply[2] = 0x80;
-        reply
-    }));
+    bench.responder = Some(|_, request| {
+        null_responder(0, request).map(|mut reply| {
+            reply[2] = 0x80;
+            reply
+        })
+    });
     bench.rx(&unsolicited(0, [0x80, 0], &[]));
     bench.pass(Duration::from_secs(59));
     let lines = bench.tx();
@@ -90,10 +92,12 @@ fn a2_r30_a_restart_bit_that_stays_set_is_told_and_not_cleared_in_a_loop() {
 #[test]
 fn a2_r29_an_overflow_is_told_and_everything_read_once() {
     let mut bench = started(&[]);
-    bench.responder = Some(|_, request| null_responder(0, request).map(|mut reply| {
-        reply[3] = 0x08;
-        reply
-    }));
+    bench.responder = Some(|_, request| {
+        null_responder(0, request).map(|mut reply| {
+            reply[3] = 0x08;
+            reply
+        })
+    });
     bench.rx(&unsolicited(0, [0, 0x08], &[]));
     bench.pass_ms(1000);
     assert_eq!(asked(&mut bench), [INTEGRITY]);
@@ -225,10 +229,12 @@ fn a2_r54_a_request_and_a_short_fragment_from_an_outstation_are_told() {
 #[test]
 fn a2_r54_an_outstation_without_enabling_is_polled_and_not_asked_again() {
     let mut bench = Bench::new(&spec(&[]));
-    bench.responder = Some(|_, request| null_responder(0, request).map(|mut reply| {
-        reply[3] = u8::from(matches!(request[1], 20 | 21));
-        reply
-    }));
+    bench.responder = Some(|_, request| {
+        null_responder(0, request).map(|mut reply| {
+            reply[3] = u8::from(matches!(request[1], 20 | 21));
+            reply
+        })
+    });
     bench.open();
     assert_eq!(asked(&mut bench), [DISABLE, INTEGRITY, ENABLE]);
     assert!(bench.told().iter().any(|line| line.contains("NO_FUNC_CODE_SUPPORT")));
@@ -410,7 +416,14 @@ fn a2_r53_classes_are_polled_in_their_intervals_with_jitter() {
     bench.responder = Some(null_responder);
     bench.pass(Duration::from_secs(600));
     let log = bench.log();
-    let of = |class: u8| log.iter().filter(|(_, _, fragment)| fragment.chunks(3).any(|part| part.ends_with(&[class])) || fragment[2..].chunks(3).any(|part| part == [60, class, 6])).map(|(at, _, _)| *at).collect::<Vec<_>>();
+    let of = |class: u8| {
+        log.iter()
+            .filter(|(_, _, fragment)| {
+                fragment.chunks(3).any(|part| part.ends_with(&[class])) || fragment[2..].chunks(3).any(|part| part == [60, class, 6])
+            })
+            .map(|(at, _, _)| *at)
+            .collect::<Vec<_>>()
+    };
     let (first, second) = (of(2), of(3));
     assert!((57..=64).contains(&first.len()), "{}", first.len());
     assert!((9..=11).contains(&second.len()), "{}", second.len());
@@ -428,10 +441,12 @@ fn a2_r53_class_bits_are_followed_at_once_and_never_in_a_tight_loop() {
     bench.rx(&response(0xE3, [0x02, 0], &binary_event(0, 0x81, 1)));
     assert_eq!(bench.tx(), ["seq=3 CONFIRM", "seq=4 READ; g60v2 all"]);
     // Nothing comes though the bit stays: longer and longer.
-    bench.responder = Some(|_, request| null_responder(0, request).map(|mut reply| {
-        reply[2] = 0x02;
-        reply
-    }));
+    bench.responder = Some(|_, request| {
+        null_responder(0, request).map(|mut reply| {
+            reply[2] = 0x02;
+            reply
+        })
+    });
     bench.rx(&response(0xC4, [0x02, 0], &[]));
     bench.pass(Duration::from_secs(600));
     let count = bench.log().len();

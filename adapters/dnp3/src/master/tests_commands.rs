@@ -60,7 +60,8 @@ fn a2_r36_a2_r40_each_model_and_type_has_its_octets() {
         ask(&mut bench, point, action, CommandMode::Direct, 10_000);
         assert_eq!(bench.tx_octets(), [[&[0xC3, 5], objects].concat()], "{point} {action}");
     }
-    for (point, action) in [(3, Action::Switch(false)), (0, Action::Set(1.0)), (2, ON), (2, Action::Set(f64::NAN)), (2, Action::Set(1e300))] {
+    for (point, action) in [(3, Action::Switch(false)), (0, Action::Set(1.0)), (2, ON), (2, Action::Set(f64::NAN)), (2, Action::Set(1e300))]
+    {
         let mut bench = started(&[]);
         ask(&mut bench, point, action, CommandMode::Direct, 10_000);
         assert_eq!(bench.settled(), [Outcome::NotOperated(NotOperatedWhy::NotPermitted)], "{point} {action}");
@@ -130,7 +131,11 @@ fn a2_r59_a_challenge_is_not_answered_and_the_command_refused() {
     bench.rx(&[0xC3, 131, 0, 0, 120, 1, 0x5B, 1, 4, 0, 1, 2, 3, 4]);
     let events = bench.events();
     assert_eq!(settled(&events), [Outcome::Refused(Refusal::ExecuteRefused)]);
-    assert!(events.iter().any(|event| matches!(event, Event::Refused { what } if what.contains("secure authentication, which is not supported"))));
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, Event::Refused { what } if what.contains("secure authentication, which is not supported")))
+    );
     assert!(bench.tx().is_empty(), "nothing of authentication leaves");
 }
 
@@ -303,17 +308,15 @@ fn a_lost_connection_settles_every_command_once() {
     ask(&mut bench, 0, ON, CommandMode::Direct, 10_000);
     ask(&mut bench, 1, ON, CommandMode::SelectExecute, 10_000);
     bench.close();
-    assert_eq!(bench.settled(), [
-        Outcome::Indeterminate(IndeterminateWhy::ConnectionLost),
-        Outcome::NotOperated(NotOperatedWhy::LinkDown)
-    ]);
+    assert_eq!(bench.settled(), [Outcome::Indeterminate(IndeterminateWhy::ConnectionLost), Outcome::NotOperated(NotOperatedWhy::LinkDown)]);
     ask(&mut bench, 2, Action::Set(1.0), CommandMode::Direct, 10_000);
     assert_eq!(bench.settled(), [Outcome::NotOperated(NotOperatedWhy::LinkDown)]);
 }
 
 #[test]
 fn a_monitor_only_link_has_no_control_path() {
-    let mut spec = spec(&[("allow", text("clock_sync, counter_freeze, counter_reset, reset, assign_class, parameters, files, file_write"))]);
+    let mut spec =
+        spec(&[("allow", text("clock_sync, counter_freeze, counter_reset, reset, assign_class, parameters, files, file_write"))]);
     spec.monitor_only = true;
     let mut bench = started_with(&spec);
     for mode in [CommandMode::Direct, CommandMode::SelectExecute, CommandMode::Select, CommandMode::Execute, CommandMode::Cancel] {
