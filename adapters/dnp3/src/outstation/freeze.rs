@@ -27,11 +27,8 @@ pub(super) struct Schedule {
 impl Outstation {
     /// All of the request or nothing.
     pub(super) fn freeze(&mut self, s: usize, view: &FragmentView<'_>, now: Now) -> Iin {
-        let (allow, zone) = (self.params.allow, self.zone);
+        let zone = self.zone;
         let clear = matches!(view.function, Function::FreezeClear | Function::FreezeClearNoAck);
-        if !allow.counter_freeze || clear && !allow.counter_reset {
-            return Iin::NO_FUNC_CODE_SUPPORT;
-        }
         let at_time = matches!(view.function, Function::FreezeAtTime | Function::FreezeAtTimeNoAck);
         let Some(Station { image, .. }) = self.stations.get(s) else { return Iin(0) };
         let mut time = None;

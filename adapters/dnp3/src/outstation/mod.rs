@@ -58,6 +58,8 @@ use freeze::Schedule;
 use image::Image;
 
 pub use files::{FileInfo, FileStore, MemoryFiles};
+pub(crate) use read::is_readable;
+pub(crate) use requests::supports;
 
 /// One outstation address.
 #[derive(Debug)]

@@ -59,9 +59,18 @@ pub(super) fn plan(view: &FragmentView<'_>, image: &Image, before: u64) -> (VecD
     (steps, wrong)
 }
 
+/// Whether objects of a kind can be read. The device profile is written by it.
+pub(crate) fn is_readable(kind: Kind, variation: u8) -> bool {
+    match kind {
+        Kind::Class | Kind::DeviceAttribute | Kind::InternalIndications | Kind::AnalogDeadband => true,
+        Kind::TimeAndDate => variation <= 1,
+        kind => PointType::of(kind).is_some(),
+    }
+}
+
 fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut VecDeque<Step>) -> Result<(), Iin> {
     let variation = header.object.known();
-    let kind = header.object.kind().ok_or(Iin::OBJECT_UNKNOWN)?;
+    let kind = header.object.kind().filter(|kind| is_readable(*kind, header.header.variation)).ok_or(Iin::OBJECT_UNKNOWN)?;
     let range = header.header.range;
     let limit = match range {
         HeaderRange::All => Ok(u64::MAX),
@@ -94,7 +103,7 @@ fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut 
             }
             Ok(())
         }
-        Kind::TimeAndDate if header.header.variation <= 1 => {
+        Kind::TimeAndDate => {
             limit?;
             steps.push_back(Step::Time);
             Ok(())
