@@ -558,6 +558,7 @@ impl Ends {
 
     fn handle_timeout(&mut self, now: Mono) {
         let patience = self.settings.patience();
+        let is_master = self.settings.is_master();
         for index in 0..self.stations.len() {
             let Some(interval) = self.stations.get(index).map(|station| self.interval(station)) else { return };
             let Some(station) = self.stations.get_mut(index) else { return };
@@ -569,12 +570,27 @@ impl Ends {
                 Due::Ask => self.ask(index, true, now),
                 // One silent station among others that speak is no reason to close what they speak on.
                 Due::Missed(asked) if self.settings.closes && self.heard.is_none_or(|heard| heard <= asked) => {
+                    if is_master && self.ask_others(now) {
+                        continue;
+                    }
                     let after = self.settings.status_timeout;
                     self.close(&Error::TimerExpired { timer: "link status", after, what: "no answer to REQUEST_LINK_STATUS" });
                 }
                 Due::Missed(_) => {}
             }
         }
+    }
+
+    /// Asks every station that is not known to be silent: one that is need not mean that the line is. `false` if there is none.
+    fn ask_others(&mut self, now: Mono) -> bool {
+        let mut any = false;
+        for index in 0..self.stations.len() {
+            if self.stations.get(index).is_some_and(|station| !station.liveness.is_silent()) {
+                any = true;
+                self.ask(index, false, now);
+            }
+        }
+        any
     }
 
     /// Sends REQUEST_LINK_STATUS, again if `again`.

@@ -10,7 +10,7 @@ use crate::master::{ControlObject, Master, Reader};
 use crate::objects::{Coding, DnpTime, FlagKind, Flags, Lookup, Measurement, ObjectTime, Tag, Variation, lookup};
 use crate::params::Params;
 use crate::table::tables;
-use crate::{ControlPermit, describe};
+use crate::{ControlPermit, Outstation, describe};
 
 /// DNP3. Link parameters: see [`Params`]. Address fields: `outstation` (default: the link's), `type`, `index`; of served points also
 /// `class`, `static`, `event`, `deadband`; of controls also `model`, `on_ms`, `off_ms`, `count`, `variation`.
@@ -48,7 +48,7 @@ impl Protocol for Dnp3 {
     fn session(&self, spec: &LinkSpec) -> Box<dyn Session> {
         match spec.role {
             Role::Client => Box::new(Master::new(spec)),
-            Role::Server => Box::new(crate::Outstation::new(spec)),
+            Role::Server => Box::new(Outstation::new(spec)),
         }
     }
 

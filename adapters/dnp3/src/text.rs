@@ -109,7 +109,10 @@ fn describe_object(text: &mut String, known: &Variation, variation: u8, object: 
         }),
         (Kind::BinaryCommand, 1 | 2) => Crob::decode(octets).map(|crob| describe_crob(text, &crob)),
         (Kind::BinaryCommand | Kind::InternalIndications, _) => match object.payload {
-            Payload::Bits(bits) => Some(text.push_str(if bits == 0 { "0" } else { "1" })),
+            Payload::Bits(bits) => {
+                _ = write!(text, "{bits}");
+                Some(())
+            }
             Payload::Absent | Payload::Octets(_) => None,
         },
         (Kind::AnalogCommand, _) => AnalogOutput::decode(variation, octets).map(|output| {

@@ -52,7 +52,7 @@ fn random_object(random: &mut Random, variation: &Variation) -> Vec<u8> {
 fn payload<'a>(variation: &Variation, octets: &'a [u8]) -> Payload<'a> {
     match variation.size {
         Size::Bits(_) => Payload::Bits(octets[0]),
-        _ => Payload::Octets(octets),
+        Size::Absent | Size::Fixed(_) | Size::Variation | Size::Attribute | Size::Free => Payload::Octets(octets),
     }
 }
 

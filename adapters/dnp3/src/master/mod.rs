@@ -415,6 +415,10 @@ impl Session for Master {
             let source = received.source;
             fragment.clear();
             fragment.extend_from_slice(received.fragment);
+            // What stood before it is told before it.
+            while let Some(finding) = open.line.poll_finding() {
+                self.events.push_back(Event::Refused { what: finding.to_string() });
+            }
             self.take_fragment(source, &fragment, now);
         }
         self.fragment = fragment;
@@ -552,3 +556,7 @@ mod test_kit;
 mod tests;
 #[cfg(test)]
 mod tests_commands;
+#[cfg(test)]
+mod tests_functions;
+#[cfg(test)]
+mod tests_line;

@@ -214,6 +214,21 @@ impl Bench {
         self.pump();
     }
 
+    /// Octets from anywhere.
+    pub(super) fn feed(&mut self, octets: &[u8]) {
+        self.rx_octets(octets);
+    }
+
+    /// The number that an answer to the last request has.
+    pub(super) fn next_seq(&self) -> u8 {
+        self.session.flight.map_or(0, |flight| flight.seq)
+    }
+
+    /// Keeps a request as the last that was sent.
+    pub(super) fn keep(&mut self, at: Mono, to: u16, fragment: Vec<u8>) {
+        self.sent.push((at, to, fragment));
+    }
+
     /// What the master sent since this was last asked, in words.
     pub(super) fn tx(&mut self) -> Vec<String> {
         self.pump();

@@ -23,6 +23,9 @@ fn ask(bench: &mut Bench, point: u32, action: Action, mode: CommandMode, life_ms
     bench.request(Request::Command(command));
 }
 
+/// Makes an answer of a request.
+type Answer = fn(&[u8]) -> Vec<u8>;
+
 /// The echo of a request with another status.
 fn echo(request: &[u8], status: u8) -> Vec<u8> {
     let mut objects = request[2..].to_vec();
@@ -86,7 +89,7 @@ fn a2_r38_every_status_but_success_is_the_stations_no() {
 #[test]
 fn a2_r35_an_answer_that_is_no_echo_never_reads_as_success() {
     // Another index, a shorter body, no body at all.
-    let wrong: [fn(&[u8]) -> Vec<u8>; 3] = [
+    let wrong: [Answer; 3] = [
         |request| {
             let mut reply = echo(request, 0);
             reply[9] ^= 1;
@@ -127,6 +130,7 @@ fn a2_r54_a_control_refused_by_indication_is_refused() {
 fn a2_r59_a_challenge_is_not_answered_and_the_command_refused() {
     let mut bench = started(&[]);
     ask(&mut bench, 0, ON, CommandMode::Direct, 10_000);
+    assert_eq!(bench.tx().len(), 1);
     bench.rx(&[0xC3, 131, 0, 0, 120, 1, 0x5B, 1, 4, 0, 1, 2, 3, 4]);
     let events = bench.events();
     assert_eq!(settled(&events), [Outcome::Refused(Refusal::ExecuteRefused)]);
@@ -135,7 +139,7 @@ fn a2_r59_a_challenge_is_not_answered_and_the_command_refused() {
             .iter()
             .any(|event| matches!(event, Event::Refused { what } if what.contains("secure authentication, which is not supported")))
     );
-    assert!(bench.tx().is_empty());
+    assert!(bench.tx().is_empty(), "nothing of authentication leaves");
 }
 
 #[test]

@@ -40,8 +40,8 @@ impl CommandEvent {
             return None;
         }
         let mut encoded = Encoded::empty();
-        encoded.push(&[self.status.0 & status_mask(variation.coding) | fitted.state_bits(variation.coding)]);
-        encoded.push(fitted.octets.octets());
+        encoded.push([self.status.0 & status_mask(variation.coding) | fitted.state_bits(variation.coding)]);
+        fitted.push_number(&mut encoded);
         push_time(variation.tag, self.time, &mut encoded)?;
         Some(encoded)
     }

@@ -102,7 +102,7 @@ impl Outstation {
             // What was slept through is not made up for.
             let missed = now.mono.since(schedule.due).as_nanos() / every.as_nanos().max(1);
             let periods = u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1);
-            schedule.due = schedule.due + every.saturating_mul(periods);
+            schedule.due += every.saturating_mul(periods);
             true
         });
     }

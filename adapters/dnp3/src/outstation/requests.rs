@@ -139,36 +139,37 @@ impl Outstation {
 
     /// What of a broadcast is carried out: what needs no answer (rows 41 and 58). Gives what is wrong with it.
     pub(super) fn execute_broadcast(&mut self, s: usize, a: usize, view: &FragmentView<'_>, frame: (u32, u64), now: Now) -> Iin {
-        match view.function {
-            Function::DirectOperate | Function::DirectOperateNoAck if self.params.broadcast_controls => {
-                if let Err(error) = view.check() {
-                    return error.indication().unwrap_or(Iin::PARAMETER_ERROR);
-                }
-                self.supersede_for_broadcast(s, a, now.mono);
-                match self.control(s, a, view, frame, true, now) {
-                    Handled::Answer(wrong) => wrong,
-                    Handled::Read(..) | Handled::Later | Handled::Restart => Iin(0),
-                }
-            }
+        let operates = matches!(view.function, Function::DirectOperate | Function::DirectOperateNoAck);
+        let needs_no_answer = matches!(
+            view.function,
             Function::Write
-            | Function::ImmediateFreeze
-            | Function::ImmediateFreezeNoAck
-            | Function::FreezeClear
-            | Function::FreezeClearNoAck
-            | Function::FreezeAtTime
-            | Function::FreezeAtTimeNoAck
-            | Function::EnableUnsolicited
-            | Function::DisableUnsolicited
-            | Function::AssignClass
-            | Function::RecordCurrentTime
-                if !touches_files(view) =>
-            {
-                match self.execute(s, a, view, frame, now) {
-                    Handled::Answer(wrong) => wrong,
-                    Handled::Read(..) | Handled::Later | Handled::Restart => Iin(0),
-                }
+                | Function::ImmediateFreeze
+                | Function::ImmediateFreezeNoAck
+                | Function::FreezeClear
+                | Function::FreezeClearNoAck
+                | Function::FreezeAtTime
+                | Function::FreezeAtTimeNoAck
+                | Function::EnableUnsolicited
+                | Function::DisableUnsolicited
+                | Function::AssignClass
+                | Function::RecordCurrentTime
+        );
+        let handled = if operates && self.params.broadcast_controls {
+            if let Err(error) = view.check() {
+                return error.indication().unwrap_or(Iin::PARAMETER_ERROR);
             }
-            _ => Iin::NO_FUNC_CODE_SUPPORT,
+            self.supersede_for_broadcast(s, a, now.mono);
+            self.control(s, a, view, frame, true, now)
+        } else if needs_no_answer && !touches_files(view) {
+            // What it writes goes nowhere.
+            self.begin_answer(view.control.seq);
+            self.execute(s, a, view, frame, now)
+        } else {
+            return Iin::NO_FUNC_CODE_SUPPORT;
+        };
+        match handled {
+            Handled::Answer(wrong) => wrong,
+            Handled::Read(..) | Handled::Later | Handled::Restart => Iin(0),
         }
     }
 
