@@ -18,12 +18,10 @@ impl Master {
     pub(super) fn take_fragment(&mut self, source: u16, octets: &[u8], now: Now) {
         let Some(at) = self.position(source) else { return };
         match FragmentView::response(octets) {
-            Ok(view) => match view.function {
-                Function::UnsolicitedResponse => self.unsolicited(at, octets, &view, now),
-                Function::AuthenticateResponse => self.challenged(at, view.control, now),
-                // The view takes no other function.
-                _ => self.response(at, octets, &view, now),
-            },
+            Ok(view) if view.function == Function::UnsolicitedResponse => self.unsolicited(at, octets, &view, now),
+            Ok(view) if view.function == Function::AuthenticateResponse => self.challenged(at, view.control, now),
+            // The view takes no other function.
+            Ok(view) => self.response(at, octets, &view, now),
             Err(error) => self.tell(at, || format!("{error}: fragment dropped"), now.mono),
         }
     }

@@ -23,6 +23,9 @@ fn ask(bench: &mut Bench, point: u32, action: Action, mode: CommandMode, life_ms
     bench.request(Request::Command(command));
 }
 
+/// Makes an answer of a request.
+type Answer = fn(&[u8]) -> Vec<u8>;
+
 /// The echo of a request with another status.
 fn echo(request: &[u8], status: u8) -> Vec<u8> {
     let mut objects = request[2..].to_vec();
@@ -86,7 +89,7 @@ fn a2_r38_every_status_but_success_is_the_stations_no() {
 #[test]
 fn a2_r35_an_answer_that_is_no_echo_never_reads_as_success() {
     // Another index, a shorter body, no body at all.
-    let wrong: [fn(&[u8]) -> Vec<u8>; 3] = [
+    let wrong: [Answer; 3] = [
         |request| {
             let mut reply = echo(request, 0);
             reply[9] ^= 1;

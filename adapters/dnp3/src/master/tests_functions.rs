@@ -312,10 +312,10 @@ fn ask_file(bench: &mut Bench, wish: FileWish) {
 fn parts(bench: &mut Bench) -> (Vec<u8>, Vec<Outcome>) {
     let (mut octets, mut outcomes) = (Vec::new(), Vec::new());
     for event in bench.events() {
-        match event {
-            Event::FilePart { id: 9, octets: part } => octets.extend(part),
-            Event::Housekept { id: 9, outcome } => outcomes.push(outcome),
-            _ => {}
+        if let Event::FilePart { id: 9, octets: part } = event {
+            octets.extend(part);
+        } else if let Event::Housekept { id: 9, outcome } = event {
+            outcomes.push(outcome);
         }
     }
     (octets, outcomes)

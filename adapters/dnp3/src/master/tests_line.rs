@@ -123,8 +123,11 @@ fn housekeeping_and_polls_take_turns() {
     assert!(bench.log().iter().any(|(_, _, fragment)| fragment[2..] == [60, 2, 6]));
 }
 
+/// Frames, updates and events.
+type Shown = (Vec<(Vec<u8>, usize)>, Vec<bridge_model::PointUpdate>, Vec<Event>);
+
 /// What a session shows after octets in pieces.
-fn shown(octets: &[u8], step: usize) -> (Vec<(Vec<u8>, usize)>, Vec<bridge_model::PointUpdate>, Vec<Event>) {
+fn shown(octets: &[u8], step: usize) -> Shown {
     let mut bench = started(&[]);
     bench.request(Request::Interrogate);
     bench.tx();
