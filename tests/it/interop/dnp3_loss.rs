@@ -39,21 +39,27 @@ const PART: u32 = 150;
 /// Parts, with a loss in the middle of each but the last.
 const PARTS: u32 = 4;
 
-/// What was told before each loss, one list after the other: every number from 1 on, in order; a part may begin with some that the part
-/// before had too, because their confirmation was lost.
+/// What was told before each loss, one list after the other: every number from 1 on, in order. After a loss a part may go back once to what
+/// the part before had too, because its confirmation was lost. It may go back `crossings` times more: where the peer stops unsolicited
+/// responses at its start while one is on its way to it, its confirmation comes for what our outstation has taken back to offer again.
 #[track_caller]
-fn assert_whole(parts: &[Vec<f64>]) {
-    let mut last = 0.0;
+fn assert_whole(parts: &[Vec<f64>], crossings: usize) {
+    let mut most = 0.0;
     for (number, part) in parts.iter().enumerate() {
-        let fresh: Vec<f64> = part.iter().copied().skip_while(|value| number > 0 && *value <= last).collect();
-        for value in &fresh {
-            assert_eq!(*value, last + 1.0, "part {number}: {part:?}");
-            last = *value;
+        let mut before = most;
+        let mut returns = 0;
+        for value in part {
+            if *value != before + 1.0 {
+                returns += 1;
+                assert!(*value <= most, "part {number}: {value} after {before}, {most} was the last: {part:?}");
+            }
+            before = *value;
+            most = before.max(most);
         }
-        let repeated = &part[..part.len() - fresh.len()];
-        assert!(repeated.windows(2).all(|pair| pair[1] == pair[0] + 1.0), "part {number} repeats in order: {repeated:?}");
+        let lawful = if number == 0 { 0 } else { 1 + crossings };
+        assert!(returns <= lawful, "part {number} goes back {returns} times: {part:?}");
     }
-    assert_eq!(last, f64::from(PART * PARTS), "the last one came");
+    assert_eq!(most, f64::from(PART * PARTS), "the last one came");
 }
 
 fn events(updates: &[PointUpdate], number: u32) -> Vec<f64> {
@@ -78,7 +84,7 @@ fn our_master(test: &str, peer: Dnp3Peer) {
     }
     end(outstation);
     assert_eq!(changes(&run.ledger("outstation"), "analog.0").len() as u32, PART * PARTS);
-    assert_whole(&told);
+    assert_whole(&told, 0);
     run.dissect();
 }
 
@@ -105,7 +111,7 @@ fn their_master(test: &str, peer: Dnp3Peer) {
         }
         told.push(seen());
     }
-    assert_whole(&told);
+    assert_whole(&told, usize::from(peer == Dnp3Peer::Yadnp3));
     drop(line);
     run.dissect();
 }
