@@ -85,8 +85,8 @@ impl Line {
     pub(crate) fn cut(self) -> Vec<PointUpdate> {
         let shared = Arc::clone(&self.shared);
         drop(self);
-        let read = shared.lock().unwrap_or_else(PoisonError::into_inner).updates.clone();
-        read
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut shared.updates)
     }
 
     /// Everything that was told so far.
