@@ -18,6 +18,9 @@ pub(crate) const MAX_LINE: usize = 1 << 20;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a file of a station may take.
+const FILE_PATIENCE: Duration = Duration::from_secs(610);
+
 /// What may be asked.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
@@ -105,7 +108,14 @@ pub(crate) fn ask(socket: &Path, ask: &Ask) -> Result<Value, Fault> {
             .fix("start it: ies-bridge run DIR; and ask as the user it runs as")
     };
     let mut stream = UnixStream::connect(socket).map_err(|e| gone(&e))?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(|e| gone(&e))?;
+    let is_file = matches!(
+        ask,
+        Ask::Link {
+            what: LinkWish::ListFiles { .. } | LinkWish::ReadFile { .. } | LinkWish::WriteFile { .. } | LinkWish::DeleteFile { .. },
+            ..
+        }
+    );
+    stream.set_read_timeout(Some(if is_file { FILE_PATIENCE } else { PATIENCE })).map_err(|e| gone(&e))?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(|e| gone(&e))?;
     let mut line = serde_json::to_string(ask).map_err(|e| gone(&e))?;
     line.push('\n');

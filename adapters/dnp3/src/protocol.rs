@@ -2,7 +2,7 @@
 
 use bridge_model::{Cause, Command, CommandMode, DoublePoint, PointUpdate, Utc, Value};
 use bridge_session::read::problem;
-use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec, Protocol, Rendered, Role, Session};
+use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec, Protocol, Rendered, Role, Session, Transports};
 
 use crate::address::{Address, CommandAddress, PointType, ServedAddress};
 use crate::app::{AppControl, FragmentView, FragmentWriter, Function, Iin, Refused};
@@ -20,6 +20,11 @@ pub struct Dnp3;
 impl Protocol for Dnp3 {
     fn name(&self) -> &'static str {
         "dnp3"
+    }
+
+    /// Frames are found in the midst of a stream, and a datagram holds whole ones (rows 1, 12, 16).
+    fn transports(&self) -> Transports {
+        Transports { udp: true, serial: true, dual: true }
     }
 
     fn check_link(&self, role: Role, params: &Fields) -> Vec<FieldProblem> {

@@ -160,6 +160,7 @@ pub(crate) fn check_way(link: &SiteLink, role: Role, (protocol, transports): (&s
                 .at(span)
                 .fix(format!("{protocol} runs over: {}", known.join(", "))),
         );
+        return None;
     }
     misplaced(link, role, report);
     if let (Transport::Udp | Transport::Serial, Some(tls)) = (transport, &link.tls) {

@@ -265,8 +265,7 @@ impl Bridge {
             Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, 0..=number, now),
             Event::DeliveredOf(first, last) => self.served.handle_delivered(&mut self.core, link, first..=last, now),
             Event::Reach { points, answering } => self.reach(link, &points, answering, now),
-            // No file is asked for yet.
-            Event::FilePart { .. } => {}
+            Event::FilePart { id, octets } => self.requests.handle_part(id, &octets),
             Event::Refused { what } => {
                 let name = self.link_name(link);
                 self.core.note(now, "refused", &what, &[("link", name)]);

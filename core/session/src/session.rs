@@ -14,7 +14,7 @@ pub struct Channel(pub u32);
 /// Who is at the other end of a channel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerInfo {
-    /// The transport address; of a channel of datagrams the one that it was opened for; of a serial line, which has none, `0.0.0.0:0`.
+    /// The transport address; of a channel of datagrams the one that it was opened for; of a serial line, which has none, `127.0.0.1:0`.
     pub addr: SocketAddr,
     /// The identity proven by TLS, if any.
     pub tls_identity: Option<String>,
@@ -169,7 +169,8 @@ pub trait Session: Send {
     fn poll_event(&mut self) -> Option<Event>;
 
     /// Appends bytes to send to `out`, at most about `limit`; `false` if there is nothing to send now. The driver calls this only when
-    /// everything it took before was handed to the transport, so that an unsent command can still be withdrawn.
+    /// everything it took before was handed to the transport, so that an unsent command can still be withdrawn. Over UDP what one call
+    /// appends is one datagram: whole frames, at least one even if `limit` is less.
     fn poll_output(&mut self, channel: Channel, out: &mut Vec<u8>, limit: usize, now: Now) -> bool;
 
     /// The session wants this channel closed; asked after `poll_output`, so that a last frame may leave first.

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dnp3", &["model", "session", "diag"]),
     ("northbound", &["model", "session", "ies", "trust", "diag"]),
     ("engine", &["model", "session", "diag", "journal", "provenance", "trust", "policy", "ies", "profile"]),
-    ("sim", &["model", "session", "journal", "iec60870"]),
+    ("sim", &["model", "session", "journal", "iec60870", "dnp3"]),
     ("bin", EVERYTHING),
     ("tests", EVERYTHING),
 ];

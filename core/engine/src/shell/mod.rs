@@ -1,8 +1,8 @@
-//! Everything async: sockets, tasks, threads, the clock. It moves octets and messages and decides nothing.
+//! Everything async: sockets, serial lines, tasks, threads, the clock. It moves octets and messages and decides nothing.
 //!
 //! Start at [`run`]: one thread owns the engine, one thread waits for the disk, one task drives each link's session and its sockets. All
 //! that lies between them is bounded, and no side ever waits for a slower one: see each limit's own words. [`host`] drives one session
-//! without an engine.
+//! without an engine. [`Endpoint`] says how a link reaches its peer.
 //!
 //! IEC 60870-5-104 clause 9.6 (t0); `DESIGN.md` §6 rule 1; `OPERATIONS.md` R5 (`TCP_USER_TIMEOUT`, RST).
 

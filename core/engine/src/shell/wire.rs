@@ -31,11 +31,11 @@ pub(crate) enum Far {
 }
 
 impl Far {
-    /// What a session is told: a serial line has no address.
+    /// What a session is told: a serial line has no address, and nobody has port 0.
     pub(crate) fn addr(&self) -> SocketAddr {
         match self {
             Self::Net(addr) => *addr,
-            Self::Device(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            Self::Device(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bridge_engine::shell::{Allowed, Endpoint};
+use bridge_engine::shell::{Allowed, Endpoint, Second};
 use bridge_session::{Event, LinkState};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -116,4 +116,24 @@ async fn a_link_keeps_a_connection_to_each_of_its_addresses() {
     assert!(TcpStream::connect(two).await.is_err());
     rig.stop().await;
     assert_eq!(a.end().await, Ok(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a2_r16_a_dual_end_point_proves_its_peer_whoever_calls() {
+    let (town, (listener, to), here) = (Town::new(), listener().await, free().await);
+    let dual =
+        |tls| Endpoint::Dual { to: vec![to], listen: here, allow: vec![here.ip()], second: Second::Replace, tls: Some(Box::new(tls)) };
+    let rig = start(vec![link(0, dual(town.client_files()), Toy::default)]);
+    let mut answers = TlsPeer::answer(&listener, &town.server, &[TLS13]).await.unwrap();
+    answers.ping().await;
+    // Whoever is not on the list pushes nobody out.
+    if let Ok(mut stranger) = TlsPeer::call(here, Some(&town.client), &[TLS12]).await {
+        assert!(stranger.end().await.is_err());
+    }
+    until("it is told", || rig.book.says(0, &["refused"])).await;
+    answers.ping().await;
+    let mut calls = TlsPeer::call(here, Some(&town.server), &[TLS12]).await.unwrap();
+    calls.ping().await;
+    assert_eq!(answers.end().await, Err(std::io::ErrorKind::ConnectionReset));
+    rig.stop().await;
 }
