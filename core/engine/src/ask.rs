@@ -1,8 +1,8 @@
-//! A start or a stop that people here ask of the people of a peer party (R8): signed, named, with an instruction code.
+//! A start, a stop, a curtailment or its release that people here ask of a peer party (R7, R8): signed, named, with an instruction code.
 
-use bridge_ies::{UnitPayload, format_time};
+use bridge_ies::{CurtailPayload, UnitPayload, format_time};
 use bridge_model::Now;
-use bridge_profile::ControlKind;
+use bridge_profile::{Control, ControlKind};
 use serde_json::{Value, json};
 
 use crate::core::Core;
@@ -35,27 +35,33 @@ impl Relays {
         now: Now,
     ) -> Result<String, String> {
         let plan = core.plan.clone();
-        let place = plan.control(&order.control).map(bridge_model::PointId::index);
+        let mut payload = order.payload.clone();
+        let named = match payload["releaseOf"].as_str() {
+            Some(of) => {
+                let capped = released(core, of)?;
+                payload["releaseOf"] = capped.id.into();
+                capped.control
+            }
+            None => order.control.clone(),
+        };
+        let place = plan.control(&named).map(bridge_model::PointId::index);
         let asked = place.and_then(|place| match &plan.controls[place].kind {
             ControlKind::Ask(ask) => Some((place, &plan.controls[place], ask)),
-            ControlKind::Drive(_) | ControlKind::Relay(_) | ControlKind::Instruct(_) => None,
+            ControlKind::Drive(_) | ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Companion(_) => None,
         });
         let Some((place, spec, ask)) = asked else {
-            return Err(format!("{} is no control of this bridge's profile that asks a peer's people", order.control));
+            return Err(format!("{named} is no control of this bridge's profile that asks a peer"));
         };
         if spec.verb != order.verb {
-            return Err(format!("{} is a control of verb {}, not {}", order.control, spec.verb, order.verb));
+            return Err(format!("{named} is a control of verb {}, not {}", spec.verb, order.verb));
         }
         let peer = core.settings.peers.iter().position(|peer| peer.name == ask.peer).ok_or("its peer is not configured")?;
-        let (verb, state) = if spec.verb == "start" { ("start", "ON") } else { ("stop", "OFF") };
-        let mut payload = order.payload.clone();
-        payload["state"] = state.into();
-        serde_json::from_value::<UnitPayload>(payload.clone()).map_err(|error| format!("the order cannot be read: {error}"))?;
+        let Asked { verb, noun, target, unit } = asked_of(spec, &mut payload, now)?;
         let era = &plan.resources[usize::from(spec.resource)].era;
         let draft = Draft {
             peer,
             verb,
-            noun: "UNIT",
+            noun,
             action: "update",
             correlation: None,
             resource: (era, "GENERATING_UNIT"),
@@ -74,7 +80,6 @@ impl Relays {
             ],
         };
         let posted = exchange.post(core, draft, now).ok_or("the order cannot be signed")?;
-        let target = f64::from(u8::from(verb == "start"));
         let operation = Operation {
             id: posted.operation.clone(),
             verb: verb.to_owned(),
@@ -83,7 +88,7 @@ impl Relays {
             era: era.clone(),
             control: spec.id.clone(),
             target,
-            unit: String::new(),
+            unit,
             transaction: posted.transaction,
             message: posted.message,
             at_ns: now.utc.0,
@@ -100,5 +105,48 @@ impl Relays {
         core.tell(format!("{verb} asked of {} by {}", ask.peer, order.operator_ref));
         self.show(core, served, place, Status { state: state_number("REQUESTED"), target, ..Status::default() }, now);
         Ok(posted.operation)
+    }
+}
+
+/// What an order is, beside its payload.
+struct Asked {
+    verb: &'static str,
+    noun: &'static str,
+    target: f64,
+    unit: String,
+}
+
+/// Completes and checks the payload of an order.
+fn asked_of(spec: &Control, payload: &mut Value, now: Now) -> Result<Asked, String> {
+    let unread = |error: serde_json::Error| format!("the order cannot be read: {error}");
+    if spec.verb != "curtail" {
+        let (verb, state, target) = if spec.verb == "start" { ("start", "ON", 1.0) } else { ("stop", "OFF", 0.0) };
+        payload["state"] = state.into();
+        serde_json::from_value::<UnitPayload>(payload.clone()).map_err(unread)?;
+        return Ok(Asked { verb, noun: "UNIT", target, unit: String::new() });
+    }
+    if payload["releaseOf"].is_null() {
+        // It holds from now; the person said for how long.
+        payload["period"]["start"] = format_time(now.utc.0).into();
+        if let Some(basis) = spec.basis.filter(|_| payload["limit"]["unit"] == "MW") {
+            payload["limit"]["powerBasis"] = basis.as_str().into();
+        }
+    }
+    let (target, unit) = match serde_json::from_value::<CurtailPayload>(payload.clone()).map_err(unread)? {
+        CurtailPayload::Cap(cap) => (cap.limit.value, cap.limit.unit.as_str()),
+        CurtailPayload::Release(_) => (0.0, ""),
+    };
+    Ok(Asked { verb: "curtail", noun: "GENERATION_LIMIT", target, unit: unit.to_owned() })
+}
+
+/// Our own curtailment whose id begins so.
+fn released(core: &Core, of: &str) -> Result<Operation, String> {
+    let fits = |operation: &&Operation| operation.ours && operation.verb == "curtail" && !of.is_empty() && operation.id.starts_with(of);
+    let all = operations::all(core);
+    let mut found = all.values().filter(fits);
+    match (found.next(), found.next()) {
+        (Some(operation), None) => Ok(operation.clone()),
+        (Some(_), Some(_)) => Err(format!("several curtailments begin with {of}: give more of the id")),
+        (None, _) => Err(format!("no curtailment of ours begins with {of}; `operations list` shows them")),
     }
 }

@@ -2,6 +2,7 @@
 
 mod announce;
 mod commit;
+mod curtail;
 mod inbox;
 mod links;
 mod orders;
@@ -25,6 +26,7 @@ pub use links::LinkWish;
 use self::soe::Soe;
 use crate::Error;
 use crate::ask::Order;
+use crate::caps;
 use crate::core::{Core, Identity, LocalReply, Output, Random, Then};
 use crate::counters::Counters;
 use crate::door::{Door, confirmed_id, reply, who};
@@ -73,13 +75,14 @@ pub enum LocalWish {
         /// By which instruction (R8).
         instruction_code: String,
     },
-    /// Send a start or a stop through a control that asks a peer's people (R8).
+    /// Send a start, a stop, a curtailment or its release through a control that asks a peer (R7, R8).
     Order {
         /// The control's id.
         control: String,
-        /// `start` or `stop`; it must be the control's verb.
+        /// `start`, `stop` or `curtail`; it must be the control's verb.
         verb: String,
-        /// When the unit should be there, HOT, WARM or COLD, why: optional fields of the payload.
+        /// Fields of the payload: of a start when the unit should be there, how warm it is, why; of a curtailment all but what is known
+        /// here (the start of its period, the basis of its power); of the release of one `releaseOf`, which names the control too.
         payload: Value,
         /// Seconds from now in which it may be accepted.
         valid_for_s: u32,
@@ -217,6 +220,7 @@ impl Bridge {
             );
             selections = Selections::recover(&mut core, &mut exchange, now);
             programmes.recover(&mut core, &mut exchange, &router.image, now);
+            caps::recover(&mut Desk { core: &mut core, exchange: &mut exchange, image: &router.image, now });
             instructions.recover(&mut Bench { core: &mut core, exchange: &mut exchange, image: &router.image, now });
         }
         let descriptors = router.descriptor_set.clone();
@@ -665,6 +669,7 @@ impl Bridge {
             Timer::StartBy(control) => {
                 self.programmes.handle_start_by(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
             }
+            Timer::CapEnd(operation) => self.cap_ended(&operation, now),
             Timer::Instruction(operation) => {
                 let (instructions, mut bench) = self.bench(now);
                 instructions.handle_due(&mut bench, &operation);

@@ -9,6 +9,7 @@
 mod ask;
 mod bridge;
 mod broker;
+mod caps;
 mod cloudevents;
 mod core;
 mod counters;
@@ -34,6 +35,7 @@ mod snapshot;
 mod store;
 mod stream_in;
 mod stream_out;
+mod target;
 mod timers;
 mod trial;
 mod webhook;

@@ -78,7 +78,7 @@ pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
         authorities: vec![BundleAuthority {
             party: DIDS[SLDC].to_owned(),
             role: Role::Sldc,
-            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
+            verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop],
             eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec(),
         }],
     };
