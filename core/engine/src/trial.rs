@@ -524,7 +524,13 @@ impl<'a> Stage<'a> {
                 }
             }
             _ => {
-                for (name, pointer) in [("status", "/status"), ("stage", "/stage"), ("reason", "/reason/code"), ("text", "/reason/text")] {
+                for (name, pointer) in [
+                    ("status", "/status"),
+                    ("stage", "/stage"),
+                    ("reason", "/reason/code"),
+                    ("text", "/reason/text"),
+                    ("by", "/supersededBy/partyId"),
+                ] {
                     if let Some(word) = payload.pointer(pointer).and_then(serde_json::Value::as_str) {
                         let word = if matches!(name, "status" | "stage") { word.to_ascii_lowercase() } else { word.to_owned() };
                         fields.insert(name.to_owned(), text(word));

@@ -1,5 +1,6 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
+mod curtail;
 mod ems;
 mod faults;
 mod instructions;
@@ -12,5 +13,6 @@ mod rules;
 mod seeds;
 mod select;
 mod story;
+mod tune;
 mod webhooks;
 mod world;
