@@ -24,6 +24,10 @@ pub(crate) use state::{Kind, Place, Programme, Write};
 
 /// How often the issuer hears of a ramp that goes well.
 const PROGRESS_STEPS: u32 = 1;
+/// How often a cap comes again that the station refused.
+const CAP_TRIES: u32 = 3;
+/// How soon it does.
+const CAP_RETRY: Duration = Duration::from_millis(250);
 
 /// The programmes of all controls: one active per control, and at most one that waits for the wire to be free.
 #[derive(Default)]
@@ -476,6 +480,27 @@ impl Programmes {
         }
     }
 
+    /// A cap that the station refused comes again: most likely the transaction that it pre-empted had not ended there. A refusal is a
+    /// definite no, so nothing can be executed twice.
+    fn again(&mut self, desk: &mut Desk<'_>, control: usize, text: &str) -> bool {
+        let Some(programme) = self.active.get_mut(&control).filter(|programme| programme.is_safe() && programme.refused < CAP_TRIES) else {
+            return false;
+        };
+        programme.refused += 1;
+        programme.place = Place::Resting;
+        programme.pending = None;
+        programme.command = None;
+        // What was refused was no step: the first one selects again.
+        if programme.confirmed.is_none() {
+            programme.steps = 0;
+        }
+        let saved = programme.clone();
+        persist(desk.core, control, &saved);
+        desk.core.tell(format!("{}: {text}; the cap comes again", desk.core.plan.controls[control].id));
+        desk.core.timers.set(Timer::Step(control), desk.now.mono + CAP_RETRY);
+        true
+    }
+
     fn handle_refusal(&mut self, desk: &mut Desk<'_>, control: usize, refusal: Refusal) {
         let text = match refusal {
             Refusal::SelectRefused => "the station refused the select".to_owned(),
@@ -483,6 +508,9 @@ impl Programmes {
             Refusal::Unknown(cause) => format!("the station does not know the command (cause {cause})"),
             Refusal::Status(status) => format!("the station refused with status {status}"),
         };
+        if self.again(desk, control, &text) {
+            return;
+        }
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish(desk, control, "REJECTED", "STATION_REFUSED", &text);
         } else {
@@ -675,6 +703,11 @@ pub(crate) const fn not_operated_text(why: NotOperatedWhy) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cap_that_is_refused_comes_again_within_a_second() {
+        assert!(CAP_RETRY * CAP_TRIES < Duration::from_secs(1), "R1: a cap pre-empts within 1 s");
+    }
 
     #[test]
     fn a_command_id_survives_its_text() {

@@ -1,6 +1,7 @@
 //! R6 and R7: what a cap displaces, what ends it, and what does not. What was written is read from the station's own ledger.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bridge_diag::Report;
 use bridge_engine::{LocalWish, Operation, Settings, TrialOutcome, run_trial};
@@ -580,4 +581,26 @@ fn r08_people_carry_a_cap_out_and_it_bounds_set_points_until_its_end() {
     world.run_for(s(120));
     assert_eq!(is(&world, &id), words("COMPLETED", "RELEASED"), "{}", world.told());
     assert_eq!(limits(&world), Vec::<f64>::new(), "nothing is written");
+}
+
+/// A station that is not through with the transaction that was pre-empted refuses the next one: the cap comes again, and is never told to be busy.
+#[test]
+fn r01_a_cap_that_the_station_refuses_at_first_comes_again() {
+    let mut seen = 0;
+    for after in [20, 40, 60, 90, 120, 160, 200] {
+        let mut world = park(615 + after);
+        curtail(&mut world, &cap(150.0, 600, "OVERFREQUENCY"));
+        world.run_for(s(2) + Duration::from_millis(after));
+        let wish = payload(&cap(100.0, 600, "SECURITY"), &world);
+        let at = world.now().utc.0;
+        let by = knock(&mut world, &wish);
+        world.run_for(s(40));
+        let first = executes(&world, "park.curtail").into_iter().find(|entry| entry.t > at).expect("written");
+        assert!(first.t - at < 1_000_000_000, "{} ns, {after} ms\n{}", first.t - at, world.told());
+        assert_eq!(limits(&world).last(), Some(&100.0), "{after} ms\n{}", world.told());
+        let last = world.guests.iter().rfind(|told| told["payload"]["ackOf"] == by.as_str()).expect("answered");
+        assert_eq!(last["payload"]["status"], "COMPLETED", "{after} ms\n{}", world.told());
+        seen += usize::from(world.story.iter().any(|(_, _, line)| line.contains("the cap comes again")));
+    }
+    assert!(seen > 0, "the test must see a refusal");
 }

@@ -64,6 +64,9 @@ pub(crate) struct Programme {
     pub(crate) selected: Option<f64>,
     pub(crate) steps: u32,
     pub(crate) start_by_ns: i64,
+    /// How often the station refused a step of a cap.
+    #[serde(default)]
+    pub(crate) refused: u32,
     #[serde(default)]
     pub(crate) kind: Kind,
     /// The limit may rise: it stands where an earlier one held it.
@@ -99,6 +102,7 @@ impl Programme {
             selected: None,
             steps: 0,
             start_by_ns,
+            refused: 0,
             kind: Kind::Dispatch,
             raises: false,
             ends: None,
@@ -120,7 +124,9 @@ impl Programme {
     }
 
     pub(super) fn has_reached(&self, drive: &Drive) -> bool {
-        let near = |confirmed: f64| (confirmed - self.target).abs() <= drive.taken.tolerance.max(1e-9);
+        // A limit ends where it was signed, not a tolerance above it.
+        let tolerance = if self.kind == Kind::Dispatch { drive.taken.tolerance.max(1e-9) } else { 1e-9 };
+        let near = |confirmed: f64| (confirmed - self.target).abs() <= tolerance;
         self.confirmed.map_or(self.kind == Kind::Release && self.companions.is_empty(), near)
     }
 }
