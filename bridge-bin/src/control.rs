@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use bridge_engine::LinkWish;
+use bridge_engine::{DispatchMode, LinkWish};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,6 +32,9 @@ pub(crate) enum Ask {
         target: f64,
         /// Units per minute.
         ramp: Option<f64>,
+        /// What of a select-before-operate it is (R4).
+        #[serde(default)]
+        mode: DispatchMode,
         /// Seconds in which it may start.
         valid_for_s: u32,
         /// Who orders it.

@@ -11,6 +11,8 @@
 
 #[path = "iec104/durable.rs"]
 mod durable;
+#[path = "iec104/hostile.rs"]
+mod hostile;
 #[path = "iec104/link.rs"]
 mod link;
 #[path = "measure/mod.rs"]
@@ -65,6 +67,9 @@ const CASES: [(&str, Tells); 8] = [
     ("gi_durable", Tells::First),
     ("select", Tells::Second),
 ];
+
+/// The one case that needs no peer.
+const HOSTILE: &str = "bad_input";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -140,6 +145,11 @@ fn run(options: &[&str]) -> Result<()> {
             for (name, value) in found.as_object().into_iter().flatten() {
                 samples.entry((case, name.clone())).or_default().push(value.as_f64().unwrap_or(f64::NAN));
             }
+        }
+        if option("--only").is_none_or(|name| name == HOSTILE) {
+            let max_ms = hostile::worst();
+            tell(format!("repeat {repeat} {HOSTILE}: {max_ms}"));
+            samples.entry((HOSTILE, "max_ms".to_owned())).or_default().push(max_ms);
         }
     }
     let load = format!("load average {before} before, {} after; {repeats} interleaved repeats", load());
@@ -232,6 +242,14 @@ fn run(options: &[&str]) -> Result<()> {
             "C_SE_NC_1: request, select, confirmation, execute, confirmation, settled; one after the other; plain station",
         ),
         figure("iec104.select_execute_p99_us", "us", ("select", "p99_us"), Target::Less, Some(56.0), "as its p50"),
+        figure(
+            "iec104.bad_input_max_ms",
+            "ms",
+            (HOSTILE, "max_ms"),
+            Target::AtMost(10.0),
+            None,
+            "the longest of all hostile inputs of one connection, both roles, whole and octet by octet, 10,400 points; session alone, wall clock, shortest of five runs each",
+        ),
     ];
     tell(format!("{load}; loopback, two processes a measurement, {seconds} s each"));
     for figure in figures.into_iter().flatten() {

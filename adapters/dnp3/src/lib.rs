@@ -16,9 +16,11 @@ mod error;
 mod line;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod link;
+mod master;
 pub mod objects;
 mod params;
 mod permit;
+mod protocol;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod table;
 mod text;
@@ -27,8 +29,10 @@ mod transport;
 
 pub use address::{Address, CommandAddress, CrobModel, PointType, ServedAddress};
 pub use error::Error;
+pub use master::Master;
 pub use params::{Allowed, ClockPolicy, Params, TimeSync};
 pub use permit::ControlPermit;
+pub use protocol::Dnp3;
 pub use text::describe;
 
 /// The port of DNP3 over TCP and UDP in clear.

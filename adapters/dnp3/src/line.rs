@@ -262,6 +262,11 @@ impl Line {
         self.ends.stations.get(self.ends.position(local, remote)?)?.liveness.heard()
     }
 
+    /// When the peer last answered REQUEST_LINK_STATUS, on this channel: what was sent before the question has arrived.
+    pub(crate) fn status_answered(&self, remote: u16, local: u16) -> Option<Mono> {
+        self.ends.stations.get(self.ends.position(local, remote)?)?.status_answered
+    }
+
     /// Whether the peer left REQUEST_LINK_STATUS unanswered since it was last heard.
     pub(crate) fn is_silent(&self, remote: u16, local: u16) -> bool {
         self.ends
@@ -433,6 +438,9 @@ impl Ends {
         let (wish, fault) = station.primary.take(function, control.dfc(), &mut station.segmenter, patience, now);
         // An answer to nothing proves nothing and harms nothing.
         let fault = fault.filter(|fault| !(is_status && matches!(fault, Fault::Unasked(_))));
+        if is_status {
+            station.status_answered = Some(now);
+        }
         if !matches!(fault, Some(Fault::Unasked(_))) {
             station.liveness.hear(now);
             self.heard = Some(now);

@@ -71,10 +71,11 @@ fn describe_header(text: &mut String, view: &HeaderView<'_>) {
         if view.object.kind().is_none() {
             text.push_str(" unknown");
         }
-        names(text, view);
-        return;
+        return names(text, view);
     };
-    let before = text.len();
+    if !view.has_objects {
+        return names(text, view);
+    }
     for (object, comma) in view.objects().zip(std::iter::once(": ").chain(std::iter::repeat(", "))) {
         text.push_str(comma);
         if !matches!(header.qualifier, Qualifier::Count(_) | Qualifier::FreeFormat) {
@@ -84,14 +85,11 @@ fn describe_header(text: &mut String, view: &HeaderView<'_>) {
             hex(text, object.payload.octets());
         }
     }
-    if text.len() == before {
-        names(text, view);
-    }
 }
 
 /// An index list of a request.
 fn names(text: &mut String, view: &HeaderView<'_>) {
-    for (object, comma) in view.named().zip(std::iter::once(": ").chain(std::iter::repeat(", "))) {
+    for (object, comma) in view.objects().zip(std::iter::once(": ").chain(std::iter::repeat(", "))) {
         _ = write!(text, "{comma}{}", object.index);
     }
 }
@@ -111,7 +109,10 @@ fn describe_object(text: &mut String, known: &Variation, variation: u8, object: 
         }),
         (Kind::BinaryCommand, 1 | 2) => Crob::decode(octets).map(|crob| describe_crob(text, &crob)),
         (Kind::BinaryCommand | Kind::InternalIndications, _) => match object.payload {
-            Payload::Bits(bits) => Some(text.push_str(if bits == 0 { "0" } else { "1" })),
+            Payload::Bits(bits) => {
+                _ = write!(text, "{bits}");
+                Some(())
+            }
             Payload::Absent | Payload::Octets(_) => None,
         },
         (Kind::AnalogCommand, _) => AnalogOutput::decode(variation, octets).map(|output| {

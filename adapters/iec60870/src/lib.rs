@@ -26,7 +26,6 @@ mod cp56;
 mod elements;
 mod error;
 mod family;
-mod findings;
 mod interoperability;
 mod layout;
 mod link104;

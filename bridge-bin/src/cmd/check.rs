@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use bridge_diag::Report;
 use bridge_profile::Plan;
-use bridge_session::Role;
 
 use crate::adapters::housekeeping;
 use crate::clock;
@@ -67,14 +66,8 @@ fn summary(checked: &Checked) -> std::io::Result<()> {
     say::line(format!("{} ({}), log {}", settings.did, settings.role.as_str(), settings.origin))?;
     say::line(counts(plan))?;
     for endpoint in &checked.endpoints {
-        let way = match endpoint.role {
-            Role::Client => "connects to",
-            Role::Server => "listens on",
-        };
         let control = if endpoint.control { "controls flow (simulated peer, R14)" } else { "monitor only" };
-        let addresses: Vec<String> = endpoint.addresses.iter().map(ToString::to_string).collect();
-        let with = if endpoint.tls.is_some() { " with mutual TLS" } else { "" };
-        say::line(format!("link {}: {} {way} {}{with}, {control}", endpoint.name, endpoint.protocol, addresses.join(" and ")))?;
+        say::line(format!("link {}: {} {}, {control}", endpoint.name, endpoint.protocol, endpoint.words()))?;
         if let Some(link) = plan.links.iter().find(|link| link.spec.name == endpoint.name) {
             say::line(format!("  housekeeping (R22): {}", housekeeping(&link.spec)))?;
         }

@@ -13,7 +13,7 @@ use bridge_engine::shell::{self, LinkTask, Local, SystemClock, random};
 use bridge_engine::{Bridge, Identity, LocalWish, OperatorAnswer, Parts};
 use bridge_journal::{Disk, FileDisk};
 use bridge_provenance::Signer;
-use bridge_session::{LinkSpec, Protocol, Role};
+use bridge_session::{LinkSpec, Protocol};
 use bridge_trust::{Ed25519Key, sha256};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -183,21 +183,14 @@ fn link_task(endpoint: &Endpoint, spec: &LinkSpec) -> Result<LinkTask, Fault> {
         link: endpoint.link,
         session: made.session(&spec),
         restart: Box::new(move || made.session(&spec)),
-        endpoint: match endpoint.role {
-            Role::Client => {
-                shell::Endpoint::Connect { to: endpoint.addresses.clone(), bind: None, tls: endpoint.tls.clone().map(Box::new) }
-            }
-            Role::Server => {
-                shell::Endpoint::Listen { addr: endpoint.address(), allow: endpoint.allow.clone(), tls: endpoint.tls.clone().map(Box::new) }
-            }
-        },
+        endpoint: endpoint.shell(),
     })
 }
 
 /// R14: a control link on a private address opens only inside a network namespace of our own, which is proven here.
 fn namespaces(endpoints: &[Endpoint]) -> Result<(), Fault> {
     let claimed = endpoints.iter().find(|endpoint| {
-        let outside = endpoint.addresses.iter().any(|address| !address.ip().is_loopback());
+        let outside = endpoint.sockets().iter().any(|address| !address.ip().is_loopback());
         endpoint.control && endpoint.namespace && outside
     });
     let Some(endpoint) = claimed else { return Ok(()) };
@@ -330,8 +323,8 @@ async fn answer(ask: Ask, local: &mpsc::Sender<Local>) -> String {
         Ask::Accept { id, operator } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Accept },
         Ask::Reject { id, operator, reason, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Reject { reason, text } },
         Ask::Done { id, operator, text } => LocalWish::Answer { id, operator, answer: OperatorAnswer::Done { text } },
-        Ask::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code } => {
-            LocalWish::Dispatch { control, target, ramp, valid_for_s, operator_ref, instruction_code }
+        Ask::Dispatch { control, target, ramp, mode, valid_for_s, operator_ref, instruction_code } => {
+            LocalWish::Dispatch { control, target, ramp, mode, valid_for_s, operator_ref, instruction_code }
         }
     };
     let (answer_in, answer) = oneshot::channel();

@@ -5,6 +5,7 @@ mod cap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bridge_engine::DispatchMode;
 use bridge_profile::parse_duration;
 
 use crate::control::{Ask, ask};
@@ -17,8 +18,11 @@ use crate::say;
 pub(crate) enum Args {
     /// Send a signed dispatch through a control that relays to a peer.
     #[command(
-        after_help = "Example:\n  ies-bridge send dispatch --config ldc/ U1.p_set 210 --ramp 2.5 --valid-for 30s --operator sldc:shift-2 --instruction DM-114\n\n\
-        Who orders and by which instruction is mandatory on every human command (R8). `operations trace` shows what became of it."
+        after_help = "Examples:\n  ies-bridge send dispatch --config ldc/ U1.p_set 210 --ramp 2.5 --valid-for 30s --operator sldc:shift-2 --instruction DM-114\n  \
+        ies-bridge send dispatch --config ldc/ U1.p_set 210 --select --operator sldc:shift-2 --instruction DM-115\n  \
+        ies-bridge send dispatch --config ldc/ U1.p_set 210 --operate 0192f0a4-7c1e-7000-8000-00000000c0de --operator sldc:shift-2 --instruction DM-115\n\n\
+        A control with `select = \"relay\"` is selected first, and operated or cancelled by the id that `--select` printed, with the same value, ramp and\n\
+        operator (R4); the selection lapses with the station's own timer. Who orders and by which instruction is mandatory on every human command (R8). `operations trace` shows what became of it."
     )]
     Dispatch {
         /// The configuration's folder of the running bridge.
@@ -32,6 +36,15 @@ pub(crate) enum Args {
         /// The ramp asked for, in the control's unit per minute.
         #[arg(long, value_name = "PER_MINUTE")]
         ramp: Option<f64>,
+        /// Only select: nothing moves.
+        #[arg(long, conflicts_with_all = ["operate", "cancel"])]
+        select: bool,
+        /// Execute what this SELECT holds.
+        #[arg(long, value_name = "OPERATION", conflicts_with = "cancel")]
+        operate: Option<String>,
+        /// Give up what this SELECT holds.
+        #[arg(long, value_name = "OPERATION")]
+        cancel: Option<String>,
         /// How long it may take to start.
         #[arg(long, default_value = "30s", value_name = "DURATION")]
         valid_for: String,
@@ -128,7 +141,7 @@ pub(crate) struct StatusArgs {
 /// Runs `send`.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (config, what, wish) = match args {
-        Args::Dispatch { config, control, value, ramp, valid_for, operator, instruction } => {
+        Args::Dispatch { config, control, value, ramp, select, operate, cancel, valid_for, operator, instruction } => {
             if !value.is_finite() || ramp.is_some_and(|ramp| !ramp.is_finite() || ramp <= 0.0) {
                 return Err(Fault::new("target and ramp must be numbers, the ramp above zero")
                     .fix("ies-bridge explain NOT_A_NUMBER")
@@ -138,6 +151,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 control: control.clone(),
                 target: *value,
                 ramp: *ramp,
+                mode: match (select, operate, cancel) {
+                    (true, _, _) => DispatchMode::Select,
+                    (false, Some(of), _) => DispatchMode::Operate { of: of.clone() },
+                    (false, None, Some(of)) => DispatchMode::Cancel { of: of.clone() },
+                    (false, None, None) => DispatchMode::Direct,
+                },
                 valid_for_s: life(valid_for)?,
                 operator_ref: operator.clone(),
                 instruction_code: instruction.clone(),

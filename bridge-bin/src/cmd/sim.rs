@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use bridge_diag::Report;
 use bridge_engine::shell::{Endpoint, Hosted, SystemClock, host};
-use bridge_model::{CommandMode, LinkId};
+use bridge_model::{CommandMode, LinkId, Mono, Now};
 use bridge_profile::{Plan, parse_duration};
-use bridge_session::{Event, LinkSpec, LinkState, Role};
+use bridge_session::{Event, LinkSpec, LinkState, Role, Session};
 use bridge_sim::{FileLedger, Ledger, Misbehaviour, NAMED, Names, Side, named};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use tokio::sync::watch;
@@ -129,6 +129,59 @@ pub(crate) struct Iec104 {
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
 
+/// One end of a link, as it is simulated.
+trait Simulated: Send {
+    fn session(&mut self) -> &mut dyn Session;
+    /// Its operator says something.
+    fn obey(&mut self, line: &str, now: Now);
+    /// Says what happened to it.
+    fn show(&self, event: &Event);
+    /// The first error of its ledger.
+    fn ledger_error(&self) -> Option<&str>;
+}
+
+/// It on its socket, and its operator's lines.
+struct Host<S> {
+    end: S,
+    lines: Lines,
+    next: Mono,
+}
+
+impl<S> Host<S> {
+    const fn new(end: S, lines: Lines) -> Self {
+        Self { end, lines, next: Mono(0) }
+    }
+}
+
+impl<S: Simulated> Hosted for Host<S> {
+    fn session(&mut self) -> &mut dyn Session {
+        self.end.session()
+    }
+
+    fn handle_event(&mut self, event: Event, _now: Now) {
+        self.end.show(&event);
+        if let Some(error) = self.end.ledger_error() {
+            tell(format!("the ledger failed: {error}"));
+        }
+    }
+
+    fn handle_security(&mut self, what: &str, _now: Now) {
+        tell(format!("security: {what}"));
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.next = now.mono + LOOK;
+        let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        for line in waiting {
+            self.end.obey(&line, now);
+        }
+    }
+
+    fn next_tick(&self) -> Option<Mono> {
+        Some(self.next)
+    }
+}
+
 fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(NAMED.iter().map(|named| PossibleValue::new(named.name).help(named.what)))
 }
@@ -164,11 +217,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Names { monitor: monitor_names(&plan, args.role), control: plan.controls.iter().map(|control| control.id.clone()).collect() };
     match args.role {
         SimRole::Station => {
-            let hosted = station::StationHost::new(args, plan, (link, &spec), names, misbehaviours, ledger, lines, clock.now())?;
+            let hosted = station::StationHost::new(args, plan, (link, &spec), names, misbehaviours, ledger, clock.now())?;
+            let hosted = Host::new(hosted, lines);
             runtime.block_on(drive(hosted, endpoint, clock, (stop_in, stop)))
         }
         SimRole::Ems | SimRole::Master => {
-            let hosted = ems::EmsHost::new(args, plan, &spec, names, misbehaviours, ledger, lines);
+            let hosted = Host::new(ems::EmsHost::new(args, plan, &spec, names, misbehaviours, ledger), lines);
             runtime.block_on(drive(hosted, endpoint, clock, (stop_in, stop)))
         }
     }

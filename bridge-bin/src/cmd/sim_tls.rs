@@ -52,7 +52,7 @@ impl TlsArgs {
         }
         let named = match &endpoint {
             Endpoint::Connect { .. } => tls.server_name.is_some(),
-            Endpoint::Listen { .. } => false,
+            Endpoint::Listen { .. } | Endpoint::Dual { .. } | Endpoint::Udp { .. } | Endpoint::Serial(_) => false,
         };
         if tls.allow == Allow::default() && !named {
             return Err(

@@ -13,7 +13,7 @@ use bridge_journal::Options;
 use bridge_model::{LinkId, Now};
 use bridge_northbound::{HookTls, TlsFiles};
 use bridge_profile::{ControlKind, Execution, Plan, PointSource, ServedSource};
-use bridge_session::{AddressUse, HookId, Role, SinkId};
+use bridge_session::{AddressUse, HookId, Protocol, Role, SinkId};
 use bridge_trust::{AgeLimits, BundleAge, DEAD_AFTER, KeyStore, KeyUse, STALE_AFTER, TrustBundle, base64_encode, sha256};
 
 use super::bridge::{BridgeFile, DEFAULT_SEGMENT_BYTES, DIALECT, PinnedProfile, Placed, Trust, read_bridge};
@@ -22,6 +22,8 @@ use super::link_tls::{check_shared, check_tls};
 use super::sink::Sink;
 use super::site::{PeerKind, SiteLink, read_site};
 use super::value::hex;
+use super::way::{Transport, Way, check_own, check_way, control_places, waits_at};
+use crate::adapters::protocol;
 
 /// Where one link of the plan goes.
 #[derive(Clone, Debug)]
@@ -32,9 +34,11 @@ pub(crate) struct Endpoint {
     pub(crate) name: String,
     /// Its protocol.
     pub(crate) protocol: String,
-    /// Our role: a client connects to the address, a server listens on it.
+    /// Our role: a client connects to the address, a server listens on it, unless `way` says otherwise.
     pub(crate) role: Role,
-    /// The addresses; several only where we connect.
+    /// How the peer is reached.
+    pub(crate) way: Way,
+    /// The addresses; several only where we connect, none on a serial line.
     pub(crate) addresses: Vec<SocketAddr>,
     /// Who may connect; empty for everyone.
     pub(crate) allow: Vec<IpAddr>,
@@ -49,7 +53,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// The first address.
     pub(crate) fn address(&self) -> SocketAddr {
-        // A link without one is not read.
+        // A link without one is a serial line and is not asked.
         self.addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 }
@@ -549,29 +553,37 @@ fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, now: Now, report: &
             control_link(link, report);
         }
         let role = planned.spec.role;
+        let transports = protocol(&planned.protocol).map(Protocol::transports).unwrap_or_default();
+        let way = check_way(link, role, (&planned.protocol, transports), report);
+        let dual = link.way.transport.value == Transport::Dual;
+        let listens = dual || role == Role::Server;
         if let Some(tls) = &link.tls {
-            check_tls(&link.name, tls, role, now, report);
+            check_tls(&link.name, tls, (listens, dual || !listens), now, report);
         }
-        if let (Role::Server, Some(second)) = (role, link.endpoints.get(1)) {
+        if let (true, false, Some(second)) = (listens, dual, link.endpoints.get(1)) {
             report.push(
                 Diagnostic::error("config::link-lines", format!("link `{}` listens: it has one address", link.name.value))
                     .at(second.span)
                     .fix("name one address; several peers may connect to it"),
             );
         }
+        let allow = allowed(link, waits_at(link, role), report);
+        let Some(way) = way else { continue };
         let endpoint = Endpoint {
             link: id,
             name: link.name.value.clone(),
             protocol: planned.protocol.clone(),
             role,
+            way,
             addresses: link.endpoints.iter().map(|endpoint| endpoint.value).collect(),
-            allow: allowed(link, role, report),
+            allow,
             control,
             namespace: link.namespace,
             tls: link.tls.as_ref().map(|link| link.tls.clone()),
         };
         endpoints.push((endpoint, link.endpoint().map_or(link.name.span, |endpoint| endpoint.span)));
     }
+    check_own(&endpoints, report);
     check_shared(&endpoints, report);
     for planned in &plan.links {
         if !seen.contains(planned.spec.name.as_str()) {
@@ -586,10 +598,11 @@ fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, now: Now, report: &
 }
 
 /// Who may connect to a listening link: whom the site names; on loopback, this machine.
-fn allowed(link: &SiteLink, role: Role, report: &mut Report) -> Vec<IpAddr> {
-    let Some(Placed { value, span }) = link.endpoint() else { return Vec::new() };
-    let ip = value.ip();
-    if role == Role::Server && link.allow.is_empty() {
+fn allowed(link: &SiteLink, at: Option<&Placed<SocketAddr>>, report: &mut Report) -> Vec<IpAddr> {
+    if let Some(Placed { value, span }) = at
+        && link.allow.is_empty()
+    {
+        let ip = value.ip();
         if ip.is_loopback() {
             return vec![ip];
         }
@@ -615,7 +628,7 @@ fn control_link(link: &SiteLink, report: &mut Report) {
                 .fix("this version commands simulators only (R14): use peer = \"sim\", or set monitor_only = true on the link in the profile"),
         );
     }
-    for endpoint in &link.endpoints {
+    for endpoint in link.endpoints.iter().chain(&control_places(link, report)) {
         control_address(link, endpoint, report);
     }
 }

@@ -1,12 +1,12 @@
 //! `tls = { … }` of a link in `site.toml`: read, its files checked, and links that share a port told apart.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use bridge_diag::{Diagnostic, Report, Span, View};
 use bridge_engine::shell::{Allow, Allowed, Tls, TlsVersion};
 use bridge_model::Now;
-use bridge_session::Role;
 
 use super::bridge::Placed;
 use super::check::Endpoint;
@@ -22,6 +22,11 @@ pub(crate) struct LinkTls {
 }
 
 impl LinkTls {
+    /// Where it stands.
+    pub(crate) const fn span(&self) -> Span {
+        self.span
+    }
+
     /// Where a key stands, else the whole.
     fn place(&self, field: &str) -> Span {
         self.fields.iter().find(|(name, _)| *name == field).map_or(self.span, |(_, span)| *span)
@@ -115,24 +120,24 @@ fn allow(mut view: View<'_>, dir: &Path, report: &mut Report) -> Allow {
     Allow { entries, file }
 }
 
-/// Everything of a link's TLS that can be known before a connection.
-pub(crate) fn check_tls(name: &Placed<String>, link: &LinkTls, role: Role, now: Now, report: &mut Report) {
+/// Everything of a link's TLS that can be known before a connection. A dual end point listens and connects.
+pub(crate) fn check_tls(name: &Placed<String>, link: &LinkTls, (listens, connects): (bool, bool), now: Now, report: &mut Report) {
     let (tls, name) = (&link.tls, &name.value);
     let nobody = !tls.allow.is_there();
-    match role {
-        Role::Server if nobody => report.push(
+    if listens && nobody {
+        report.push(
             Diagnostic::error("config::link-tls-whom", format!("link `{name}` listens with TLS and names nobody who may connect"))
                 .at(link.place("allow"))
                 .fix("add to tls: allow = { fingerprints = [\"sha256:…\"] } or allow = { subjects = [\"CN=…,O=…\"] }"),
-        ),
-        Role::Client if nobody && tls.server_name.is_none() => report.push(
+        );
+    } else if nobody && tls.server_name.is_none() {
+        report.push(
             Diagnostic::error("config::link-tls-whom", format!("link `{name}` connects with TLS and does not say to whom"))
                 .at(link.place("allow"))
                 .fix("add to tls: server_name (a name in the station's certificate), or allow with its fingerprint or subject"),
-        ),
-        Role::Server | Role::Client => {}
+        );
     }
-    if role == Role::Server && tls.server_name.is_some() {
+    if listens && !connects && tls.server_name.is_some() {
         report.push(
             Diagnostic::error("config::link-tls", format!("link `{name}` listens: it has no server to name"))
                 .at(link.place("server_name"))
@@ -159,11 +164,12 @@ pub(crate) fn check_tls(name: &Placed<String>, link: &LinkTls, role: Role, now: 
 
 /// Links that listen on one address: whoever connects must belong to one of them.
 pub(crate) fn check_shared(endpoints: &[(Endpoint, Span)], report: &mut Report) {
-    let servers: Vec<&(Endpoint, Span)> = endpoints.iter().filter(|(endpoint, _)| endpoint.role == Role::Server).collect();
-    for (place, (second, span)) in servers.iter().enumerate() {
-        for (first, _) in servers.iter().take(place).filter(|(first, _)| first.address() == second.address()) {
+    let servers: Vec<(&Endpoint, Span, SocketAddr)> =
+        endpoints.iter().filter_map(|(endpoint, span)| Some((endpoint, *span, endpoint.listens_at()?))).collect();
+    for (place, (second, span, at)) in servers.iter().enumerate() {
+        for (first, ..) in servers.iter().take(place).filter(|(.., other)| other == at) {
             if let Some((what, fix)) = clash(first, second) {
-                let text = format!("links `{}` and `{}` both listen on {}, {what}", first.name, second.name, second.address());
+                let text = format!("links `{}` and `{}` both listen on {at}, {what}", first.name, second.name);
                 report.push(Diagnostic::error("config::link-shared", text).at(*span).fix(fix));
             }
         }

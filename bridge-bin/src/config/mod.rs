@@ -9,6 +9,7 @@ mod link_tls;
 mod sink;
 mod site;
 mod value;
+mod way;
 
 pub(crate) use bridge::DIALECT;
 pub(crate) use check::{BUNDLE_VERSION_FILE, Checked, Endpoint, check};

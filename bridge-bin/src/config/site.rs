@@ -9,6 +9,7 @@ use bridge_engine::shell::LINES;
 use super::bridge::{DIALECT, Placed};
 use super::link_tls::{LinkTls, link_tls};
 use super::value::{address, ip};
+use super::way::{Transport, WayKeys, way_keys};
 
 /// The schema that this version reads.
 pub(crate) const SCHEMA: &str = "ies-site/1";
@@ -27,7 +28,7 @@ pub(crate) enum PeerKind {
 /// One `[[link]]`.
 pub(crate) struct SiteLink {
     pub(crate) name: Placed<String>,
-    /// At least one; several only where we connect.
+    /// None only on a serial line; several only where we connect.
     pub(crate) endpoints: Vec<Placed<SocketAddr>>,
     pub(crate) peer: Placed<PeerKind>,
     /// Who may connect to a listening link; empty for everyone who reaches it.
@@ -35,6 +36,7 @@ pub(crate) struct SiteLink {
     /// The endpoint lies in a network namespace of our own.
     pub(crate) namespace: bool,
     pub(crate) tls: Option<LinkTls>,
+    pub(crate) way: WayKeys,
 }
 
 impl SiteLink {
@@ -67,7 +69,9 @@ fn link(mut view: View<'_>, dir: &Path, report: &mut Report) -> Option<SiteLink>
     if let Some(name) = &name {
         view.rename(format!("link `{}`", name.value));
     }
-    let endpoints = endpoints(&mut view, report);
+    let way = way_keys(&mut view, report);
+    let optional = way.as_ref().is_none_or(|way| way.transport.value == Transport::Serial);
+    let endpoints = if optional && view.clone().take("endpoint").is_none() { Some(Vec::new()) } else { endpoints(&mut view, report) };
     let peer = view.need_str("peer", report).and_then(|(text, span)| {
         let kind = match text {
             "sim" => PeerKind::Sim,
@@ -93,8 +97,8 @@ fn link(mut view: View<'_>, dir: &Path, report: &mut Report) -> Option<SiteLink>
         Some(read) => Some(read?),
         None => None,
     };
-    let endpoints = endpoints.filter(|endpoints| !endpoints.is_empty())?;
-    Some(SiteLink { name: name?, endpoints, peer: peer?, allow, namespace, tls })
+    let endpoints = endpoints.filter(|endpoints| optional || !endpoints.is_empty())?;
+    Some(SiteLink { name: name?, endpoints, peer: peer?, allow, namespace, tls, way: way? })
 }
 
 /// One address, or a list of them: two interfaces of one station, or two lines to it.

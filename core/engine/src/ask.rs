@@ -1,14 +1,16 @@
-//! A start, a stop, a curtailment or its release that people here ask of a peer party (R7, R8): signed, named, with an instruction code.
+//! What people here ask of a peer party (R7, R8): a start or a stop of its people, a dispatch or a curtailment of its plant; signed, named,
+//! with an instruction code.
 
-use bridge_ies::{CurtailPayload, UnitPayload, format_time};
 use bridge_model::Now;
-use bridge_profile::{Control, ControlKind};
-use serde_json::{Value, json};
+use bridge_profile::{Control, ControlKind, SelectMode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::ask_cap::{Worded, released, worded};
 use crate::core::Core;
-use crate::exchange::{Draft, Exchange};
-use crate::operations::{self, Operation};
-use crate::relay::{Relays, state_number};
+use crate::exchange::Exchange;
+use crate::operations::{self, Asked};
+use crate::relay::{Leg, Relays, Wish, relayed, state_number};
 use crate::served::{ServedPoints, Status};
 
 /// What a person orders.
@@ -16,6 +18,39 @@ pub(crate) struct Order {
     pub(crate) control: String,
     pub(crate) verb: String,
     pub(crate) payload: Value,
+    pub(crate) not_after: Now,
+    pub(crate) operator_ref: String,
+    pub(crate) instruction_code: String,
+}
+
+/// What of a select-before-operate a person's dispatch is (R4).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DispatchMode {
+    /// All of it at once: for controls without `select = "relay"`.
+    #[default]
+    Direct,
+    /// Select; it moves nothing.
+    Select,
+    /// Execute what a SELECT holds.
+    Operate {
+        /// The SELECT's operation id.
+        of: String,
+    },
+    /// Give up what a SELECT holds.
+    Cancel {
+        /// The SELECT's operation id.
+        of: String,
+    },
+}
+
+/// A dispatch that a person orders.
+pub(crate) struct PersonalDispatch {
+    pub(crate) control: String,
+    /// In the control's unit.
+    pub(crate) target: f64,
+    pub(crate) ramp: Option<f64>,
+    pub(crate) mode: DispatchMode,
     pub(crate) not_after: Now,
     pub(crate) operator_ref: String,
     pub(crate) instruction_code: String,
@@ -36,6 +71,7 @@ impl Relays {
     ) -> Result<String, String> {
         let plan = core.plan.clone();
         let mut payload = order.payload.clone();
+        // A release names the control by the cap that it ends.
         let named = match payload["releaseOf"].as_str() {
             Some(of) => {
                 let capped = released(core, of)?;
@@ -56,97 +92,77 @@ impl Relays {
             return Err(format!("{named} is a control of verb {}, not {}", spec.verb, order.verb));
         }
         let peer = core.settings.peers.iter().position(|peer| peer.name == ask.peer).ok_or("its peer is not configured")?;
-        let Asked { verb, noun, target, unit } = asked_of(spec, &mut payload, now)?;
-        let era = &plan.resources[usize::from(spec.resource)].era;
-        let draft = Draft {
+        let Worded { verb, noun, target, unit } = worded(spec, &mut payload, now)?;
+        let asked = Asked {
             peer,
+            control: spec,
             verb,
             noun,
-            action: "update",
-            correlation: None,
-            resource: (era, "GENERATING_UNIT"),
-            transaction: None,
-            message: None,
-            status: "ISSUED",
             payload,
-            extra: vec![
-                ("validUntil", format_time(order.not_after.utc.0).into()),
-                ("mode", "DIRECT".into()),
-                ("priority", "NORMAL".into()),
-                ("authority", json!({ "basis": "GRID_CODE", "ref": format!("contract:{}", core.settings.peers[peer].contract) })),
-                ("ack", json!({ "required": "EXECUTION", "deadline": "PT30S" })),
-                ("instructionCode", order.instruction_code.clone().into()),
-                ("operatorRef", order.operator_ref.clone().into()),
-            ],
-        };
-        let posted = exchange.post(core, draft, now).ok_or("the order cannot be signed")?;
-        let operation = Operation {
-            id: posted.operation.clone(),
-            verb: verb.to_owned(),
-            peer: ask.peer.clone(),
-            ours: true,
-            era: era.clone(),
-            control: spec.id.clone(),
+            mode: "DIRECT",
+            select_of: None,
             target,
             unit,
-            transaction: posted.transaction,
-            message: posted.message,
-            at_ns: now.utc.0,
-            not_after_ns: order.not_after.utc.0,
-            digest: posted.digest,
-            status: "REQUESTED".into(),
-            reason: None,
-            operator: Some(order.operator_ref.clone()),
-            history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
+            not_after: order.not_after,
+            operator_ref: &order.operator_ref,
+            instruction_code: &order.instruction_code,
         };
-        operations::save(core, &operation);
-        core.recorder.hurry();
-        self.last.insert(place, posted.operation.clone());
+        let operation = operations::ask(core, exchange, asked, now).ok_or("the order cannot be signed")?;
+        self.last.insert(place, operation.clone());
         core.tell(format!("{verb} asked of {} by {}", ask.peer, order.operator_ref));
         self.show(core, served, place, Status { state: state_number("REQUESTED"), target, ..Status::default() }, now);
-        Ok(posted.operation)
+        Ok(operation)
     }
-}
 
-/// What an order is, beside its payload.
-struct Asked {
-    verb: &'static str,
-    noun: &'static str,
-    target: f64,
-    unit: String,
-}
-
-/// Completes and checks the payload of an order.
-fn asked_of(spec: &Control, payload: &mut Value, now: Now) -> Result<Asked, String> {
-    let unread = |error: serde_json::Error| format!("the order cannot be read: {error}");
-    if spec.verb != "curtail" {
-        let (verb, state, target) = if spec.verb == "start" { ("start", "ON", 1.0) } else { ("stop", "OFF", 0.0) };
-        payload["state"] = state.into();
-        serde_json::from_value::<UnitPayload>(payload.clone()).map_err(unread)?;
-        return Ok(Asked { verb, noun: "UNIT", target, unit: String::new() });
-    }
-    if payload["releaseOf"].is_null() {
-        // It holds from now; the person said for how long.
-        payload["period"]["start"] = format_time(now.utc.0).into();
-        if let Some(basis) = spec.basis.filter(|_| payload["limit"]["unit"] == "MW") {
-            payload["limit"]["powerBasis"] = basis.as_str().into();
+    /// Sends a person's dispatch through a relay control; gives its operation id.
+    ///
+    /// # Errors
+    /// In words for the person: no such control, or not how it is selected (R4).
+    pub(crate) fn dispatch_by_person(
+        &mut self,
+        core: &mut Core,
+        exchange: &mut Exchange,
+        served: &mut ServedPoints,
+        dispatch: PersonalDispatch,
+        now: Now,
+    ) -> Result<String, String> {
+        let plan = core.plan.clone();
+        let PersonalDispatch { control: name, target, ramp, mode, not_after, operator_ref, instruction_code } = dispatch;
+        let place = plan.control(&name).map(bridge_model::PointId::index);
+        let Some((control, (spec, _))) = place.and_then(|place| Some((place, relayed(&plan.controls, place)?))) else {
+            return Err(format!("{name} is no relay control of this bridge's profile"));
+        };
+        let leg = match (mode, spec.select == SelectMode::Relay) {
+            (DispatchMode::Direct, false) => Leg::Direct,
+            (DispatchMode::Direct, true) => return Err(format!("{name} is selected first (SELECT_REQUIRED)")),
+            (DispatchMode::Select, true) => Leg::Select,
+            (DispatchMode::Operate { of }, true) => Leg::Operate(selected(core, spec, of, (target, &operator_ref))?),
+            (DispatchMode::Cancel { of }, true) => Leg::Cancel(selected(core, spec, of, (target, &operator_ref))?),
+            (DispatchMode::Select | DispatchMode::Operate { .. } | DispatchMode::Cancel { .. }, false) => {
+                return Err(format!("{name} is not selected by whoever orders (SELECT_NOT_SUPPORTED)"));
+            }
+        };
+        let selects = leg == Leg::Select;
+        let wish = Wish { control, target, ramp, leg, not_after, operator_ref, instruction_code };
+        let operation = self.dispatch(core, exchange, served, &wish, now).ok_or("the dispatch cannot be signed")?;
+        if selects {
+            self.by_person.insert(control, operation.clone());
         }
+        Ok(operation)
     }
-    let (target, unit) = match serde_json::from_value::<CurtailPayload>(payload.clone()).map_err(unread)? {
-        CurtailPayload::Cap(cap) => (cap.limit.value, cap.limit.unit.as_str()),
-        CurtailPayload::Release(_) => (0.0, ""),
-    };
-    Ok(Asked { verb: "curtail", noun: "GENERATION_LIMIT", target, unit: unit.to_owned() })
 }
 
-/// Our own curtailment whose id begins so.
-fn released(core: &Core, of: &str) -> Result<Operation, String> {
-    let fits = |operation: &&Operation| operation.ours && operation.verb == "curtail" && !of.is_empty() && operation.id.starts_with(of);
-    let all = operations::all(core);
-    let mut found = all.values().filter(fits);
-    match (found.next(), found.next()) {
-        (Some(operation), None) => Ok(operation.clone()),
-        (Some(_), Some(_)) => Err(format!("several curtailments begin with {of}: give more of the id")),
-        (None, _) => Err(format!("no curtailment of ours begins with {of}; `operations list` shows them")),
+/// The SELECT that an operate or cancel names, if it stands and was for the same: what differs would use it up at the plant (R4).
+fn selected(core: &Core, spec: &Control, of: String, (target, operator): (f64, &str)) -> Result<String, String> {
+    let Some(select) = operations::load(core, &of).filter(|select| select.ours && select.control == spec.id) else {
+        return Err(format!("{of} is no operation of ours on {}", spec.id));
+    };
+    if select.status != "SELECTED" {
+        return Err(format!("{of} does not hold {} selected: it is {}", spec.id, select.status));
     }
+    if select.target.to_bits() != target.to_bits() || select.operator.as_deref() != Some(operator) {
+        let who = select.operator.unwrap_or_default();
+        return Err(format!("{of} selected {} {} for {who}, which is repeated exactly (SELECT_MISMATCH)", select.target, select.unit));
+    }
+    Ok(of)
 }

@@ -7,6 +7,7 @@
 //! Implements `OPERATIONS.md` R1–R5, R11, R14–R20, R23, and the delivery rules of `DESIGN.md` §6.
 
 mod ask;
+mod ask_cap;
 mod bridge;
 mod broker;
 mod caps;
@@ -40,6 +41,7 @@ mod timers;
 mod trial;
 mod webhook;
 
+pub use ask::DispatchMode;
 pub use bridge::{Bridge, LinkWish, LocalRequest, LocalWish, Parts};
 pub use core::{Identity, LocalReply, Output, Random};
 pub use counters::Counters;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use bridge_ies::format_time;
 use bridge_model::Now;
+use bridge_profile::Control;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::core::Core;
 use crate::exchange::{Draft, Exchange};
@@ -123,6 +124,80 @@ pub(crate) fn load(core: &Core, id: &str) -> Option<Operation> {
 
 pub(crate) fn save(core: &mut Core, operation: &Operation) {
     core.put(Table::Operations, operation.id.as_bytes(), operation);
+}
+
+/// What is asked of a peer.
+pub(crate) struct Asked<'a> {
+    /// Index of the peer.
+    pub(crate) peer: usize,
+    /// The control that it goes through.
+    pub(crate) control: &'a Control,
+    /// `dispatch`, `start`, `stop` or `curtail`, and its noun.
+    pub(crate) verb: &'static str,
+    pub(crate) noun: &'static str,
+    pub(crate) payload: Value,
+    /// `DIRECT`, `SELECT`, or `OPERATE` or `CANCEL` of a SELECT (R4).
+    pub(crate) mode: &'static str,
+    pub(crate) select_of: Option<&'a str>,
+    /// The target, in `unit`.
+    pub(crate) target: f64,
+    pub(crate) unit: &'a str,
+    pub(crate) not_after: Now,
+    pub(crate) operator_ref: &'a str,
+    pub(crate) instruction_code: &'a str,
+}
+
+/// Signs and sends it, and notes it as REQUESTED; gives its id, or nothing if it cannot be signed.
+pub(crate) fn ask(core: &mut Core, exchange: &mut Exchange, asked: Asked<'_>, now: Now) -> Option<String> {
+    let plan = core.plan.clone();
+    let era = &plan.resources.get(usize::from(asked.control.resource))?.era;
+    let peer = core.settings.peers.get(asked.peer)?.name.clone();
+    let mut extra = vec![
+        ("validUntil", format_time(asked.not_after.utc.0).into()),
+        ("mode", asked.mode.into()),
+        ("priority", "NORMAL".into()),
+        ("authority", json!({ "basis": "GRID_CODE", "ref": format!("contract:{}", core.settings.peers[asked.peer].contract) })),
+        ("ack", json!({ "required": "EXECUTION", "deadline": "PT30S" })),
+        ("instructionCode", asked.instruction_code.into()),
+        ("operatorRef", asked.operator_ref.into()),
+    ];
+    extra.extend(asked.select_of.map(|of| ("selectOf", of.into())));
+    let draft = Draft {
+        peer: asked.peer,
+        verb: asked.verb,
+        noun: asked.noun,
+        action: "update",
+        correlation: None,
+        resource: (era, "GENERATING_UNIT"),
+        transaction: None,
+        message: None,
+        status: "ISSUED",
+        payload: asked.payload,
+        extra,
+    };
+    let posted = exchange.post(core, draft, now)?;
+    let operation = Operation {
+        id: posted.operation,
+        verb: asked.verb.to_owned(),
+        peer,
+        ours: true,
+        era: era.clone(),
+        control: asked.control.id.clone(),
+        target: asked.target,
+        unit: asked.unit.to_owned(),
+        transaction: posted.transaction,
+        message: posted.message,
+        at_ns: now.utc.0,
+        not_after_ns: asked.not_after.utc.0,
+        digest: posted.digest,
+        status: "REQUESTED".into(),
+        reason: None,
+        operator: Some(asked.operator_ref.to_owned()),
+        history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
+    };
+    save(core, &operation);
+    core.recorder.hurry();
+    Some(operation.id)
 }
 
 /// All operations, by id, which is by time.

@@ -137,7 +137,6 @@ const FRAME_TAIL: usize = 64;
 const LEAF_TAIL: usize = 8192;
 
 impl Recorder {
-    #[expect(clippy::too_many_arguments, reason = "everything a journal is opened with")]
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         options: Options,

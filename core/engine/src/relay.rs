@@ -6,15 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bridge_ies::format_time;
 use bridge_model::{Action, CommandMode, LinkId, Mono, Now};
 use bridge_profile::{Control, ControlKind, Relay, SelectMode};
 use bridge_session::{Answer, CommandReceived, CommandToken, Request};
 use serde_json::{Value, json};
 
 use crate::core::{Core, Then};
-use crate::exchange::{Draft, Exchange};
-use crate::operations::{self, Operation, is_final};
+use crate::exchange::Exchange;
+use crate::operations::{self, Asked, Operation, is_final};
 use crate::served::{ServedPoints, Status};
 use crate::timers::Timer;
 
@@ -55,6 +54,8 @@ struct Selected {
 pub(crate) struct Relays {
     open: BTreeMap<String, Open>,
     selected: BTreeMap<usize, Selected>,
+    /// The last SELECT that a person here asked of each control: nobody's patience ends it, so its SELECTED is never too late.
+    pub(crate) by_person: BTreeMap<usize, String>,
     /// Selections that the far bridge told when the EMS no longer waited: to be withdrawn.
     late: Vec<(usize, Selected)>,
     status: BTreeMap<usize, Status>,
@@ -208,7 +209,6 @@ impl Relays {
         let plan = core.plan.clone();
         let (spec, relay) = relayed(&plan.controls, wish.control)?;
         let peer = core.settings.peers.iter().position(|peer| peer.name == relay.peer)?;
-        let era = plan.resources.get(usize::from(spec.resource))?;
         let mut setpoint = json!({ "quantity": "ACTIVE_POWER", "value": wish.target, "unit": spec.unit });
         if let Some(basis) = spec.basis {
             setpoint["powerBasis"] = basis.as_str().into();
@@ -216,64 +216,30 @@ impl Relays {
         if let Some(ramp) = wish.ramp {
             setpoint["ramp"] = json!({ "value": ramp, "unit": "MW/min" });
         }
-        let draft = Draft {
+        let (mode, select_of) = match &wish.leg {
+            Leg::Direct => ("DIRECT", None),
+            Leg::Select => ("SELECT", None),
+            Leg::Operate(of) => ("OPERATE", Some(of.as_str())),
+            Leg::Cancel(of) => ("CANCEL", Some(of.as_str())),
+        };
+        let asked = Asked {
             peer,
+            control: spec,
             verb: "dispatch",
             noun: "SETPOINT",
-            action: "update",
-            correlation: None,
-            resource: (&era.era, "GENERATING_UNIT"),
-            transaction: None,
-            message: None,
-            status: "ISSUED",
             payload: json!({ "setpoints": [setpoint] }),
-            extra: vec![
-                ("validUntil", format_time(wish.not_after.utc.0).into()),
-                (
-                    "mode",
-                    match wish.leg {
-                        Leg::Direct => "DIRECT".into(),
-                        Leg::Select => "SELECT".into(),
-                        Leg::Operate(_) => "OPERATE".into(),
-                        Leg::Cancel(_) => "CANCEL".into(),
-                    },
-                ),
-                ("priority", "NORMAL".into()),
-                ("authority", json!({ "basis": "GRID_CODE", "ref": format!("contract:{}", core.settings.peers[peer].contract) })),
-                ("ack", json!({ "required": "EXECUTION", "deadline": "PT30S" })),
-                ("instructionCode", wish.instruction_code.clone().into()),
-                ("operatorRef", wish.operator_ref.clone().into()),
-            ],
-        };
-        let mut draft = draft;
-        if let Leg::Operate(of) | Leg::Cancel(of) = &wish.leg {
-            draft.extra.push(("selectOf", of.clone().into()));
-        }
-        let posted = exchange.post(core, draft, now)?;
-        let operation = Operation {
-            id: posted.operation.clone(),
-            verb: "dispatch".into(),
-            peer: core.settings.peers[peer].name.clone(),
-            ours: true,
-            era: era.era.clone(),
-            control: spec.id.clone(),
+            mode,
+            select_of,
             target: wish.target,
-            unit: spec.unit.clone(),
-            transaction: posted.transaction,
-            message: posted.message,
-            at_ns: now.utc.0,
-            not_after_ns: wish.not_after.utc.0,
-            digest: posted.digest,
-            status: "REQUESTED".into(),
-            reason: None,
-            operator: Some(wish.operator_ref.clone()),
-            history: vec![(now.utc.0, "REQUEST".into(), "REQUESTED".into(), None)],
+            unit: &spec.unit,
+            not_after: wish.not_after,
+            operator_ref: &wish.operator_ref,
+            instruction_code: &wish.instruction_code,
         };
-        operations::save(core, &operation);
-        core.recorder.hurry();
-        self.last.insert(wish.control, posted.operation.clone());
+        let operation = operations::ask(core, exchange, asked, now)?;
+        self.last.insert(wish.control, operation.clone());
         self.show(core, served, wish.control, Status { state: state_number("REQUESTED"), target: wish.target, ..Status::default() }, now);
-        Some(posted.operation)
+        Some(operation)
     }
 
     /// An acknowledgement came through the door: only the party that was asked may answer, about what was asked, until it has ended.
@@ -355,10 +321,11 @@ impl Relays {
     fn settle(&mut self, core: &mut Core, of: &str, control: usize, target: f64, status: &str) {
         if is_final(status) {
             self.selected.retain(|_, selected| selected.operation != of);
+            self.by_person.retain(|_, select| select != of);
         }
         let Some(open) = self.open.get_mut(of) else {
             // Too late for the EMS: nobody will operate it.
-            if status == "SELECTED" {
+            if status == "SELECTED" && self.by_person.get(&control).is_none_or(|select| select != of) {
                 self.late.push((control, Selected { operation: of.to_owned(), target }));
             }
             return;

@@ -108,7 +108,7 @@ impl Replay {
             ENTRIES => {
                 let Some((growing, count)) = &mut self.growing else { return };
                 let mut rest = rest;
-                while let Some((table, key, value, behind)) = entry(rest) {
+                while let Some((Entry { table, key, value }, behind)) = entry(rest) {
                     *count += 1;
                     growing.restore(table, key, value);
                     rest = behind;
@@ -132,13 +132,20 @@ impl Replay {
     }
 }
 
-/// The first entry of a part: table, key, value, and what stands behind it.
-fn entry(part: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+/// One entry of a part.
+struct Entry<'a> {
+    table: u8,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+/// The first entry of a part, and what stands behind it.
+fn entry(part: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     let (head, rest) = part.split_at_checked(ENTRY_HEAD)?;
     let (key, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([head[1], head[2]])))?;
     let octets = u32::from_le_bytes([head[3], head[4], head[5], head[6]]);
     let (value, rest) = rest.split_at_checked(usize::try_from(octets).ok()?)?;
-    Some((head[0], key, value, rest))
+    Some((Entry { table: head[0], key, value }, rest))
 }
 
 #[cfg(test)]

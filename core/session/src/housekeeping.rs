@@ -218,7 +218,7 @@ impl fmt::Display for Housekeeping {
                     f,
                     "{} parameters of {}",
                     if *on { "activate" } else { "deactivate" },
-                    point.map_or("all".to_owned(), |p| p.0.to_string())
+                    point.map_or("all".to_owned(), |p| format!("point {}", p.0))
                 )
             }
             Self::CyclicTransmission { point, on } => write!(f, "{} cyclic point {}", if *on { "start" } else { "stop" }, point.0),

@@ -10,6 +10,7 @@
 mod address;
 mod door;
 mod event;
+mod findings;
 mod frame;
 mod housekeeping;
 mod index_map;
@@ -25,10 +26,11 @@ pub use door::{
     Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
+pub use findings::{FINDINGS_MAX, FINDINGS_WINDOW, Findings};
 pub use frame::{Frame, FrameBatch};
 pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcome, Parameter};
 pub use index_map::IndexMap;
-pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role};
+pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role, Transports};
 pub use queue::ByteQueue;
 pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session, SystemState};
 pub use webhook::{HookId, Post, PostAnswer, Posted};

@@ -86,10 +86,26 @@ pub struct Rendered {
     pub fields: Fields,
 }
 
+/// What a protocol runs over beside TCP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Transports {
+    /// Datagrams: its sessions take [`Chunk::Datagram`](crate::Chunk::Datagram), and what they put out in one `poll_output` is whole frames.
+    pub udp: bool,
+    /// Serial lines: its sessions find the beginning of a frame in the midst of a stream.
+    pub serial: bool,
+    /// Dual end points: either side may call.
+    pub dual: bool,
+}
+
 /// An adapter, seen from profile and engine.
 pub trait Protocol: Send + Sync {
     /// Its name in profiles: `iec104`.
     fn name(&self) -> &'static str;
+
+    /// What it runs over beside TCP.
+    fn transports(&self) -> Transports {
+        Transports::default()
+    }
 
     /// Checks link parameters; unknown fields are problems.
     fn check_link(&self, role: Role, params: &Fields) -> Vec<FieldProblem>;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bridge_model::Utc;
+
 use crate::{Field, FieldProblem};
 
 /// One problem of one field.
@@ -71,6 +73,47 @@ pub fn duration_between(name: &str, field: &Field, from: Duration, to: Duration)
     Ok(value)
 }
 
+/// `2026-04-01T10:00:00[.fff][Z|+05:30]` to UTC, to the millisecond; `None` if it is not that, or not of the years 1970 to 2261.
+#[must_use]
+pub fn rfc3339(text: &str) -> Option<Utc> {
+    let (date, rest) = text.split_once('T')?;
+    let (clock, offset_s) = match rest.strip_suffix('Z') {
+        Some(clock) => (clock, 0),
+        None => {
+            let at = rest.rfind(['+', '-'])?;
+            let (clock, offset) = rest.split_at(at);
+            let (sign, offset) = (if offset.starts_with('-') { -1 } else { 1 }, offset.get(1..)?);
+            let (hours, minutes) = offset.split_once(':')?;
+            (clock, sign * (digits(hours, 0, 23)? * 3600 + digits(minutes, 0, 59)? * 60))
+        }
+    };
+    let mut date = date.split('-');
+    let (year, month, day) = (digits(date.next()?, 1970, 2261)?, digits(date.next()?, 1, 12)?, digits(date.next()?, 1, 31)?);
+    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let mut whole = whole.split(':');
+    let (hour, minute, second) = (digits(whole.next()?, 0, 23)?, digits(whole.next()?, 0, 59)?, digits(whole.next()?, 0, 59)?);
+    if date.next().is_some() || whole.next().is_some() {
+        return None;
+    }
+    let ms = digits(format!("{fraction:0<3}").get(..3)?, 0, 999)?;
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let lengths = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let before = lengths.iter().take(usize::try_from(month - 1).ok()?).sum::<i64>();
+    if day > *lengths.get(usize::try_from(month - 1).ok()?)? {
+        return None;
+    }
+    let past = year - 1;
+    let days = 365 * (year - 1970) + (past / 4 - past / 100 + past / 400) - 477 + before + day - 1;
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset_s;
+    Some(Utc::from_millis(seconds * 1000 + ms))
+}
+
+/// A number of digits only, within a range.
+fn digits(text: &str, from: i64, to: i64) -> Option<i64> {
+    let number = text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse().ok())??;
+    (from..=to).contains(&number).then_some(number)
+}
+
 fn duration(field: &Field) -> Option<Duration> {
     match field {
         Field::Int(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
@@ -108,5 +151,16 @@ mod tests {
         assert_eq!(duration(&text("5min")), Some(Duration::from_secs(300)));
         assert_eq!(duration(&Field::Int(-1)), None);
         assert_eq!(duration(&text("5")), None);
+    }
+    #[test]
+    fn times_read_as_profiles_write_them() {
+        let start = Utc::from_millis(1_775_037_600_000);
+        assert_eq!(rfc3339("2026-04-01T10:00:00Z"), Some(start));
+        assert_eq!(rfc3339("2026-04-01T15:30:00.25+05:30"), Some(Utc(start.0 + 250_000_000)));
+        assert_eq!(rfc3339("1970-01-01T00:00:00Z"), Some(Utc(0)));
+        assert_eq!(rfc3339("2000-03-01T00:00:00Z"), Some(Utc::from_millis(951_868_800_000)));
+        for bad in ["2026-04-01", "2026-02-29T00:00:00Z", "2026-04-01T24:00:00Z", "2026-04-01T10:00Z", "2026-04-01T10:00:00", "x"] {
+            assert_eq!(rfc3339(bad), None, "{bad}");
+        }
     }
 }

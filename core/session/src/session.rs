@@ -14,7 +14,7 @@ pub struct Channel(pub u32);
 /// Who is at the other end of a channel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerInfo {
-    /// The transport address.
+    /// The transport address; of a channel of datagrams the one that it was opened for; of a serial line, which has none, `0.0.0.0:0`.
     pub addr: SocketAddr,
     /// The identity proven by TLS, if any.
     pub tls_identity: Option<String>,

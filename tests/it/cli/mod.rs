@@ -1,12 +1,15 @@
 //! The real binary, as a person meets it.
 
 mod config;
+mod curtail;
 mod demo;
 mod inbox;
 mod journal;
 pub(crate) mod kit;
+mod link;
 mod link_tls;
 mod reversed;
+mod select;
 mod sim;
 mod tail;
 mod words;

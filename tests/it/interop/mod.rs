@@ -1,5 +1,6 @@
 //! Independent stacks as separate processes. What they are and how they misbehave: `testbeds/interop/README.md`.
 
+mod backlog;
 mod opinion;
 mod pair;
 mod peers;

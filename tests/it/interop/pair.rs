@@ -10,7 +10,7 @@ fn utc(profile: String) -> String {
     profile.replace("zone = \"IST\"", "zone = \"UTC\"")
 }
 
-fn sim(grid: &Grid, role: &str, profile: &str, (way, port): (&str, u16), ledger: &Path, more: &[&str]) -> Process {
+pub(super) fn sim(grid: &Grid, role: &str, profile: &str, (way, port): (&str, u16), ledger: &Path, more: &[&str]) -> Process {
     let (address, ledger) = (format!("127.0.0.1:{port}"), ledger.display().to_string());
     let profile = format!("own/{profile}");
     let mut args = vec!["sim", "iec104", "--role", role, "--profile", &profile, way, &address, "--ledger", &ledger];

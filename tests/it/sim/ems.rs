@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use bridge_model::PointId;
+use bridge_model::{LinkId, PointId};
 use bridge_profile::{ServedSource, StatusKind};
+use bridge_session::{Event, Suspicion};
 use bridge_sim::{EntryKind, Generator, GeneratorKind};
 
 use super::rules::{at_ems, ms, operations, s, shown, status_point};
@@ -97,4 +98,29 @@ fn r15_a_far_bridge_that_falls_silent_after_its_acceptance_is_uncertain_after_te
     world.run_for(s(60));
     assert_eq!(shown(&world, &uncertain), Some(0.0), "{}\n{}", operations(&world)[0].status, world.told());
     assert_eq!(told(&world, "what became of U1.p_set is known again"), 1, "{}", world.told());
+}
+
+/// 104 row 74: a party that commands for the first time is an alarm, once, also over a restart; so is the end of that watch.
+#[test]
+fn a1_r74_who_commands_for_the_first_time_is_an_alarm_once_and_so_is_a_full_list() {
+    let mut world = World::new(603);
+    world.run_for(s(10));
+    assert_eq!(told(&world, "SECURITY: "), 0, "{}", world.told());
+    order(&mut world, "U1.p_set", 210.0);
+    world.run_for(s(5));
+    assert_eq!(told(&world, "commands for the first time on link ems"), 1, "{}", world.told());
+    world.crash(SLDC);
+    world.run_for(s(1));
+    world.start(SLDC);
+    world.run_for(s(15));
+    order(&mut world, "U1.p_set", 205.0);
+    world.run_for(s(5));
+    assert_eq!(told(&world, "SECURITY: "), 1, "it is known from then on\n{}", world.told());
+    let link = world.nodes[SLDC].plan.links.iter().position(|link| link.spec.name == "ems").expect("in the profile");
+    let full = Event::Suspicious(Suspicion::CommandersFull { limit: 256 });
+    let now = world.now();
+    let bridge = world.nodes[SLDC].bridge.as_mut().expect("it runs");
+    bridge.handle_event(LinkId(u16::try_from(link).expect("few links")), full, now);
+    world.run_for(s(1));
+    assert_eq!(told(&world, "SECURITY: more than 256 parties commanded on link ems"), 1, "{}", world.told());
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_engine::Settings;
 use bridge_journal::{Disk, open_read_only};
 use bridge_model::{PointId, Validity};
 use bridge_provenance::{FrameRecord, Verdict, kind, verify_journal};
@@ -20,7 +19,7 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn singles(world: &World) -> Vec<PointId> {
+pub(super) fn singles(world: &World) -> Vec<PointId> {
     let plan = &world.nodes[GENCO].plan;
     ["U1.bfp_a", "U1.bfp_b", "U1.id_fan", "U1.fd_fan", "U1.pa_fan", "U2.bfp_a", "U2.id_fan"]
         .iter()
@@ -67,45 +66,6 @@ fn every_frame_whose_receipt_left_is_recovered_from_a_thousand_crashes() {
         }
         assert!(seed > 20 || !receipts.is_empty(), "seed {seed} proves nothing");
     }
-}
-
-/// The plant's letters and the events for the EMS that wait through ten minutes at a thousand a second; the shipped limits hold less.
-fn ten_minutes_of_events(settings: &mut Settings) {
-    settings.max_lag = 1_000_000;
-    settings.event_queue_depth = 1_000_000;
-}
-
-/// R20: the SOE buffer test. A thousand changes a second, the wide-area link down all the while, then up.
-fn soe_buffer(minutes: u64) {
-    let mut world = World::tuned(20, Tune { settings: ten_minutes_of_events, ..Tune::default() });
-    world.run_for(s(3));
-    let (points, count) = (singles(&world), minutes * 60_000);
-    let begin = world.now().mono + s(3);
-    world.cut_wan();
-    world.load(Generator::new(GeneratorKind::Single, points, begin, Duration::from_millis(1), count, 20));
-    for _ in 0..minutes {
-        world.run_for(s(60));
-    }
-    world.run_for(s(3));
-    let before = world.ems_ledger.entries().len() as u64;
-    world.heal_wan();
-    for _ in 0..60 {
-        world.run_for(s(10));
-        if world.ems_ledger.entries().len() as u64 >= before + count {
-            break;
-        }
-    }
-    world.run_for(s(30));
-    let verdict = world.verdict();
-    assert!(verdict.is_clean(), "{:#?}\n{}", verdict.details, world.told());
-    assert!(verdict.events >= count, "{} events compared", verdict.events);
-    let alarms = world.story.iter().filter(|(_, party, line)| *party == GENCO && line.starts_with("ALARM")).count();
-    assert_eq!(alarms, 0, "no false alarm");
-}
-
-#[test]
-fn r20_soe_buffer_a_minute_at_a_thousand_a_second() {
-    soe_buffer(1);
 }
 
 /// R23: a full disk must not blind the control room, and must not confirm to the plant's station what is not durable.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge_engine::{LocalWish, Operation, OperatorAnswer};
+use bridge_engine::{DispatchMode, LocalWish, Operation, OperatorAnswer};
 use bridge_profile::{ServedSource, StatusKind};
 use bridge_sim::{Entry, EntryKind};
 use serde_json::{Value, json};
@@ -50,6 +50,7 @@ fn dispatch(world: &mut World, control: &str, target: f64) -> String {
         control: control.to_owned(),
         target,
         ramp: None,
+        mode: DispatchMode::Direct,
         valid_for_s: 300,
         operator_ref: "sldc:shift-2".to_owned(),
         instruction_code: "DM-1".to_owned(),

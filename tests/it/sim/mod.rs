@@ -1,5 +1,6 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
+mod backlog;
 mod curtail;
 mod ems;
 mod faults;

@@ -75,24 +75,21 @@ pub struct HeaderView<'a> {
     pub header: ObjectHeader,
     /// What is known of its group and variation. In headers that only name points this may be anything.
     pub object: Lookup,
-    /// The octets of its objects with their prefixes; empty if it only names points.
+    /// Whether objects stand behind it; otherwise it only names points.
+    pub has_objects: bool,
+    /// The octets behind it: its objects with their prefixes, or an index list.
     pub carried: &'a [u8],
     /// Header and objects as they came: what the answer to a control echoes.
     pub octets: &'a [u8],
 }
 
 impl<'a> HeaderView<'a> {
-    /// The objects, each with its index.
+    /// The objects, each with its index. Of a header that only names points these are the entries of its index list (0x17, 0x28, 0x39);
+    /// its range, being any length, is left to [`ObjectHeader::range`].
     #[must_use]
     pub fn objects(&self) -> Objects<'a> {
-        let size = self.object.known().map_or(Size::Absent, |known| known.size);
+        let size = self.object.known().filter(|_| self.has_objects).map_or(Size::Absent, |known| known.size);
         Objects::new(self.header.qualifier, self.header.range, size, self.header.variation, self.carried)
-    }
-
-    /// The points that a header of a request names by index lists (0x17, 0x28, 0x39 without objects).
-    #[must_use]
-    pub fn named(&self) -> Objects<'a> {
-        Objects::new(self.header.qualifier, self.header.range, Size::Absent, self.header.variation, self.carried)
     }
 }
 
@@ -107,14 +104,11 @@ impl<'a> Headers<'a> {
     fn header(&self) -> Result<(HeaderView<'a>, &'a [u8]), FragmentError> {
         let (header, rest) = ObjectHeader::parse(self.rest)?;
         let object = lookup(header.group, header.variation);
-        let behind = if header.qualifier == Qualifier::FreeFormat || self.function.carries_objects(header.group) {
-            behind_objects(&header, object, rest)?
-        } else {
-            behind_names(&header, rest)?
-        };
+        let has_objects = header.qualifier == Qualifier::FreeFormat || self.function.carries_objects(header.group);
+        let behind = if has_objects { behind_objects(&header, object, rest)? } else { behind_names(&header, rest)? };
         let carried = rest.get(..rest.len() - behind.len()).unwrap_or_default();
         let octets = self.rest.get(..self.rest.len() - behind.len()).unwrap_or_default();
-        Ok((HeaderView { header, object, carried, octets }, behind))
+        Ok((HeaderView { header, object, has_objects, carried, octets }, behind))
     }
 }
 
@@ -181,4 +175,30 @@ fn walk<'a>(header: &ObjectHeader, size: Size, rest: &'a [u8]) -> Result<&'a [u8
 
 const fn lacking(header: &ObjectHeader, rest: &[u8]) -> FragmentError {
     FragmentError::Objects { group: header.group, variation: header.variation, count: header.range.count(), left: rest.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{Object, Payload};
+
+    #[test]
+    fn a2_r22_an_index_list_of_a_read_names_points_and_carries_nothing() {
+        let fragment = [0xC3, 1, 1, 2, 0x28, 2, 0, 5, 0, 7, 1, 30, 0, 0x17, 1, 9];
+        let view = FragmentView::request(&fragment).unwrap();
+        let headers: Vec<_> = view.headers().map(Result::unwrap).collect();
+        let named = |place: usize| headers[place].objects().map(|object| object.index).collect::<Vec<_>>();
+        assert_eq!((named(0), named(1)), (vec![5, 263], vec![9]));
+        assert!(headers.iter().all(|header| !header.has_objects));
+        assert!(headers[0].objects().all(|object| object.payload == Payload::Absent));
+    }
+
+    #[test]
+    fn a2_r22_a_header_keeps_its_octets_for_the_echo() {
+        let fragment = [0xC3, 5, 41, 2, 0x17, 1, 7, 0x10, 0x27, 0, 12, 1, 0x17, 1, 3, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let view = FragmentView::request(&fragment).unwrap();
+        let headers: Vec<_> = view.headers().map(Result::unwrap).collect();
+        assert_eq!((headers[0].octets, headers[1].octets), (&fragment[2..10], &fragment[10..]));
+        assert_eq!(headers[0].objects().next(), Some(Object { index: 7, payload: Payload::Octets(&[0x10, 0x27, 0]) }));
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Station {
     pub(crate) reassembly: Reassembly,
     /// Fragments to all outstations: they may come between the segments of another.
     pub(crate) broadcasts: Reassembly,
+    /// When REQUEST_LINK_STATUS was last answered.
+    pub(crate) status_answered: Option<Mono>,
     /// A confirmed fragment was given up and this was not told yet.
     pub(crate) gave_up: bool,
 }
@@ -36,6 +38,7 @@ impl Station {
             segmenter: Segmenter::default(),
             reassembly: Reassembly::new(max_fragment),
             broadcasts: Reassembly::new(max_fragment),
+            status_answered: None,
             gave_up: false,
         }
     }

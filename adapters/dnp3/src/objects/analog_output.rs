@@ -99,12 +99,12 @@ impl AnalogOutput {
     pub fn encode(self) -> Encoded {
         let mut encoded = Encoded::empty();
         match self {
-            Self::Int32(value, _) => encoded.push(&value.to_le_bytes()),
-            Self::Int16(value, _) => encoded.push(&value.to_le_bytes()),
-            Self::Float32(value, _) => encoded.push(&value.to_le_bytes()),
-            Self::Float64(value, _) => encoded.push(&value.to_le_bytes()),
+            Self::Int32(value, _) => encoded.push(value.to_le_bytes()),
+            Self::Int16(value, _) => encoded.push(value.to_le_bytes()),
+            Self::Float32(value, _) => encoded.push(value.to_le_bytes()),
+            Self::Float64(value, _) => encoded.push(value.to_le_bytes()),
         }
-        encoded.push(&[self.status().0]);
+        encoded.push([self.status().0]);
         encoded
     }
 }

@@ -5,7 +5,7 @@ use bridge_model::Value;
 use crate::app::Payload;
 use crate::objects::measurement::{Fitted, push_time, read_time, read_value};
 use crate::objects::read::Reader;
-use crate::objects::{ControlStatus, Encoded, Lead, ObjectTime, Variation};
+use crate::objects::{Coding, ControlStatus, Encoded, Lead, ObjectTime, Variation};
 
 /// A command that an outstation was given.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -29,7 +29,7 @@ impl CommandEvent {
         let status = reader.u8()?;
         let value = read_value(variation.coding, status, &mut reader)?;
         let time = read_time(variation.tag, &mut reader)?;
-        reader.end(Self { status: ControlStatus(status & 0x7F), value, time })
+        reader.end(Self { status: ControlStatus(status & status_mask(variation.coding)), value, time })
     }
 
     /// To an object; `None` if the variation cannot say it.
@@ -40,9 +40,14 @@ impl CommandEvent {
             return None;
         }
         let mut encoded = Encoded::empty();
-        encoded.push(&[self.status.0 & 0x7F | fitted.state_bits(variation.coding)]);
-        encoded.push(fitted.octets.octets());
+        encoded.push([self.status.0 & status_mask(variation.coding) | fitted.state_bits(variation.coding)]);
+        fitted.push_number(&mut encoded);
         push_time(variation.tag, self.time, &mut encoded)?;
         Some(encoded)
     }
+}
+
+/// The bits that a status has beside a state; the highest is reserved where there is none, and kept.
+fn status_mask(coding: Coding) -> u8 {
+    if coding == Coding::State { 0x7F } else { 0xFF }
 }

@@ -161,8 +161,8 @@ pub enum Intent {
 pub struct ControlPoint {
     /// Its model.
     pub model: ControlModel,
-    /// Takes the other model's pairs too: LATCH_ON and LATCH_OFF of a point with two outputs, CLOSE and TRIP of a latch, as the standard
-    /// leaves open.
+    /// Takes the other models' codes too, as the standard leaves open: LATCH_ON and LATCH_OFF at a point with two outputs, CLOSE and TRIP
+    /// at a latch, all four as a start at an activation.
     pub lenient: bool,
     /// The most pulses.
     pub count_max: u8,
@@ -176,8 +176,8 @@ impl ControlPoint {
     /// | code | activation | latch | two outputs |
     /// |---|---|---|---|
     /// | PULSE_ON | activate | – | – |
-    /// | LATCH_ON, LATCH_OFF | – | on, off | lenient: on, off |
-    /// | CLOSE or TRIP with PULSE_ON | – | lenient: on, off | on, off |
+    /// | LATCH_ON, LATCH_OFF | lenient: activate | on, off | lenient: on, off |
+    /// | CLOSE or TRIP with PULSE_ON | lenient: activate | lenient: on, off | on, off |
     ///
     /// # Errors
     /// [`ControlStatus::NOT_SUPPORTED`] for everything else: NUL, PULSE_OFF, reserved codes, QUEUE and CLEAR, a count of 0 or beyond the
@@ -192,14 +192,22 @@ impl ControlPoint {
         if pulse && (crob.count > self.count_max || crob.on_ms > self.pulse_ms_max || crob.off_ms > self.pulse_ms_max) {
             return refused;
         }
-        let latch = matches!(self.model, ControlModel::ComplementaryLatch);
-        let two = matches!(self.model, ControlModel::ComplementaryTwoOutput);
-        match (crob.code.op(), crob.code.trip_close()) {
-            (OpType::PulseOn, TripClose::Nul) if !latch && !two => Ok(Intent::Activate),
-            (OpType::LatchOn, TripClose::Nul) if latch || two && self.lenient => Ok(Intent::On),
-            (OpType::LatchOff, TripClose::Nul) if latch || two && self.lenient => Ok(Intent::Off),
-            (OpType::PulseOn, TripClose::Close) if two || latch && self.lenient => Ok(Intent::On),
-            (OpType::PulseOn, TripClose::Trip) if two || latch && self.lenient => Ok(Intent::Off),
+        // What the code asks for, and of which model it is.
+        let (asked, of) = match (crob.code.op(), crob.code.trip_close()) {
+            (OpType::PulseOn, TripClose::Nul) => (Intent::Activate, ControlModel::Activation),
+            (OpType::LatchOn, TripClose::Nul) => (Intent::On, ControlModel::ComplementaryLatch),
+            (OpType::LatchOff, TripClose::Nul) => (Intent::Off, ControlModel::ComplementaryLatch),
+            (OpType::PulseOn, TripClose::Close) => (Intent::On, ControlModel::ComplementaryTwoOutput),
+            (OpType::PulseOn, TripClose::Trip) => (Intent::Off, ControlModel::ComplementaryTwoOutput),
+            _ => return refused,
+        };
+        match (self.model, of) {
+            (ControlModel::Activation, ControlModel::Activation)
+            | (ControlModel::ComplementaryLatch, ControlModel::ComplementaryLatch)
+            | (ControlModel::ComplementaryTwoOutput, ControlModel::ComplementaryTwoOutput) => Ok(asked),
+            (ControlModel::Activation, _) if self.lenient => Ok(Intent::Activate),
+            // A pulse alone does not say which way.
+            (_, ControlModel::ComplementaryLatch | ControlModel::ComplementaryTwoOutput) if self.lenient => Ok(asked),
             _ => refused,
         }
     }
@@ -236,11 +244,13 @@ mod tests {
                         point(model, lenient).intent(&Crob::once(ControlCode(code), 100, 100)).ok().map(|intent| (code, intent))
                     })
                     .collect();
+                let (start, on, off) = (Intent::Activate, Intent::On, Intent::Off);
                 let expected: &[(u8, Intent)] = match (model, lenient) {
-                    (ControlModel::Activation, _) => &[(0x01, Intent::Activate)],
-                    (ControlModel::ComplementaryLatch, false) => &[(0x03, Intent::On), (0x04, Intent::Off)],
-                    (ControlModel::ComplementaryTwoOutput, false) => &[(0x41, Intent::On), (0x81, Intent::Off)],
-                    (_, true) => &[(0x03, Intent::On), (0x04, Intent::Off), (0x41, Intent::On), (0x81, Intent::Off)],
+                    (ControlModel::Activation, false) => &[(0x01, start)],
+                    (ControlModel::Activation, true) => &[(0x01, start), (0x03, start), (0x04, start), (0x41, start), (0x81, start)],
+                    (ControlModel::ComplementaryLatch, false) => &[(0x03, on), (0x04, off)],
+                    (ControlModel::ComplementaryTwoOutput, false) => &[(0x41, on), (0x81, off)],
+                    (_, true) => &[(0x03, on), (0x04, off), (0x41, on), (0x81, off)],
                 };
                 assert_eq!(lawful, expected, "{model:?} lenient={lenient}");
             }

@@ -33,11 +33,10 @@ impl Encoded {
     }
 
     /// Puts octets behind; those that find no room are not said, which no object of the table brings about.
-    pub(super) fn push(&mut self, octets: &[u8]) {
-        let end = self.length + octets.len();
-        if let Some(room) = self.octets.get_mut(self.length..end) {
-            room.copy_from_slice(octets);
-            self.length = end;
+    pub(super) fn push<const N: usize>(&mut self, octets: [u8; N]) {
+        if let Some(room) = self.octets.get_mut(self.length..).and_then(|rest| rest.first_chunk_mut()) {
+            *room = octets;
+            self.length += N;
         }
     }
 
@@ -82,12 +81,12 @@ impl Measurement {
         let flags = Flags((self.flags.0 & mask & !fitted.clear) | fitted.set);
         match variation.lead {
             Lead::Bare if flags != Flags::PLAIN => return None,
-            Lead::Bare if matches!(variation.size, Size::Bits(_)) => encoded.push(&[fitted.state]),
+            Lead::Bare if matches!(variation.size, Size::Bits(_)) => encoded.push([fitted.state]),
             Lead::Bare => {}
-            Lead::Flags => encoded.push(&[flags.0 | fitted.state_bits(variation.coding)]),
+            Lead::Flags => encoded.push([flags.0 | fitted.state_bits(variation.coding)]),
             Lead::Status => return None,
         }
-        encoded.push(fitted.octets.octets());
+        fitted.push_number(&mut encoded);
         push_time(variation.tag, self.time, &mut encoded)?;
         Some(encoded)
     }
@@ -144,8 +143,8 @@ pub(super) fn read_time(tag: Tag, reader: &mut Reader<'_>) -> Option<ObjectTime>
 pub(super) fn push_time(tag: Tag, time: ObjectTime, encoded: &mut Encoded) -> Option<()> {
     match (tag, time) {
         (Tag::None, _) => {}
-        (Tag::Absolute, ObjectTime::Absolute(time)) => encoded.push(&time.octets()),
-        (Tag::Relative, ObjectTime::Relative(ms)) => encoded.push(&ms.to_le_bytes()),
+        (Tag::Absolute, ObjectTime::Absolute(time)) => encoded.push(time.octets()),
+        (Tag::Relative, ObjectTime::Relative(ms)) => encoded.push(ms.to_le_bytes()),
         (Tag::Absolute | Tag::Relative, ObjectTime::None | ObjectTime::Absolute(_) | ObjectTime::Relative(_)) => return None,
     }
     Some(())
@@ -153,8 +152,10 @@ pub(super) fn push_time(tag: Tag, time: ObjectTime, encoded: &mut Encoded) -> Op
 
 /// A value made to fit a coding.
 pub(super) struct Fitted {
-    /// The octets of a number.
-    pub(super) octets: Encoded,
+    /// A number, in the low octets.
+    number: [u8; 8],
+    /// How many of them: 0 for a state.
+    octets: u8,
     /// The code of a state, in the low bits.
     state: u8,
     /// Flags that it must have now.
@@ -165,7 +166,7 @@ pub(super) struct Fitted {
 
 impl Fitted {
     fn state(state: u8) -> Self {
-        Self { octets: Encoded::empty(), state, set: 0, clear: 0 }
+        Self { number: [0; 8], octets: 0, state, set: 0, clear: 0 }
     }
 
     /// The bits of a state in the octet before it.
@@ -186,6 +187,23 @@ impl Fitted {
         }
     }
 
+    /// Puts the number behind.
+    pub(super) fn push_number(&self, encoded: &mut Encoded) {
+        let [a, b, c, d, ..] = self.number;
+        match self.octets {
+            0 => {}
+            1 => encoded.push([a]),
+            2 => encoded.push([a, b]),
+            4 => encoded.push([a, b, c, d]),
+            _ => encoded.push(self.number),
+        }
+    }
+
+    fn float(&mut self, number: f32) {
+        let [a, b, c, d] = number.to_le_bytes();
+        (self.number, self.octets) = ([a, b, c, d, 0, 0, 0, 0], 4);
+    }
+
     /// Whether it was said as it was.
     pub(super) const fn exact(&self) -> bool {
         self.set == 0 && self.clear == 0
@@ -201,14 +219,14 @@ impl Fitted {
         }
         let mut fitted = Self::state(0);
         match variation.coding {
-            Coding::F64 => fitted.octets.push(&value.as_f64().to_le_bytes()),
+            Coding::F64 => (fitted.number, fitted.octets) = (value.as_f64().to_le_bytes(), 8),
             Coding::F32 => {
                 let short = short_float(value);
                 if short.is_infinite() && value.as_f64().is_finite() {
                     fitted.set = Flags::OVER_RANGE;
-                    fitted.octets.push(&f32::MAX.copysign(short).to_le_bytes());
+                    fitted.float(f32::MAX.copysign(short));
                 } else {
-                    fitted.octets.push(&short.to_le_bytes());
+                    fitted.float(short);
                 }
             }
             Coding::U8 => fitted.whole(value, 1, (0, 0xFF)),
@@ -224,7 +242,7 @@ impl Fitted {
     }
 
     /// The low octets of a whole number, the nearest between two bounds.
-    fn whole(&mut self, value: Value, octets: usize, (min, max): (i64, i64)) {
+    fn whole(&mut self, value: Value, octets: u8, (min, max): (i64, i64)) {
         let (number, beyond) = match rounded(value) {
             Some((number, beyond)) => (number.clamp(min, max), beyond || !(min..=max).contains(&number)),
             None => {
@@ -235,16 +253,16 @@ impl Fitted {
         if beyond {
             self.set = Flags::OVER_RANGE;
         }
-        self.octets.push(number.to_le_bytes().get(..octets).unwrap_or_default());
+        (self.number, self.octets) = (number.to_le_bytes(), octets);
     }
 
     /// The low octets of a counter.
-    fn count(&mut self, value: Value, octets: usize) {
+    fn count(&mut self, value: Value, octets: u8) {
         let (number, beyond) = rounded(value).unwrap_or((0, true));
         if beyond {
             self.clear = Flags::ONLINE;
         }
-        self.octets.push(number.to_le_bytes().get(..octets).unwrap_or_default());
+        (self.number, self.octets) = (number.to_le_bytes(), octets);
     }
 }
 

@@ -23,4 +23,4 @@ pub use file::{FileAuthentication, FileBlock, FileBlockStatus, FileCommand, File
 pub use flags::{FlagKind, Flags};
 pub use measurement::{Encoded, Measurement};
 pub use time::{CommonTime, DnpTime, FreezeTime, IndexedTime, ObjectTime, TimeDelay, TimeFault};
-pub use variation::{Coding, Kind, Lead, Lookup, Size, Tag, Variation, lookup};
+pub use variation::{Coding, Kind, Lead, Lookup, Size, Tag, Variation, class_of, class_variation, lookup};

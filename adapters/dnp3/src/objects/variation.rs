@@ -243,6 +243,24 @@ pub fn lookup(group: u8, variation: u8) -> Lookup {
     }
 }
 
+/// The event class that a variation of g60 names: 0 is static values, 1 to 3 are events; `None` for other variations.
+#[must_use]
+pub const fn class_of(variation: u8) -> Option<u8> {
+    match variation {
+        1..=4 => Some(variation - 1),
+        _ => None,
+    }
+}
+
+/// The variation of g60 that names a class, 0 to 3; `None` for other numbers.
+#[must_use]
+pub const fn class_variation(class: u8) -> Option<u8> {
+    match class {
+        0..=3 => Some(class + 1),
+        _ => None,
+    }
+}
+
 impl Variation {
     /// Every object, ascending.
     #[must_use]
@@ -450,3 +468,68 @@ const fn table() -> [Variation; ENTRIES] {
 
 const ENTRIES: usize = 125;
 static TABLE: [Variation; ENTRIES] = table();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written out from the row, not from the table.
+    #[test]
+    fn a2_r55_the_table_holds_what_the_row_lists() {
+        let listed: &[(u8, &[u8])] = &[
+            (1, &[1, 2]),
+            (2, &[1, 2, 3]),
+            (3, &[1, 2]),
+            (4, &[1, 2, 3]),
+            (10, &[1, 2]),
+            (11, &[1, 2]),
+            (12, &[1, 2, 3]),
+            (13, &[1, 2]),
+            (20, &[1, 2, 5, 6]),
+            (21, &[1, 2, 5, 6, 9, 10]),
+            (22, &[1, 2, 5, 6]),
+            (23, &[1, 2, 5, 6]),
+            (30, &[1, 2, 3, 4, 5, 6]),
+            (31, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            (32, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            (33, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            (34, &[1, 2, 3]),
+            (40, &[1, 2, 3, 4]),
+            (41, &[1, 2, 3, 4]),
+            (42, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            (43, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            (50, &[1, 2, 3, 4]),
+            (51, &[1, 2]),
+            (52, &[1, 2]),
+            (60, &[1, 2, 3, 4]),
+            (70, &[2, 3, 4, 5, 6, 7, 8]),
+            (80, &[1]),
+            (90, &[1]),
+            (91, &[1]),
+            (102, &[1]),
+            (121, &[1]),
+            (122, &[1, 2]),
+        ];
+        for group in 0..=255 {
+            let known: Vec<u8> = (1..=255).filter(|variation| lookup(group, *variation).known().is_some()).collect();
+            let all: Vec<u8> = (1..=255).collect();
+            let expected = match group {
+                0 | 110..=113 => &all[..],
+                _ => listed.iter().find(|(listed, _)| *listed == group).map_or(&[][..], |(_, variations)| variations),
+            };
+            assert_eq!(known, expected, "g{group}");
+        }
+        assert!(TABLE.is_sorted_by_key(|entry| (entry.group, entry.variation)), "look-ups search it");
+    }
+
+    #[test]
+    fn a2_r55_variation_0_and_what_is_not_supported() {
+        assert_eq!(lookup(30, 0), Lookup::Any(Kind::AnalogInput));
+        assert_eq!(lookup(30, 7), Lookup::Unknown);
+        assert_eq!(lookup(120, 3), Lookup::Unsupported);
+        assert_eq!(
+            (class_of(1), class_of(4), class_of(5), class_variation(2), class_variation(4)),
+            (Some(0), Some(3), None, Some(3), None)
+        );
+    }
+}

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bridge_model::{Mono, Now, Zone};
-use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkSpec, LinkState, PeerInfo, Request, Session};
+use bridge_session::{AddressUse, Channel, Chunk, Close, Event, Findings, FrameBatch, LinkSpec, LinkState, PeerInfo, Request, Session};
 
 use crate::address::Address;
 use crate::apci::{APCI_LEN, Function};
@@ -34,7 +34,6 @@ use crate::controlled::interrogation::Interrogation;
 use crate::controlled::outbox::{Contents, Outbox, Replies};
 use crate::controlled::watch::Watch;
 use crate::error::Error;
-use crate::findings::Findings;
 use crate::link104::{Gone, Group, Member, Taken, Timing};
 use crate::params::Params;
 use crate::reverse::Reverse;

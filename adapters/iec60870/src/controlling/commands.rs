@@ -10,12 +10,11 @@ use std::time::Duration;
 use bridge_model::{
     Action, Command, CommandId, CommandMode, IndeterminateWhy, Mono, NotOperatedWhy, Now, Outcome, PointId, Refusal, Timestamp, Zone,
 };
-use bridge_session::{Event, Phase};
+use bridge_session::{Event, Findings, Phase};
 
 use super::Sent;
 use crate::address::Address;
 use crate::error::Error;
-use crate::findings::Findings;
 use crate::link104::Connection;
 use crate::params::{Params, TermPolicy};
 use crate::{Cause, ControlAsdu, ControlElement, ControlKind, ControlPermit, Cot, Cp56Time2a, Qoc, Qos};

@@ -457,4 +457,6 @@ impl Session for Controlling {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_commands;
+#[cfg(test)]
 mod tests_functions;

@@ -553,3 +553,25 @@ fn the_meter_sees_memory_beyond_the_bound() {
     let measured = allocation_counter::measure(|| kept.bytes = Vec::with_capacity(usize::try_from(bound).unwrap() + 1));
     assert_eq!(measured.bytes_max, bound + 1);
 }
+
+#[test]
+fn work_beyond_the_bound_is_seen() {
+    let most = Work { received: 100, allocations: 114, allocated: 14_848, polls: 66, sent: 656 };
+    assert_eq!(most.excess(), [""; 0]);
+    let more = [
+        (Work { allocations: 115, ..most }, "allocations"),
+        (Work { allocated: 14_849, ..most }, "octets allocated"),
+        (Work { polls: 67, ..most }, "calls"),
+        (Work { sent: 657, ..most }, "octets sent"),
+        (Work { received: 99, allocations: 0, allocated: 0, polls: 0, ..most }, "octets sent"),
+    ];
+    for (work, what) in more {
+        assert_eq!(work.excess(), [what]);
+    }
+    // A session that works is seen at work.
+    let mut yard = Yard::new(Role::Server);
+    yard.input(STARTED, &frames(Role::Server, &[asdu(100, 1, 6, 21, &object(0, &[20]))]));
+    yard.drain(STARTED);
+    let work = yard.work();
+    assert!(work.received > 16 && work.allocations > 2 && work.allocated > 100 && work.polls > 2 && work.sent > 40, "{work:?}");
+}

@@ -66,6 +66,7 @@ pub(crate) struct Yard {
     pub(crate) durable: bool,
     /// What the peer of each channel may acknowledge.
     nr: [u16; 4],
+    work: Work,
 }
 
 impl Yard {
@@ -82,6 +83,7 @@ impl Yard {
         yard.acknowledge(STARTED);
         yard.events();
         assert_eq!(yard.closed(STARTED), None);
+        yard.work = Work::default();
         yard
     }
 
@@ -94,7 +96,7 @@ impl Yard {
         }
         let mut neighbour = Iec104.session(&spec(role, params));
         neighbour.handle_open(Channel(1), &peer(1), START);
-        let mut yard = Self { role, now: START, session, neighbour, durable: true, nr: [0; 4] };
+        let mut yard = Self { role, now: START, session, neighbour, durable: true, nr: [0; 4], work: Work::default() };
         // STARTDT act of a controlling station.
         yard.output(STARTED);
         let mut out = Vec::new();
@@ -105,20 +107,30 @@ impl Yard {
     /// Bytes on a channel, and everything received becomes durable.
     pub(crate) fn input(&mut self, channel: u32, bytes: &[u8]) -> FrameBatch {
         let mut batch = FrameBatch::default();
-        self.session.handle_input(Channel(channel), Chunk::Stream(bytes), self.now);
-        self.session.poll_frames(&mut batch);
-        if self.durable {
-            for frame in &batch.frames {
-                self.session.handle_durable(frame.connection, frame.number, self.now);
+        self.work.received += bytes.len() as u64;
+        let (session, durable, now) = (&mut self.session, self.durable, self.now);
+        self.work.during(|| {
+            session.handle_input(Channel(channel), Chunk::Stream(bytes), now);
+            session.poll_frames(&mut batch);
+            for frame in batch.frames.iter().filter(|_| durable) {
+                session.handle_durable(frame.connection, frame.number, now);
             }
-        }
+        });
         batch
     }
 
     /// Everything that leaves on a channel now, as words.
     pub(crate) fn output(&mut self, channel: u32) -> Vec<String> {
         let mut out = Vec::new();
-        while self.session.poll_output(Channel(channel), &mut out, 4096, self.now) {}
+        let (session, now) = (&mut self.session, self.now);
+        self.work.polls += self.work.during(|| {
+            let mut polls = 1;
+            while session.poll_output(Channel(channel), &mut out, 4096, now) {
+                polls += 1;
+            }
+            polls
+        });
+        self.work.sent += out.len() as u64;
         let mut rest = out.as_slice();
         let mut lines = Vec::new();
         while let [_, length, ..] = rest {
@@ -153,11 +165,20 @@ impl Yard {
     }
 
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.session.poll_event()).collect()
+        let mut events = Vec::new();
+        let session = &mut self.session;
+        self.work.during(|| events.extend(std::iter::from_fn(|| session.poll_event())));
+        self.work.polls += events.len() as u64 + 1;
+        events
     }
 
     pub(crate) fn request(&mut self, request: Request) {
         self.session.handle_request(request, self.now);
+    }
+
+    /// What it did since it was started.
+    pub(crate) const fn work(&self) -> Work {
+        self.work
     }
 
     pub(crate) fn closed(&mut self, channel: u32) -> Option<String> {
@@ -170,6 +191,7 @@ impl Yard {
         while let Some(next) = self.session.poll_timeout().filter(|next| *next <= end && *next > self.now.mono) {
             self.now = Now { mono: next, utc: self.now.utc + next.since(self.now.mono) };
             self.session.handle_timeout(self.now);
+            self.work.polls += 1;
         }
         self.now = Now { mono: end, utc: self.now.utc + end.since(self.now.mono) };
         self.session.handle_timeout(self.now);
@@ -184,6 +206,8 @@ impl Yard {
             }
             self.session.poll_frames(&mut kept);
         });
+        self.work.received += bytes.len() as u64;
+        self.work.add(&measured);
         self.assert_bounded(measured.bytes_max, &kept);
         for frame in kept.frames.iter().filter(|_| self.durable) {
             self.session.handle_durable(frame.connection, frame.number, self.now);
@@ -227,6 +251,54 @@ impl Yard {
         self.neighbour.handle_input(Channel(1), Chunk::Stream(&lawful), self.now);
         self.neighbour.poll_frames(&mut batch);
         assert_eq!((batch.frames.len(), self.neighbour.poll_close(Channel(1))), (1, None), "the second session reads on");
+        self.work.assert_bounded();
+    }
+}
+
+/// What a session did for what it was sent. It is counted, not timed: the same on every machine. The processor time of the same inputs on
+/// a large link is a figure of the bench `iec104`.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Work {
+    /// Octets that came.
+    pub(crate) received: u64,
+    /// Allocations.
+    pub(crate) allocations: u64,
+    /// Octets allocated, those that were given back too.
+    pub(crate) allocated: u64,
+    /// Calls to a `poll_*`, and deadlines served.
+    pub(crate) polls: u64,
+    /// Octets that left.
+    pub(crate) sent: u64,
+}
+
+impl Work {
+    fn during<T: Default>(&mut self, work: impl FnOnce() -> T) -> T {
+        let mut outcome = T::default();
+        let measured = allocation_counter::measure(|| outcome = work());
+        self.add(&measured);
+        outcome
+    }
+
+    fn add(&mut self, measured: &allocation_counter::AllocationInfo) {
+        self.allocations += measured.count_total;
+        self.allocated += measured.bytes_total;
+    }
+
+    /// What is more than any input may cost: in proportion to its octets, and a little for the shortest. An APDU has at least six octets:
+    /// three allocations and three calls for it.
+    pub(crate) fn excess(&self) -> Vec<&'static str> {
+        let Self { received, allocations, allocated, polls, sent } = *self;
+        let costs = [
+            ("allocations", allocations, 64 + received / 2),
+            ("octets allocated", allocated, 2048 + 128 * received),
+            ("calls", polls, 16 + received / 2),
+            ("octets sent", sent, 256 + 4 * received),
+        ];
+        costs.into_iter().filter(|(_, cost, bound)| cost > bound).map(|(name, ..)| name).collect()
+    }
+
+    fn assert_bounded(&self) {
+        assert_eq!(self.excess(), [""; 0], "{self:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use bridge_engine::REASONS;
+use bridge_engine::{DispatchMode, REASONS};
 use bridge_profile::{Plan, ServedSource, StatusKind};
 use bridge_sim::{Dispatch, Entry, EntryKind, still_good};
 use serde_json::Value;
@@ -298,6 +298,7 @@ impl<'a> Story<'a> {
             control: "U1.p_set".to_owned(),
             target,
             ramp: None,
+            mode: DispatchMode::Direct,
             valid_for_s: 1,
             operator_ref: "sldc:shift-engineer".to_owned(),
             instruction_code: "DEMO-OLD".to_owned(),

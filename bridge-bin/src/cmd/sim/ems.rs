@@ -1,14 +1,13 @@
 //! A controlling station on its socket: an EMS before a server link, or a master on a client link.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
-use bridge_model::{Action, CommandMode, Mono, Now};
+use bridge_model::{Action, CommandMode, Now};
 use bridge_profile::{ControlKind, Plan};
-use bridge_session::{Event, FrameBatch, LinkSpec, Phase, Session};
+use bridge_session::{Event, LinkSpec, Phase, Session};
 use bridge_sim::{Ems, Ledger, Misbehaviour, Names, Side, Wish, ems_session, master_session, misbehaving};
 
-use super::{Hosted, Iec104, LOOK, Lines, SimRole, link_text, tell};
+use super::{Iec104, SimRole, Simulated, link_text, tell};
 
 /// How long a master waits for its command.
 const LIFE: Duration = Duration::from_secs(10);
@@ -17,8 +16,6 @@ const LIFE: Duration = Duration::from_secs(10);
 pub(super) struct EmsHost {
     ems: Ems,
     plan: Plan,
-    lines: Lines,
-    next: Mono,
 }
 
 impl EmsHost {
@@ -29,37 +26,12 @@ impl EmsHost {
         names: Names,
         misbehaviours: Vec<Misbehaviour>,
         ledger: Box<dyn Ledger>,
-        lines: Lines,
     ) -> Self {
         // An EMS holds a command to be done at its ACT TERM; a master as its link's `term` says.
         let session = if args.role == SimRole::Master { master_session(spec) } else { ems_session(spec) };
         let session = misbehaving(session, Side::Ems, &misbehaviours);
         let ems = Ems::new(session, names, Vec::new(), args.seed, ledger).with_misbehaviours(misbehaviours);
-        Self { ems, plan, lines, next: Mono(0) }
-    }
-
-    fn obey(&mut self, line: &str, now: Now) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (words, mode) = match words.as_slice() {
-            [words @ .., "select"] => (words, CommandMode::SelectExecute),
-            words => (words, CommandMode::Direct),
-        };
-        match words {
-            [] => {}
-            ["interrogate"] => {
-                self.ems.handle_wish(Wish::Interrogate, now);
-            }
-            ["set", control, value] => match (self.control(control), value.parse::<f64>()) {
-                (Some(index), Ok(target)) if target.is_finite() => self.set(index, target, mode, now),
-                (None, _) => tell(format!("no control is called {control}")),
-                (Some(_), _) => tell(format!("{value} is no number")),
-            },
-            [verb @ ("on" | "off"), control] => match self.control(control) {
-                Some(index) => self.command(index, Action::Switch(*verb == "on"), verb, mode, now),
-                None => tell(format!("no control is called {control}")),
-            },
-            _ => tell(format!("not understood: {line}")),
-        }
+        Self { ems, plan }
     }
 
     /// `U1.p_set`, or `U1` for the unit's set-point.
@@ -86,15 +58,37 @@ impl EmsHost {
     }
 }
 
-impl Hosted for EmsHost {
+impl Simulated for EmsHost {
     fn session(&mut self) -> &mut dyn Session {
         &mut self.ems
     }
 
-    fn handle_frames(&mut self, _batch: &FrameBatch, _now: Now) {}
+    fn obey(&mut self, line: &str, now: Now) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (words, mode) = match words.as_slice() {
+            [words @ .., "select"] => (words, CommandMode::SelectExecute),
+            words => (words, CommandMode::Direct),
+        };
+        match words {
+            [] => {}
+            ["interrogate"] => {
+                self.ems.handle_wish(Wish::Interrogate, now);
+            }
+            ["set", control, value] => match (self.control(control), value.parse::<f64>()) {
+                (Some(index), Ok(target)) if target.is_finite() => self.set(index, target, mode, now),
+                (None, _) => tell(format!("no control is called {control}")),
+                (Some(_), _) => tell(format!("{value} is no number")),
+            },
+            [verb @ ("on" | "off"), control] => match self.control(control) {
+                Some(index) => self.command(index, Action::Switch(*verb == "on"), verb, mode, now),
+                None => tell(format!("no control is called {control}")),
+            },
+            _ => tell(format!("not understood: {line}")),
+        }
+    }
 
-    fn handle_event(&mut self, event: Event, _now: Now) {
-        match &event {
+    fn show(&self, event: &Event) {
+        match event {
             Event::Progress { phase, .. } => match phase {
                 Phase::SelectSent | Phase::ExecuteSent => {}
                 Phase::Selected => tell("selected"),
@@ -122,29 +116,14 @@ impl Hosted for EmsHost {
             | Event::SwitchedOver { .. }
             | Event::Standby { .. }
             | Event::Closed { .. } => {
-                if let Some(text) = link_text(&event) {
+                if let Some(text) = link_text(event) {
                     tell(text);
                 }
             }
         }
-        if let Some(error) = self.ems.ledger_error() {
-            tell(format!("the ledger failed: {error}"));
-        }
     }
 
-    fn handle_security(&mut self, what: &str, _now: Now) {
-        tell(format!("security: {what}"));
-    }
-
-    fn tick(&mut self, now: Now) {
-        self.next = now.mono + LOOK;
-        let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
-        for line in waiting {
-            self.obey(&line, now);
-        }
-    }
-
-    fn next_tick(&self) -> Option<Mono> {
-        Some(self.next)
+    fn ledger_error(&self) -> Option<&str> {
+        self.ems.ledger_error()
     }
 }

@@ -1,9 +1,8 @@
 //! A controlled station on its socket: every point and every control of a client link.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
-use bridge_model::{LinkId, Mono, Now, PointId};
+use bridge_model::{LinkId, Now, PointId};
 use bridge_profile::{Conversion, Plan};
 use bridge_session::{AddressUse, Event, LinkSpec, Role, Session};
 use bridge_sim::{
@@ -12,19 +11,16 @@ use bridge_sim::{
 };
 
 use super::lives::{is_thermal, process};
-use super::{Hosted, Iec104, LOOK, Lines, duration, link_text, mode, tell};
+use super::{Iec104, Simulated, duration, link_text, mode, tell};
 use crate::fault::Fault;
 
 /// A station on its socket.
 pub(super) struct StationHost {
     station: Station,
     plan: Plan,
-    lines: Lines,
-    next: Mono,
 }
 
 impl StationHost {
-    #[expect(clippy::too_many_arguments, reason = "made once, from everything that a station is")]
     pub(super) fn new(
         args: &Iec104,
         plan: Plan,
@@ -32,7 +28,6 @@ impl StationHost {
         names: Names,
         misbehaviours: Vec<Misbehaviour>,
         ledger: Box<dyn Ledger>,
-        lines: Lines,
         now: Now,
     ) -> Result<Self, Fault> {
         let lag = duration(&args.plant_lag, "--plant-lag")?;
@@ -53,7 +48,7 @@ impl StationHost {
             let generator = Generator::new(GeneratorKind::Single, moving, now.mono + every, every, args.event_count, args.seed);
             station = station.with_generator(generator);
         }
-        Ok(Self { station, plan, lines, next: Mono(0) })
+        Ok(Self { station, plan })
     }
 }
 
@@ -82,7 +77,11 @@ fn conversions(plan: &Plan) -> BTreeMap<String, (f64, f64)> {
     scaled.map(|(id, Conversion { factor, offset })| (id.clone(), (factor, offset))).collect()
 }
 
-impl StationHost {
+impl Simulated for StationHost {
+    fn session(&mut self) -> &mut dyn Session {
+        &mut self.station
+    }
+
     fn obey(&mut self, line: &str, now: Now) {
         let mut words = line.split_whitespace();
         let (verb, unit) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -109,38 +108,17 @@ impl StationHost {
         }
         tell(format!("{unit} {verb}"));
     }
-}
 
-impl Hosted for StationHost {
-    fn session(&mut self) -> &mut dyn Session {
-        &mut self.station
-    }
-
-    fn handle_event(&mut self, event: Event, _now: Now) {
-        if let Event::CommandReceived(command) = &event {
+    fn show(&self, event: &Event) {
+        if let Event::CommandReceived(command) = event {
             let id = self.plan.controls.get(command.point.index()).map_or("?", |control| control.id.as_str());
             tell(format!("command {id} {} {}", command.action, mode(command.mode)));
-        } else if let Some(text) = link_text(&event) {
+        } else if let Some(text) = link_text(event) {
             tell(text);
         }
-        if let Some(error) = self.station.ledger_error() {
-            tell(format!("the ledger failed: {error}"));
-        }
     }
 
-    fn handle_security(&mut self, what: &str, _now: Now) {
-        tell(format!("security: {what}"));
-    }
-
-    fn tick(&mut self, now: Now) {
-        self.next = now.mono + LOOK;
-        let waiting: Vec<String> = self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
-        for line in waiting {
-            self.obey(&line, now);
-        }
-    }
-
-    fn next_tick(&self) -> Option<Mono> {
-        Some(self.next)
+    fn ledger_error(&self) -> Option<&str> {
+        self.station.ledger_error()
     }
 }

@@ -121,17 +121,21 @@ impl Bridge {
 }
 
 fn housekeeping_of(what: &LinkWish, point: impl Fn(&str) -> Result<PointId, String>) -> Result<Housekeeping, String> {
+    let group = |group: u8, most: u8| {
+        let fits = (1..=most).contains(&group);
+        fits.then_some(group).ok_or_else(|| format!("there is no group {group}: 1 to {most}"))
+    };
     Ok(match what {
         LinkWish::Interrogate | LinkWish::SwitchOver => return Err("not of the station".to_owned()),
-        LinkWish::Group { group } => Housekeeping::ReadGroup(*group),
-        LinkWish::Counters { group, freeze, reset } => {
+        LinkWish::Group { group: of } => Housekeeping::ReadGroup(group(*of, 16)?),
+        LinkWish::Counters { group: of, freeze, reset } => {
             let freeze = match (freeze, reset) {
                 (false, false) => CounterFreeze::Read,
                 (true, false) => CounterFreeze::Freeze,
                 (true, true) => CounterFreeze::FreezeReset,
                 (false, true) => CounterFreeze::Reset,
             };
-            Housekeeping::Counters { group: *group, freeze }
+            Housekeeping::Counters { group: of.map(|of| group(of, 4)).transpose()?, freeze }
         }
         LinkWish::Read { point: id } => Housekeeping::Read(point(id)?),
         LinkWish::Clock => Housekeeping::SynchroniseClock,

@@ -1,7 +1,6 @@
 //! How long to wait before the next attempt.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bridge_model::Mono;
@@ -68,7 +67,7 @@ impl Retry {
         self.failures = 0;
     }
 
-    pub(crate) fn failed(&mut self, what: &'static str, address: SocketAddr, error: &dyn fmt::Display, now: Mono, random: u128) {
+    pub(crate) fn failed(&mut self, what: &'static str, address: &dyn fmt::Display, error: &dyn fmt::Display, now: Mono, random: u128) {
         self.failures += 1;
         self.rest(now, random);
         if self.failures == 1 {
@@ -78,9 +77,12 @@ impl Retry {
         }
     }
 
-    /// What was there lasted long: the next wait is the shortest.
-    pub(crate) const fn was_steady(&mut self) {
-        self.backoff.reset();
+    /// What was there is gone; if it had lasted long, the next wait is the shortest.
+    pub(crate) fn gone(&mut self, was_steady: bool, now: Mono, random: u128) {
+        if was_steady {
+            self.backoff.reset();
+        }
+        self.rest(now, random);
     }
 
     pub(crate) fn rest(&mut self, now: Mono, random: u128) {

@@ -1,4 +1,4 @@
-//! One TCP connection of a session.
+//! One open channel of a session, and how TCP connections are made.
 
 use std::future::Future;
 use std::io;
@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use bridge_model::Mono;
 use bridge_session::Channel;
-use rustls_pki_types::CertificateDer;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use super::tls::{Facts, TlsStream};
+use super::wire::{Far, Got, Wire};
 
 /// How long a connection attempt may take if its session does not say (IEC 60870-5-104 clause 9.6, t0).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,54 +26,14 @@ const SAME_DEADLINE: Duration = Duration::from_millis(2);
 /// An attempt under way.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
-/// What octets travel on.
-pub(crate) enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream>),
-}
-
-impl Wire {
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(tls) => &tls.stream,
-        }
-    }
-
-    /// What the peer's certificate says.
-    pub(crate) fn facts(&self) -> Option<&Facts> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(tls) => Some(&tls.facts),
-        }
-    }
-
-    /// What the peer showed, end entity first.
-    pub(crate) fn chain(&self) -> Option<&[CertificateDer<'static>]> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(tls) => Some(tls.chain()),
-        }
-    }
-
-    /// Ends it with RST, at once.
-    pub(crate) fn reset(self) {
-        // If this fails the peer sees an orderly end.
-        let _ = SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
-    }
-}
-
-/// Ends a connection with RST, at once.
-pub(crate) fn reset(stream: TcpStream) {
-    Wire::Plain(stream).reset();
-}
-
 /// An open connection and the octets that were taken from the session for it.
 pub(crate) struct Connection {
     pub(crate) channel: Channel,
-    pub(crate) peer: SocketAddr,
+    pub(crate) far: Far,
     pub(crate) opened: Mono,
-    /// The line of a connecting link that it is on.
+    /// Where it came from: the side of its link.
+    pub(crate) side: usize,
+    /// The line of a connecting side that it is on.
     pub(crate) line: Option<usize>,
     /// Said goodbye; what is left to write may be written until then.
     pub(crate) closing: Option<Mono>,
@@ -92,44 +50,29 @@ pub(crate) struct Connection {
 impl Connection {
     /// No delay, and from the first moment on whatever ends this connection without [`Connection::goodbye`] ends it with RST: an abort, a
     /// panic or the end of the process must not leave a command in the kernel that would still arrive (R5).
-    pub(crate) fn new(wire: Wire, channel: Channel, peer: SocketAddr, opened: Mono) -> io::Result<Self> {
-        wire.socket().set_nodelay(true)?;
-        SockRef::from(wire.socket()).set_linger(Some(Duration::ZERO))?;
+    pub(crate) fn new(wire: Wire, channel: Channel, far: Far, opened: Mono) -> io::Result<Self> {
+        wire.prepare()?;
         let review = wire.facts().map(|facts| facts.not_after);
         let (out, written, alive_until) = (Vec::new(), 0, None);
-        Ok(Self { channel, peer, opened, line: None, closing: None, review, rekey: None, wire, out, written, alive_until })
+        Ok(Self { channel, far, opened, side: 0, line: None, closing: None, review, rekey: None, wire, out, written, alive_until })
     }
 
-    /// One read. `Ready(Ok(0))`: the peer said goodbye.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        match &mut self.wire {
-            Wire::Plain(stream) => {
-                let mut buffer = ReadBuf::new(buffer);
-                ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
-                Poll::Ready(Ok(buffer.filled().len()))
-            }
-            Wire::Tls(tls) => tls.poll_read(cx, buffer),
-        }
+    /// One read.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {
+        self.wire.poll_read(cx, buffer)
     }
 
     /// Writes what was taken from the session. `Ready(Ok(()))`: all of it is with the kernel.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, now: Mono) -> Poll<io::Result<()>> {
         while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-            let written = match &mut self.wire {
-                Wire::Plain(stream) => Pin::new(stream).poll_write(cx, rest),
-                Wire::Tls(tls) => tls.poll_write(cx, rest),
-            };
-            match ready!(written)? {
+            match ready!(self.wire.poll_write(cx, rest, now))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }
         }
         self.out.clear();
         self.written = 0;
-        match &mut self.wire {
-            Wire::Plain(_) => Poll::Ready(Ok(())),
-            Wire::Tls(tls) => tls.poll_flush(cx),
-        }
+        self.wire.poll_flush(cx)
     }
 
     /// Where the session puts its octets; empty after a complete [`Connection::poll_flush`].
@@ -138,9 +81,12 @@ impl Connection {
     }
 
     /// Lets the kernel give up at the end of this life (`TCP_USER_TIMEOUT`). The kernel counts from the moment of sending, so the option is
-    /// set when the instant changes and not when merely less of the life remains.
+    /// set when the instant changes and not when merely less of the life remains. No kernel does that for a serial line: see
+    /// [`Connection::bury`].
     pub(crate) fn limit_life(&mut self, remaining: Option<Duration>, now: Mono) {
-        let until = remaining.map(|remaining| now + remaining);
+        // On a serial line what is over was thrown away already.
+        let over = matches!(self.wire, Wire::Serial(_)) && remaining.is_some_and(|life| life.is_zero());
+        let until = remaining.filter(|_| !over).map(|remaining| now + remaining);
         let same = match (self.alive_until, until) {
             (None, None) => true,
             (Some(old), Some(new)) => old.since(new).max(new.since(old)) < SAME_DEADLINE,
@@ -151,19 +97,34 @@ impl Connection {
         }
         self.alive_until = until;
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Err(error) = SockRef::from(self.wire.socket()).set_tcp_user_timeout(remaining.map(|life| life.max(Duration::from_millis(1))))
+        if let Some(tcp) = self.wire.tcp()
+            && let Err(error) = SockRef::from(tcp).set_tcp_user_timeout(remaining.map(|life| life.max(Duration::from_millis(1))))
         {
             tracing::warn!(%error, "the kernel does not limit how long a command may stay on the wire");
         }
     }
 
-    /// From here on the connection ends in order: dropping it sends what the kernel has and then FIN.
-    pub(crate) fn goodbye(&mut self) {
-        if let Wire::Tls(tls) = &mut self.wire {
-            tls.say_goodbye();
+    /// When [`Connection::bury`] will have something to do.
+    pub(crate) fn burial(&self) -> Option<Mono> {
+        self.alive_until.filter(|_| matches!(self.wire, Wire::Serial(_)))
+    }
+
+    /// At the end of its life a command that a serial line's other end holds back (RTS/CTS) is thrown away: it must not leave later (R5).
+    /// What is cut off with it the protocols on such lines find by their check sums and repeat.
+    pub(crate) fn bury(&mut self, now: Mono) {
+        if let Wire::Serial(port) = &mut self.wire
+            && self.alive_until.is_some_and(|until| until <= now)
+        {
+            port.discard();
+            self.out.clear();
+            self.written = 0;
+            self.alive_until = None;
         }
-        // If this fails the peer sees a reset instead of an end: it reconnects either way.
-        let _ = SockRef::from(self.wire.socket()).set_linger(None);
+    }
+
+    /// From here on the connection ends in order.
+    pub(crate) fn goodbye(&mut self) {
+        self.wire.goodbye();
     }
 }
 
@@ -202,14 +163,14 @@ mod tests {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let ours = attempt(listener.local_addr().unwrap(), Some("127.0.0.1".parse().unwrap()), CONNECT_TIMEOUT).await.unwrap();
         let (theirs, peer) = listener.accept().await.unwrap();
-        (Connection::new(Wire::Plain(ours), Channel(1), peer, Mono(0)).unwrap(), theirs)
+        (Connection::new(Wire::Plain(ours), Channel(1), Far::Net(peer), Mono(0)).unwrap(), theirs)
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn r05_the_kernels_limit_follows_the_commands_end_and_not_the_clock() {
         let (mut connection, _peer) = pair().await;
-        let limit = |connection: &Connection| SockRef::from(connection.wire.socket()).tcp_user_timeout().unwrap();
+        let limit = |connection: &Connection| SockRef::from(connection.wire.tcp().unwrap()).tcp_user_timeout().unwrap();
         let second = Duration::from_secs(1);
         connection.limit_life(Some(10 * second), Mono(0));
         assert_eq!(limit(&connection), Some(10 * second));
@@ -221,7 +182,7 @@ mod tests {
         assert_eq!(limit(&connection), Some(Duration::from_millis(1)), "zero would mean no limit");
         connection.limit_life(None, Mono(0) + 8 * second);
         assert!(limit(&connection).is_none_or(|limit| limit.is_zero()));
-        assert!(connection.wire.socket().nodelay().unwrap());
+        assert!(connection.wire.tcp().unwrap().nodelay().unwrap());
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
-//! Drives any session over TCP: connects or listens, moves octets, keeps its deadlines, obeys its wishes to close.
+//! Drives any session over TCP, UDP or a serial line: opens channels, moves octets, keeps its deadlines, obeys its wishes to close.
 //!
 //! Everything of one link happens in one task and nothing in it waits: a slow engine, a full disk or a peer that does not read never keeps
 //! a session from its timers. Sockets, orders and deadlines wake it; there is no polling interval.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,18 +15,18 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
-use super::clock::{SystemClock, random};
-use super::connection::{CONNECT_TIMEOUT, Connection, Wire};
-use super::gate::{Came, Entry, Gate, Handed};
-use super::line::{Line, Tried};
+use super::clock::SystemClock;
+use super::connection::{CONNECT_TIMEOUT, Connection};
+use super::endpoint::{Endpoint, Second};
+use super::gate::Handed;
 use super::security::Watch;
-use super::tls::{Check, Keeper, Look, Refusal, Tls, Usage, utc_text};
+use super::side::{Arrived, Side};
+use super::tls::{Check, Look, Refusal, Usage, utc_text};
+use super::udp::stranger;
+use super::wire::{Far, Got, Wire};
 
 /// One read takes at most so many octets: one read, one batch, one message.
 pub const READ_CHUNK: usize = 64 << 10;
-
-/// How many octets a session is asked for at a time.
-const WRITE_CHUNK: usize = 16 << 10;
 
 /// Connections of one peer address at a time: redundant ones, and one that is dead and not yet found out. Which of them may speak is the
 /// session's decision.
@@ -46,55 +46,6 @@ const SPIN_GUARD: Duration = Duration::from_millis(1);
 
 /// Seconds until a peer whose revocation status is not known is judged again.
 const STATUS_AGAIN: i64 = 60;
-
-/// Addresses that one connecting link keeps a connection to.
-pub const LINES: usize = 8;
-
-/// How a link reaches its peer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Endpoint {
-    /// We connect.
-    Connect {
-        /// To each of these, at most [`LINES`], all the time. Which connection carries what is the session's decision.
-        to: Vec<SocketAddr>,
-        /// From this local address, if several would do.
-        bind: Option<IpAddr>,
-        /// With TLS.
-        tls: Option<Box<Tls>>,
-    },
-    /// We listen.
-    Listen {
-        /// Here. Links that name the same address share it.
-        addr: SocketAddr,
-        /// Only to these peers. Empty: to none.
-        allow: Vec<IpAddr>,
-        /// With TLS.
-        tls: Option<Box<Tls>>,
-    },
-}
-
-impl Endpoint {
-    /// Connects to one address, without TLS.
-    #[must_use]
-    pub fn connect(to: SocketAddr) -> Self {
-        Self::Connect { to: vec![to], bind: None, tls: None }
-    }
-
-    /// Listens for these peers, without TLS.
-    #[must_use]
-    pub fn listen(addr: SocketAddr, allow: Vec<IpAddr>) -> Self {
-        Self::Listen { addr, allow, tls: None }
-    }
-
-    /// The same with TLS.
-    #[must_use]
-    pub fn with_tls(mut self, with: Tls) -> Self {
-        match &mut self {
-            Self::Connect { tls, .. } | Self::Listen { tls, .. } => *tls = Some(Box::new(with)),
-        }
-        self
-    }
-}
 
 /// What stands above a session: the engine, or the simulator that plays its part.
 pub(crate) trait Upper: Send {
@@ -131,41 +82,13 @@ pub(crate) enum Ordered {
     End,
 }
 
-enum Side {
-    Connect {
-        lines: Vec<Line>,
-        keeper: Option<Keeper>,
-    },
-    Listen(Gate),
-    /// Behind a gate that several links share.
-    Handed {
-        from: mpsc::Receiver<Handed>,
-        keeper: Option<Keeper>,
-        not_before: Mono,
-    },
-}
-
-impl Side {
-    fn keeper(&self) -> Option<&Keeper> {
-        match self {
-            Self::Connect { keeper, .. } | Self::Handed { keeper, .. } => keeper.as_ref(),
-            Self::Listen(gate) => gate.entries.first().and_then(|entry| entry.keeper.as_ref()),
-        }
-    }
-
-    const fn usage(&self) -> Usage {
-        match self {
-            Self::Connect { .. } => Usage::Server,
-            Self::Listen(_) | Self::Handed { .. } => Usage::Client,
-        }
-    }
-}
-
 /// One link at work.
 pub(crate) struct Driver<U> {
     pub(crate) upper: U,
     clock: SystemClock,
-    side: Side,
+    /// Where channels come from: two of a dual end point, else one.
+    sides: Vec<Side>,
+    second: Option<Second>,
     /// What strangers cause.
     watch: Watch,
     /// What we find ourselves: a flood of strangers must not hide it.
@@ -178,33 +101,21 @@ pub(crate) struct Driver<U> {
 }
 
 impl<U: Upper> Driver<U> {
-    /// Must be made inside the runtime. Does nothing before `start_after` has passed.
-    pub(crate) fn new(upper: U, endpoint: Endpoint, clock: SystemClock, start_after: Duration) -> Self {
-        let not_before = clock.now().mono + start_after;
-        let keeper = |tls: Option<Box<Tls>>| tls.map(|tls| Keeper::new(*tls));
-        let side = match endpoint {
-            Endpoint::Connect { to, bind, tls } => {
-                let lines = to.into_iter().take(LINES).map(|to| Line::new(to, bind, not_before)).collect();
-                Side::Connect { lines, keeper: keeper(tls) }
-            }
-            Endpoint::Listen { addr, allow, tls } => {
-                Side::Listen(Gate::new(addr, vec![Entry::new(allow, tls.map(|tls| *tls))], not_before))
-            }
-        };
-        Self::with_side(upper, side, clock)
-    }
-
-    /// Behind a shared gate: connections come from there.
-    pub(crate) fn handed(upper: U, from: mpsc::Receiver<Handed>, tls: Option<Tls>, clock: SystemClock, start_after: Duration) -> Self {
-        let not_before = clock.now().mono + start_after;
-        Self::with_side(upper, Side::Handed { from, keeper: tls.map(Keeper::new), not_before }, clock)
-    }
-
-    fn with_side(upper: U, side: Side, clock: SystemClock) -> Self {
+    /// Must be made inside the runtime. Does nothing before `start_after` has passed. `handed`: it listens behind a shared gate, whose
+    /// connections come from there.
+    pub(crate) fn new(
+        upper: U,
+        endpoint: Endpoint,
+        handed: Option<mpsc::Receiver<Handed>>,
+        clock: SystemClock,
+        start_after: Duration,
+    ) -> Self {
+        let second = endpoint.second();
         Self {
             upper,
             clock,
-            side,
+            sides: Side::of(endpoint, handed, clock.now().mono + start_after),
+            second,
             watch: Watch::new(clock.now().mono),
             own_watch: Watch::new(clock.now().mono),
             connections: Vec::new(),
@@ -241,7 +152,7 @@ impl<U: Upper> Driver<U> {
     pub(crate) fn finish(&mut self) {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         while let Some(connection) = self.connections.last_mut() {
-            let _ = connection.poll_flush(&mut cx);
+            let _ = connection.poll_flush(&mut cx, self.clock.now().mono);
             connection.goodbye();
             self.gone(self.connections.len() - 1, "the bridge stops");
         }
@@ -253,93 +164,48 @@ impl<U: Upper> Driver<U> {
             self.review(now, false);
         }
         self.rekey(now.mono);
-        let may_open = self.upper.may_open();
-        let within = may_open.then(|| self.upper.session().connect_timeout().unwrap_or(CONNECT_TIMEOUT));
-        match &mut self.side {
-            Side::Connect { lines, keeper } => {
-                if let Some(keeper) = keeper
-                    && let Poll::Ready(look) = keeper.poll(cx, now)
-                {
-                    self.looked(look, now);
-                    return true;
-                }
-                for (at, line) in lines.iter_mut().enumerate() {
-                    if let Poll::Ready(tried) = line.poll(cx, keeper.as_ref(), within, now) {
-                        self.tried(at, tried, now);
-                        return true;
-                    }
-                }
-                false
+        let within = self.upper.may_open().then(|| self.upper.session().connect_timeout().unwrap_or(CONNECT_TIMEOUT));
+        for at in 0..self.sides.len() {
+            let within = within.filter(|_| self.may_begin(at));
+            let Some(Poll::Ready(arrived)) = self.sides.get_mut(at).map(|side| side.poll(cx, within, now)) else { continue };
+            match arrived {
+                Arrived::Open { wire, far, line } => self.arrived(wire, far, (at, line), now),
+                Arrived::Refused(what) => self.security(&what, now),
+                Arrived::Look(look) => self.looked(look, at, now),
+                Arrived::Moved => {}
             }
-            Side::Listen(gate) => {
-                match gate.poll(cx, may_open, now) {
-                    Poll::Pending => return false,
-                    Poll::Ready(Came::Open(_, wire, peer)) => self.accepted(wire, peer, now),
-                    Poll::Ready(Came::Refused(_, what)) => self.security(&what, now),
-                    Poll::Ready(Came::Look(look)) => self.looked(look, now),
-                    Poll::Ready(Came::Moved) => {}
-                }
-                true
-            }
-            Side::Handed { from, keeper, not_before } => {
-                if let Some(keeper) = keeper
-                    && let Poll::Ready(look) = keeper.poll(cx, now)
-                {
-                    self.looked(look, now);
-                    return true;
-                }
-                if !may_open || *not_before > now.mono {
-                    return false;
-                }
-                match from.poll_recv(cx) {
-                    Poll::Ready(Some(Handed::Open(wire, peer))) => self.accepted(wire, peer, now),
-                    Poll::Ready(Some(Handed::Refused(what))) => self.security(&what, now),
-                    Poll::Ready(None) | Poll::Pending => return false,
-                }
-                true
-            }
+            return true;
         }
+        false
     }
 
-    /// What came of a line's attempt.
-    fn tried(&mut self, at: usize, tried: Tried, now: Now) {
-        let Side::Connect { lines, .. } = &mut self.side else { return };
-        let Some(line) = lines.get_mut(at) else { return };
-        let peer = line.to;
-        let error = match tried {
-            Tried::Open(wire) => match self.opened(wire, peer, Some(at), now) {
-                Ok(()) => return,
-                Err(error) => error,
-            },
-            Tried::Failed(error) => error,
-            Tried::Refused(refusal) => {
-                line.retry.rest(now.mono, random());
-                return self.security(&format!("{peer} refused: {refusal}"), now);
+    /// A dual end point does not call while it has a connection.
+    fn may_begin(&self, side: usize) -> bool {
+        self.sides.len() == 1 || self.connections.is_empty() || !self.sides.get(side).is_some_and(Side::calls)
+    }
+
+    fn arrived(&mut self, wire: Wire, far: Far, from: (usize, Option<usize>), now: Now) {
+        let called = self.sides.get(from.0).is_some_and(|side| matches!(side, Side::Listen(_) | Side::Handed { .. }));
+        if called {
+            let ip = far.addr().ip();
+            let open = self.connections.iter().filter(|connection| connection.far.addr().ip() == ip).count();
+            // A session that takes more may have them all from one address: a front end behind NAT.
+            let most = self.upper.session().channels_max().map_or(CONNECTIONS_PER_PEER, |own| own.max(CONNECTIONS_PER_PEER));
+            if open >= most {
+                wire.reset();
+                return self.security(&format!("{far} refused: it has {open} connections open already"), now);
             }
-        };
-        if let Side::Connect { lines, .. } = &mut self.side
-            && let Some(line) = lines.get_mut(at)
+        }
+        if let Err(error) = self.opened(wire, &far, from, now)
+            && let Some(side) = self.sides.get_mut(from.0)
         {
-            line.retry.failed("cannot connect", peer, &error, now.mono, random());
-        }
-    }
-
-    fn accepted(&mut self, wire: Wire, peer: SocketAddr, now: Now) {
-        let open = self.connections.iter().filter(|connection| connection.peer.ip() == peer.ip()).count();
-        // A session that takes more may have them all from one address: a front end behind NAT.
-        let most = self.upper.session().channels_max().map_or(CONNECTIONS_PER_PEER, |own| own.max(CONNECTIONS_PER_PEER));
-        if open >= most {
-            wire.reset();
-            return self.security(&format!("{peer} refused: it has {open} connections open already"), now);
-        }
-        if let Err(error) = self.opened(wire, peer, None, now) {
-            tracing::warn!(%peer, %error, "a connection could not be set up");
+            side.failed(from.1, &far, &error, now.mono);
         }
     }
 
     /// Judges a peer by the files that are in force. They may have changed since its handshake began.
-    fn judge(&self, chain: &[CertificateDer<'static>], peer: SocketAddr, now: Now) -> Result<Option<i64>, Refusal> {
-        let Some((keeper, usage)) = self.side.keeper().map(|keeper| (keeper, self.side.usage())) else { return Ok(None) };
+    fn judge(&self, chain: &[CertificateDer<'static>], peer: SocketAddr, side: usize, now: Now) -> Result<Option<i64>, Refusal> {
+        let Some((keeper, usage)) = self.sides.get(side).and_then(|side| Some((side.keeper()?, side.usage()))) else { return Ok(None) };
         let Some(material) = keeper.material() else { return Ok(None) };
         let facts = material.judge(chain, usage, peer, now.utc)?;
         if material.listed || usage == Usage::Client {
@@ -348,41 +214,56 @@ impl<U: Upper> Driver<U> {
         Ok(Some(facts.not_after))
     }
 
-    fn opened(&mut self, wire: Wire, peer: SocketAddr, line: Option<usize>, now: Now) -> io::Result<()> {
+    fn opened(&mut self, wire: Wire, far: &Far, from: (usize, Option<usize>), now: Now) -> io::Result<()> {
         if let Some(chain) = wire.chain()
-            && let Err(refusal) = self.judge(chain, peer, now)
+            && let Err(refusal) = self.judge(chain, far.addr(), from.0, now)
         {
             wire.reset();
-            self.security(&format!("{peer} refused: {refusal}"), now);
+            self.security(&format!("{far} refused: {refusal}"), now);
             return Err(io::Error::other("its certificate does not pass the files that came meanwhile"));
+        }
+        if !self.make_room(far, from.0, now) {
+            wire.reset();
+            if let Some(side) = self.sides.get_mut(from.0) {
+                side.gone(from.1, true, now.mono);
+            }
+            return Ok(());
         }
         let channel = Channel(self.next_channel);
         let tls_identity = wire.facts().map(|facts| facts.name());
-        match &wire {
-            Wire::Plain(_) => tracing::info!(%peer, channel = channel.0, "connection open"),
-            Wire::Tls(tls) => {
-                tracing::info!(%peer, channel = channel.0, tls = tls.version(), identity = tls_identity, "connection open");
-            }
+        match wire.tls_version() {
+            None => tracing::info!(peer = %far, channel = channel.0, "connection open"),
+            Some(tls) => tracing::info!(peer = %far, channel = channel.0, tls, identity = tls_identity, "connection open"),
         }
-        let mut connection = Connection::new(wire, channel, peer, now.mono)?;
-        connection.line = line;
-        connection.rekey = self.side.keeper().map(|keeper| now.mono + keeper.tls().rekey);
+        let mut connection = Connection::new(wire, channel, far.clone(), now.mono)?;
+        (connection.side, connection.line) = from;
         self.next_channel += 1;
-        if let Some(line) = self.line(line) {
-            line.open = true;
-            line.retry.worked();
+        if let Some(side) = self.sides.get_mut(from.0) {
+            connection.rekey = side.keeper().map(|keeper| now.mono + keeper.tls().rekey);
+            side.worked(from.1);
         }
         self.connections.push(connection);
-        self.upper.session().handle_open(channel, &PeerInfo { addr: peer, tls_identity }, now);
+        self.upper.session().handle_open(channel, &PeerInfo { addr: far.addr(), tls_identity }, now);
         self.upper.settle(now);
         Ok(())
     }
 
-    fn line(&mut self, at: Option<usize>) -> Option<&mut Line> {
-        match &mut self.side {
-            Side::Connect { lines, .. } => lines.get_mut(at?),
-            Side::Listen(_) | Side::Handed { .. } => None,
+    /// What `second` says of one more connection: whether it may stay. Connections that said goodbye already do not keep it out.
+    fn make_room(&mut self, far: &Far, side: usize, now: Now) -> bool {
+        let Some(second) = self.second else { return true };
+        let here = self.connections.iter().find(|connection| connection.closing.is_none()).map(|connection| connection.far.clone());
+        if let (Second::Refuse, Some(here)) = (second, here) {
+            if self.sides.get(side).is_some_and(Side::calls) {
+                tracing::debug!(peer = %far, %here, "our own call is not needed any more");
+            } else {
+                self.security(&format!("{far} refused: {here} is connected and second = refuse"), now);
+            }
+            return false;
         }
+        while !self.connections.is_empty() {
+            self.gone(self.connections.len() - 1, &format!("replaced by {far} (second = replace)"));
+        }
+        true
     }
 
     /// Tells the log and the engine, at a bounded rate.
@@ -399,24 +280,22 @@ impl<U: Upper> Driver<U> {
         }
     }
 
-    fn looked(&mut self, look: Look, now: Now) {
-        match look {
-            Look::Changed(what) => {
-                self.finding(&what, now);
-                self.review(now, true);
-            }
-            Look::Told(what) => self.finding(&what, now),
+    fn looked(&mut self, look: Look, side: usize, now: Now) {
+        let (Look::Changed(what) | Look::Told(what)) = &look;
+        // Both sides of a dual end point have the same files: what they say is told once.
+        if side == 0 {
+            self.finding(what, now);
+        }
+        if matches!(look, Look::Changed(_)) {
+            self.review(now, true);
         }
     }
 
     /// Takes new keys for connections whose time has come.
     fn rekey(&mut self, now: Mono) {
-        let Some(every) = self.side.keeper().map(|keeper| keeper.tls().rekey) else { return };
+        let Some(every) = self.sides.first().and_then(Side::keeper).map(|keeper| keeper.tls().rekey) else { return };
         for connection in self.connections.iter_mut().filter(|connection| connection.rekey.is_some_and(|due| due <= now)) {
-            let again = match &mut connection.wire {
-                Wire::Tls(tls) => tls.rekey(),
-                Wire::Plain(_) => false,
-            };
+            let again = connection.wire.rekey();
             connection.rekey = again.then_some(now + every);
             tracing::debug!(channel = connection.channel.0, again, "new TLS keys");
         }
@@ -425,7 +304,7 @@ impl<U: Upper> Driver<U> {
     /// Judges the peers of open connections again: all of them when files changed, else those whose certificate has come to its end. Who is
     /// revoked, or no longer believed or allowed, is cut off at once; who has merely expired goes on until the grace is over.
     fn review(&mut self, now: Now, all: bool) {
-        let Some(grace) = self.side.keeper().map(|keeper| keeper.tls().expired_grace) else { return };
+        let Some(grace) = self.sides.first().and_then(Side::keeper).map(|keeper| keeper.tls().expired_grace) else { return };
         let seconds = now.utc.as_secs();
         let mut at = 0;
         while let Some(connection) = self.connections.get(at) {
@@ -434,8 +313,8 @@ impl<U: Upper> Driver<U> {
                 at += 1;
                 continue;
             };
-            let peer = connection.peer;
-            let judged = self.judge(chain, peer, now);
+            let peer = connection.far.addr();
+            let judged = self.judge(chain, peer, connection.side, now);
             let Some(connection) = self.connections.get_mut(at) else { break };
             let what = match judged {
                 Ok(until) => {
@@ -479,15 +358,21 @@ impl<U: Upper> Driver<U> {
             let channel = connection.channel;
             match connection.poll_read(cx, &mut self.buffer) {
                 Poll::Pending => at += 1,
-                Poll::Ready(Ok(0)) => {
+                Poll::Ready(Ok(Got::End)) => {
                     connection.goodbye();
                     self.gone(at, "closed by the peer");
                     moved = true;
                 }
-                Poll::Ready(Ok(count)) => {
+                Poll::Ready(Ok(Got::Stranger(from))) => {
+                    self.security(&stranger(from), self.clock.now());
+                    moved = true;
+                    at += 1;
+                }
+                Poll::Ready(Ok(got @ (Got::Octets(count) | Got::Datagram(count, _)))) => {
                     let now = self.clock.now();
                     let bytes = self.buffer.get(..count).unwrap_or_default();
-                    self.upper.session().handle_input(channel, Chunk::Stream(bytes), now);
+                    let chunk = if let Got::Datagram(_, from) = got { Chunk::Datagram { from, bytes } } else { Chunk::Stream(bytes) };
+                    self.upper.session().handle_input(channel, chunk, now);
                     self.upper.settle(now);
                     moved = true;
                     at += 1;
@@ -503,7 +388,7 @@ impl<U: Upper> Driver<U> {
 
     /// A connection failed; if TLS said so, that is a security event.
     fn broken(&mut self, at: usize, error: &io::Error) {
-        let peer = self.connections.get(at).map(|connection| connection.peer);
+        let peer = self.connections.get(at).map(|connection| connection.far.clone());
         if let (Some(peer), Some(refusal)) = (peer, error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>())) {
             let now = self.clock.now();
             self.security(&format!("{peer} lost: {refusal}"), now);
@@ -517,14 +402,16 @@ impl<U: Upper> Driver<U> {
         while let Some(connection) = self.connections.get_mut(at) {
             let now = self.clock.now();
             let channel = connection.channel;
-            let mut flushed = connection.poll_flush(cx);
+            connection.bury(now.mono);
+            let mut flushed = connection.poll_flush(cx, now.mono);
             if connection.closing.is_none() && matches!(flushed, Poll::Ready(Ok(()))) {
                 let session = self.upper.session();
-                let any = session.poll_output(channel, connection.out(), WRITE_CHUNK, now);
+                let chunk = connection.wire.chunk();
+                let any = session.poll_output(channel, connection.out(), chunk, now);
                 // Before the octets leave: what they carry may have an end of life.
                 connection.limit_life(session.user_timeout(channel, now), now.mono);
                 if any {
-                    flushed = connection.poll_flush(cx);
+                    flushed = connection.poll_flush(cx, now.mono);
                     moved = true;
                 }
                 self.upper.settle(now);
@@ -545,7 +432,7 @@ impl<U: Upper> Driver<U> {
                 connection.closing = Some(now.mono + GOODBYE);
             }
             match connection.closing {
-                Some(until) if flushed.is_ready() || until <= now.mono => {
+                Some(until) if (flushed.is_ready() && connection.wire.drained() <= now.mono) || until <= now.mono => {
                     connection.goodbye();
                     self.gone(at, "closed by us");
                     moved = true;
@@ -559,12 +446,13 @@ impl<U: Upper> Driver<U> {
     fn gone(&mut self, at: usize, cause: &str) {
         let connection = self.connections.remove(at);
         let now = self.clock.now();
-        let Connection { channel, peer, opened, line, .. } = connection;
+        let (channel, opened, side, line, far) =
+            (connection.channel, connection.opened, connection.side, connection.line, connection.far.clone());
         // The socket closes here, before anyone hears that it is closed.
         drop(connection);
-        tracing::info!(%peer, channel = channel.0, cause, "connection closed");
-        if let Some(line) = self.line(line) {
-            line.gone(now.mono.since(opened) >= STEADY, now.mono);
+        tracing::info!(peer = %far, channel = channel.0, cause, "connection closed");
+        if let Some(side) = self.sides.get_mut(side) {
+            side.gone(line, now.mono.since(opened) >= STEADY, now.mono);
         }
         self.upper.session().handle_close(channel, now);
         self.upper.settle(now);
@@ -588,9 +476,16 @@ impl<U: Upper> Driver<U> {
             return true;
         }
         let mut next = if *fired { due.max(now.mono + SPIN_GUARD) } else { due };
-        next = next.min(self.side_deadline(now));
+        for (at, side) in self.sides.iter().enumerate() {
+            next = next.min(side.deadline(self.upper.may_open() && self.may_begin(at), now.mono));
+        }
         for connection in &self.connections {
-            next = next.min(connection.closing.unwrap_or(Mono::NEVER)).min(connection.rekey.unwrap_or(Mono::NEVER));
+            let ends = [connection.closing, connection.rekey, connection.burial()];
+            next = ends.into_iter().flatten().fold(next, Mono::min);
+            // Before that it is waited for; after it only the rest of the time for a goodbye.
+            if connection.closing.is_some() && connection.wire.drained() > now.mono {
+                next = next.min(connection.wire.drained());
+            }
         }
         if next == Mono::NEVER {
             return false;
@@ -607,22 +502,5 @@ impl<U: Upper> Driver<U> {
             self.sleep_until = None;
         }
         woken
-    }
-
-    /// When the transport wants to be looked at again. The end of a peer's certificate is seen when the files are looked at.
-    fn side_deadline(&self, now: Now) -> Mono {
-        match &self.side {
-            Side::Connect { lines, keeper } => {
-                let idle = self.upper.may_open() && keeper.as_ref().is_none_or(|keeper| keeper.material().is_some());
-                let of_line = |line: &Line| if idle || line.busy() { line.deadline() } else { Mono::NEVER };
-                let keeper = keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline);
-                lines.iter().map(of_line).min().unwrap_or(Mono::NEVER).min(keeper)
-            }
-            Side::Listen(gate) => gate.deadline(self.upper.may_open()),
-            Side::Handed { keeper, not_before, .. } => {
-                let start = if *not_before > now.mono { *not_before } else { Mono::NEVER };
-                keeper.as_ref().map_or(Mono::NEVER, Keeper::deadline).min(start)
-            }
-        }
     }
 }

@@ -16,9 +16,10 @@ use tokio::time::Sleep;
 
 use super::backoff::Retry;
 use super::clock::{SystemClock, random};
-use super::connection::{Wire, listen, reset};
+use super::connection::listen;
 use super::line::silent;
 use super::tls::{Handshake, Keeper, Look, Tls};
+use super::wire::{Wire, reset};
 
 /// Handshakes of one peer address at a time. One more, and its oldest is given up: who fills the places with silent connections keeps
 /// nobody out for longer than a handshake takes.
@@ -137,7 +138,7 @@ impl Gate {
     }
 
     fn failed(&mut self, what: &'static str, error: &io::Error, now: Mono) {
-        self.retry.failed(what, self.at, error, now, random());
+        self.retry.failed(what, &self.at, error, now, random());
     }
 
     fn accepted(&mut self, stream: TcpStream, peer: SocketAddr, now: Now) -> Came {

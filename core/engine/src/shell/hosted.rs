@@ -9,7 +9,8 @@ use bridge_session::{Event, FrameBatch, Session};
 use tokio::sync::watch;
 
 use super::clock::SystemClock;
-use super::driver::{Driver, Endpoint, Ordered, Upper};
+use super::driver::{Driver, Ordered, Upper};
+use super::endpoint::Endpoint;
 
 /// What plays the engine's part above a session. Only [`Hosted::session`] is needed; frames get their receipts at once.
 pub trait Hosted: Send {
@@ -102,7 +103,7 @@ impl<H: Hosted> Upper for Host<H> {
 
 /// Drives a session until `stop` says so or its sender is gone, ends its connections in order and gives it back.
 pub async fn host<H: Hosted>(hosted: H, endpoint: Endpoint, clock: SystemClock, mut stop: watch::Receiver<bool>) -> H {
-    let mut driver = Driver::new(Host { hosted, batch: FrameBatch::default() }, endpoint, clock, Duration::ZERO);
+    let mut driver = Driver::new(Host { hosted, batch: FrameBatch::default() }, endpoint, None, clock, Duration::ZERO);
     tokio::select! {
         biased;
         _ = stop.wait_for(|stop| *stop) => {}

@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 
 use super::backoff::Retry;
 use super::clock::random;
-use super::connection::{Attempt, Wire, attempt};
+use super::connection::{Attempt, attempt};
 use super::tls::{Check, Handshake, Keeper, Refusal};
+use super::wire::Wire;
 
 /// A line is used, tried, or rests.
 pub(crate) struct Line {
@@ -95,10 +96,7 @@ impl Line {
     /// Its connection is gone.
     pub(crate) fn gone(&mut self, was_steady: bool, now: Mono) {
         self.open = false;
-        if was_steady {
-            self.retry.was_steady();
-        }
-        self.retry.rest(now, random());
+        self.retry.gone(was_steady, now, random());
     }
 }
 

@@ -11,6 +11,7 @@ mod clock;
 mod committer;
 mod connection;
 mod driver;
+mod endpoint;
 mod error;
 mod gate;
 mod hosted;
@@ -20,14 +21,19 @@ mod orders;
 mod port;
 mod runtime;
 mod security;
+mod serial;
+mod side;
 mod supervise;
 mod tls;
+mod udp;
 mod uplink;
+mod wire;
 
 pub use backoff::{BACKOFF_FIRST, BACKOFF_MOST};
 pub use clock::{SystemClock, random};
 pub use connection::CONNECT_TIMEOUT;
-pub use driver::{CONNECTIONS_PER_PEER, Endpoint, LINES, READ_CHUNK};
+pub use driver::{CONNECTIONS_PER_PEER, READ_CHUNK};
+pub use endpoint::{DataBits, Endpoint, Parity, Second, Serial, StopBits, UdpPeers};
 pub use error::Error;
 pub use gate::{HANDSHAKES, HANDSHAKES_PER_PEER};
 pub use hosted::{Hosted, host};
@@ -36,6 +42,7 @@ pub use orders::MAX_ORDERS;
 pub use port::Restart;
 pub use runtime::{Engine, INBOX, LinkTask, Local, MAX_LOCAL, STOP_PATIENCE, Story, run};
 pub use security::{SECURITY_BURST, SECURITY_EVERY};
+pub use side::LINES;
 pub use supervise::{Ended, Tasks, spawn};
 pub use tls::{
     Allow, Allowed, CRL_GRACE, EXPIRED_GRACE, EXPIRY_NEAR, HANDSHAKE_BYTES, HANDSHAKE_TIMEOUT, MAX_ALLOWED, MAX_CHAIN, MAX_CRL_BYTES,

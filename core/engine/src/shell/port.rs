@@ -8,10 +8,9 @@ use bridge_session::{CommandToken, Event, LinkState, Request, Session};
 use tokio::task::AbortHandle;
 
 use super::backoff::Backoff;
-use super::driver::Endpoint;
+use super::endpoint::Endpoint;
 use super::gate::Hatch;
 use super::orders::{Full, Order, Orders};
-use super::tls::Tls;
 use super::uplink::Upward;
 
 /// Makes a new session for a link whose session panicked.
@@ -22,8 +21,8 @@ pub type Restart = Box<dyn Fn() -> Box<dyn Session> + Send>;
 pub(crate) enum Way {
     /// By itself.
     Own(Endpoint),
-    /// Through a gate that it shares with other links.
-    Shared(Arc<Hatch>, Option<Box<Tls>>),
+    /// The same, but it listens through a gate that it shares with other links.
+    Shared(Arc<Hatch>, Endpoint),
 }
 
 /// A session names connections and tokens from 1 and never reuses a name. A session that takes the place of one that panicked starts from 1

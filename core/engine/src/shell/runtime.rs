@@ -18,7 +18,8 @@ use tracing::Instrument;
 
 use super::clock::{SystemClock, random};
 use super::committer::{Committer, Lost};
-use super::driver::{Driver, Endpoint};
+use super::driver::Driver;
+use super::endpoint::Endpoint;
 use super::error::Error;
 use super::gate::{Hatch, Shared};
 use super::north::North;
@@ -233,24 +234,24 @@ impl<E: Engine> Shell<E> {
         let mut at: BTreeMap<SocketAddr, usize> = BTreeMap::new();
         for task in &tasks {
             // Port 0 is each time another.
-            if let Endpoint::Listen { addr, .. } = &task.endpoint
+            if let Some((addr, ..)) = task.endpoint.listening()
                 && addr.port() != 0
             {
-                *at.entry(*addr).or_default() += 1;
+                *at.entry(addr).or_default() += 1;
             }
         }
         at.retain(|_, links| *links > 1);
         let mut gates: BTreeMap<SocketAddr, Shared> = BTreeMap::new();
         for task in tasks {
             let LinkTask { link, session, restart, endpoint } = task;
-            let way = match endpoint {
-                Endpoint::Listen { addr, allow, tls } if at.contains_key(&addr) => {
+            let way = match endpoint.listening() {
+                Some((addr, allow, tls)) if at.contains_key(&addr) => {
                     let hatch = Arc::new(Hatch::default());
                     let gate = gates.entry(addr).or_insert_with(|| Shared { at: addr, links: Vec::new() });
-                    gate.links.push((allow, tls.as_deref().cloned(), Arc::clone(&hatch)));
-                    Way::Shared(hatch, tls)
+                    gate.links.push((allow.to_vec(), tls.cloned(), Arc::clone(&hatch)));
+                    Way::Shared(hatch, endpoint)
                 }
-                own @ (Endpoint::Connect { .. } | Endpoint::Listen { .. }) => Way::Own(own),
+                Some(_) | None => Way::Own(endpoint),
             };
             let orders = Arc::new(Orders::default());
             let abort = self.spawn(link, session, way.clone(), &orders, Duration::ZERO);
@@ -283,10 +284,11 @@ impl<E: Engine> Shell<E> {
         let uplink = Uplink::new(link, session, self.inbox_in.clone(), Arc::clone(orders));
         let clock = self.clock;
         let task = async move {
-            let mut driver = match way {
-                Way::Own(endpoint) => Driver::new(uplink, endpoint, clock, after),
-                Way::Shared(hatch, tls) => Driver::handed(uplink, hatch.open(), tls.map(|tls| *tls), clock, after),
+            let (endpoint, handed) = match way {
+                Way::Own(endpoint) => (endpoint, None),
+                Way::Shared(hatch, endpoint) => (endpoint, Some(hatch.open())),
             };
+            let mut driver = Driver::new(uplink, endpoint, handed, clock, after);
             poll_fn(|cx| driver.poll(cx)).await;
             driver.finish();
         };

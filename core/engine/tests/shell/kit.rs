@@ -36,6 +36,7 @@ pub(crate) struct Toy {
     life: Option<Duration>,
     patience: Option<Duration>,
     most: Option<usize>,
+    datagrams: bool,
 }
 
 impl Toy {
@@ -47,6 +48,11 @@ impl Toy {
     /// Takes so many connections at a time.
     pub(crate) fn with_most(most: usize) -> Self {
         Self { most: Some(most), ..Self::default() }
+    }
+
+    /// Lives on datagrams.
+    pub(crate) fn of_datagrams() -> Self {
+        Self { datagrams: true, ..Self::default() }
     }
 
     /// Says `T` this often.
@@ -74,7 +80,10 @@ impl Session for Toy {
     }
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
-        let Chunk::Stream(bytes) = chunk else { panic!("a datagram on TCP") };
+        let bytes = match (chunk, self.datagrams) {
+            (Chunk::Stream(bytes), false) | (Chunk::Datagram { bytes, .. }, true) => bytes,
+            (chunk @ (Chunk::Stream(_) | Chunk::Datagram { .. }), _) => panic!("not what this transport brings: {chunk:?}"),
+        };
         for byte in bytes {
             match byte {
                 b'P' => self.out.push_back(b'p'),

@@ -7,3 +7,4 @@ mod kit;
 mod links;
 mod safety;
 mod tls;
+mod transports;

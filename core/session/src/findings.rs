@@ -4,17 +4,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::Event;
 use bridge_model::Mono;
-use bridge_session::Event;
 
-/// Findings told in one [`WINDOW`].
-pub(crate) const FINDINGS_MAX: u32 = 100;
+/// Findings told in one [`FINDINGS_WINDOW`].
+pub const FINDINGS_MAX: u32 = 100;
 /// How long the count runs.
-pub(crate) const WINDOW: Duration = Duration::from_secs(60);
+pub const FINDINGS_WINDOW: Duration = Duration::from_secs(60);
 
 /// Tells findings and counts those that it does not tell.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
+pub struct Findings {
     since: Option<Mono>,
     told: u32,
     untold: u64,
@@ -22,8 +22,8 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// Tells what `what` says, unless too much was told lately; what was not told is counted, and the count is told.
-    pub(crate) fn tell(&mut self, what: impl FnOnce() -> String, events: &mut VecDeque<Event>, now: Mono) {
-        if self.since.is_none_or(|since| now >= since + WINDOW) {
+    pub fn tell(&mut self, what: impl FnOnce() -> String, events: &mut VecDeque<Event>, now: Mono) {
+        if self.since.is_none_or(|since| now >= since + FINDINGS_WINDOW) {
             if self.untold > 0 {
                 events.push_back(Event::Refused { what: format!("{} more findings were counted and not told", self.untold) });
             }
@@ -32,7 +32,7 @@ impl Findings {
         match self.told {
             0..FINDINGS_MAX => events.push_back(Event::Refused { what: what() }),
             FINDINGS_MAX => {
-                let what = format!("{FINDINGS_MAX} findings within {WINDOW:?}: more of them are counted and not told");
+                let what = format!("{FINDINGS_MAX} findings within {FINDINGS_WINDOW:?}: more of them are counted and not told");
                 events.push_back(Event::Refused { what });
                 self.untold += 1;
             }
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(events[0], Event::Refused { what: "finding 0".to_owned() });
         assert_eq!(events[100], Event::Refused { what: "100 findings within 60s: more of them are counted and not told".to_owned() });
         events.clear();
-        findings.tell(|| "later".to_owned(), &mut events, Mono(0) + WINDOW);
+        findings.tell(|| "later".to_owned(), &mut events, Mono(0) + FINDINGS_WINDOW);
         let expected = ["900 more findings were counted and not told", "later"].map(|what| Event::Refused { what: what.to_owned() });
         assert_eq!(events, expected);
     }
