@@ -32,7 +32,8 @@ pub(crate) struct Tampering {
     restarts_every: Option<Duration>,
     confirms_are_lost: bool,
     empty_strings: bool,
-    silent: Option<u16>,
+    /// The outstation, and how long after the beginning.
+    silent: Option<(u16, Duration)>,
 }
 
 impl Tampering {
@@ -42,8 +43,8 @@ impl Tampering {
         for misbehaviour in misbehaviours {
             if let Misbehaviour::RestartStorm { every } = misbehaviour {
                 all.restarts_every = Some(*every);
-            } else if let Misbehaviour::SilentOutstation { address } = misbehaviour {
-                all.silent = Some(*address);
+            } else if let Misbehaviour::SilentOutstation { address, after } = misbehaviour {
+                all.silent = Some((*address, *after));
             }
         }
         all.class_bits_stay = misbehaviours.contains(&Misbehaviour::ClassBitsStay);
@@ -69,6 +70,7 @@ pub(crate) struct Tampered {
     side: Side,
     what: Tampering,
     ways: BTreeMap<Channel, Way>,
+    began: Option<Mono>,
     /// DEVICE_RESTART is shown until it is cleared; when it is next.
     restarted: bool,
     restart_at: Mono,
@@ -77,7 +79,7 @@ pub(crate) struct Tampered {
 
 impl Tampered {
     pub(crate) fn new(inner: Box<dyn Session>, side: Side, what: Tampering) -> Self {
-        Self { inner, side, what, ways: BTreeMap::new(), restarted: false, restart_at: Mono(0), confirms: 0 }
+        Self { inner, side, what, ways: BTreeMap::new(), began: None, restarted: false, restart_at: Mono(0), confirms: 0 }
     }
 
     /// Whether this CONFIRM is lost on its way.
@@ -102,7 +104,10 @@ impl Tampered {
         if self.side == Side::Ems {
             return !self.loses(frame);
         }
-        if self.what.silent == Some(frame.source) {
+        let is_silent = |(address, after): (u16, Duration)| {
+            frame.source == address && self.began.is_some_and(|began| now.mono >= began + after)
+        };
+        if self.what.silent.is_some_and(is_silent) {
             return false;
         }
         if let Some(every) = self.what.restarts_every
@@ -136,6 +141,7 @@ impl Tampered {
 impl Session for Tampered {
     fn handle_open(&mut self, channel: Channel, peer: &PeerInfo, now: Now) {
         self.ways.insert(channel, Way::default());
+        self.began.get_or_insert(now.mono);
         self.inner.handle_open(channel, peer, now);
     }
 

@@ -85,6 +85,8 @@ pub enum Misbehaviour {
     SilentOutstation {
         /// Which.
         address: u16,
+        /// This long after the first connection.
+        after: Duration,
     },
 }
 

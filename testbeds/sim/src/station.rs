@@ -250,6 +250,11 @@ impl Station {
         self.generators.push(generator);
     }
 
+    /// No generator goes on.
+    pub fn handle_generators_stopped(&mut self) {
+        self.generators.clear();
+    }
+
     /// With a point that never changes, in engineering units: what a plant has and nobody models.
     #[must_use]
     pub fn with_constant(mut self, point: PointId, value: Value) -> Self {
