@@ -87,11 +87,8 @@ mod tests {
     }
 
     fn spec(role: Role, params: &[(&str, Field)], addresses: &[Fields]) -> LinkSpec {
-        let point = |(number, address): (u32, &Fields)| LinkPoint {
-            point: PointId(number),
-            usage: AddressUse::Monitor,
-            address: address.clone(),
-        };
+        let point =
+            |(number, address): (u32, &Fields)| LinkPoint { point: PointId(number), usage: AddressUse::Monitor, address: address.clone() };
         LinkSpec {
             name: "far".to_owned(),
             role,
@@ -120,7 +117,8 @@ mod tests {
     #[test]
     fn a_control_is_shown_by_the_status_of_its_index() {
         let at = |of: &str, index| fields(&[("type", text(of)), ("index", Field::Int(index))]);
-        let served = spec(Role::Server, &[("outstation", Field::Int(21))], &[at("binary_output", 0), at("binary_output", 1), at("analog", 1)]);
+        let served =
+            spec(Role::Server, &[("outstation", Field::Int(21))], &[at("binary_output", 0), at("binary_output", 1), at("analog", 1)]);
         let control = |of, index| LinkPoint { point: PointId(9), usage: AddressUse::Control, address: at(of, index) };
         assert_eq!(status_of(&served, &control("binary_output", 1)), Some(PointId(1)));
         assert_eq!(status_of(&served, &control("analog_output", 1)), None);

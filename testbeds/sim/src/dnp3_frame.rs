@@ -70,9 +70,9 @@ const FIR: u8 = 0x40;
 
 /// Polynomial 0x3D65, least significant bit first, complemented.
 fn crc(octets: &[u8]) -> u16 {
-    !octets.iter().fold(0, |crc, octet| {
-        (0..8).fold(crc ^ u16::from(*octet), |crc: u16, _| if crc & 1 == 1 { crc >> 1 ^ 0xA6BC } else { crc >> 1 })
-    })
+    !octets
+        .iter()
+        .fold(0, |crc, octet| (0..8).fold(crc ^ u16::from(*octet), |crc: u16, _| if crc & 1 == 1 { crc >> 1 ^ 0xA6BC } else { crc >> 1 }))
 }
 
 #[cfg(test)]

@@ -104,9 +104,8 @@ impl Tampered {
         if self.side == Side::Ems {
             return !self.loses(frame);
         }
-        let is_silent = |(address, after): (u16, Duration)| {
-            frame.source == address && self.began.is_some_and(|began| now.mono >= began + after)
-        };
+        let is_silent =
+            |(address, after): (u16, Duration)| frame.source == address && self.began.is_some_and(|began| now.mono >= began + after);
         if self.what.silent.is_some_and(is_silent) {
             return false;
         }

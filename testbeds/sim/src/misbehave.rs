@@ -140,7 +140,13 @@ pub const NAMED: &[Named] = &[
         ems: None,
         only: None,
     },
-    Named { name: "silent", what: "commands are executed and never answered", station: Some(Misbehaviour::SilentAfterExecute), ems: None, only: None },
+    Named {
+        name: "silent",
+        what: "commands are executed and never answered",
+        station: Some(Misbehaviour::SilentAfterExecute),
+        ems: None,
+        only: None,
+    },
     Named { name: "twice", what: "commands are executed twice", station: Some(Misbehaviour::ExecuteTwice), ems: None, only: None },
     Named {
         name: "su-always-zero",

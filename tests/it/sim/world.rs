@@ -14,8 +14,8 @@ use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, LinkSpec, Outbound, PostAnswer, Posted, Protocol, Request,
-    Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, LinkSpec, Outbound, PostAnswer, Posted, Protocol,
+    Request, Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
     Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, PlantBinding, PointMap, Rng,

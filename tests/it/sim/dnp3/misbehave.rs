@@ -32,7 +32,7 @@ fn idle(world: &mut World) -> u64 {
 }
 
 #[test]
-fn class_bits_that_never_clear_are_polled_ever_more_slowly_and_told() {
+fn a2_r53_class_bits_that_never_clear_are_polled_ever_more_slowly_and_told() {
     let mut world = with_station(1601, || station("class-bits-never-clear"));
     load(&mut world, &STATES, 300, 20);
     world.run_for(s(20));
@@ -47,7 +47,7 @@ fn class_bits_that_never_clear_are_polled_ever_more_slowly_and_told() {
 }
 
 #[test]
-fn a_storm_of_restarts_is_read_anew_each_time_and_loses_nothing() {
+fn a2_r30_a_storm_of_restarts_is_read_anew_each_time_and_loses_nothing() {
     let mut world = with_station(1602, || station("restart-storm"));
     load(&mut world, &STATES, 600, 50);
     world.run_for(s(60));
@@ -61,7 +61,7 @@ fn a_storm_of_restarts_is_read_anew_each_time_and_loses_nothing() {
 }
 
 #[test]
-fn confirms_that_are_lost_on_their_way_to_the_station_cost_no_event() {
+fn a2_r26_confirms_that_are_lost_on_their_way_to_the_station_cost_no_event() {
     let mut world = with_station(1603, || station("confirm-lost"));
     load(&mut world, &STATES, 300, 100);
     world.run_for(s(120));
@@ -82,7 +82,7 @@ fn confirms_of_an_ems_that_are_lost_cost_no_event_and_are_told() {
 }
 
 #[test]
-fn an_octet_string_of_no_octets_is_passed_over() {
+fn a2_r50_an_octet_string_of_no_octets_is_passed_over() {
     let mut world = with_station(1605, || station("empty-g110"));
     load(&mut world, &STATES, 300, 20);
     world.run_for(s(20));
@@ -155,8 +155,10 @@ fn r21_a_stepping_clock_over_dnp3_loses_nothing() {
     load(&mut world, &STATES, 600, 100);
     world.run_for(s(90));
     assert_whole(&world, 600);
-    let stepped = world.ems_ledger.entries().into_iter().filter(|entry| {
-        entry.kind == EntryKind::Event && entry.stamp.is_some_and(|stamp| (stamp - entry.t).abs() > 1_800_000_000_000)
-    });
+    let stepped = world
+        .ems_ledger
+        .entries()
+        .into_iter()
+        .filter(|entry| entry.kind == EntryKind::Event && entry.stamp.is_some_and(|stamp| (stamp - entry.t).abs() > 1_800_000_000_000));
     assert!(stepped.count() > 50, "the clock did step");
 }

@@ -23,7 +23,8 @@ fn quality_and_time_arrive_as_they_were_sent_and_a_set_point_is_followed() {
     for point in STATES {
         assert_eq!(facts(&seen, point), facts(&made, point), "{point}: value and stamp, once, in order");
     }
-    let events: Vec<&Entry> = seen.iter().filter(|entry| entry.kind == EntryKind::Event && STATES.contains(&entry.point.as_str())).collect();
+    let events: Vec<&Entry> =
+        seen.iter().filter(|entry| entry.kind == EntryKind::Event && STATES.contains(&entry.point.as_str())).collect();
     assert!(events.iter().all(|entry| entry.quality == Some(0)), "good all the way");
     order(&mut world, "U1.p_set", 210.0);
     world.run_for(s(60));
@@ -116,7 +117,7 @@ fn r19_a_lost_line_leaves_no_good_value_after_detection() {
 
 /// Several outstations on one line: the silent one makes its own points old, the others stay good and their events go on.
 #[test]
-fn a2_r08_r19_one_silent_outstation_makes_only_its_own_points_old() {
+fn r19_one_silent_outstation_makes_only_its_own_points_old() {
     let silent = || StationOptions {
         misbehaviours: vec![Misbehaviour::SilentOutstation { address: 22, after: s(15) }],
         ..StationOptions::default()
@@ -141,7 +142,7 @@ fn a2_r08_r19_one_silent_outstation_makes_only_its_own_points_old() {
 
 /// R16: each class is a lane of its own towards the EMS. What overflows one costs the others nothing.
 #[test]
-fn r16_an_overflow_of_one_class_costs_the_others_nothing() {
+fn a2_r28_r16_an_overflow_of_one_class_costs_the_others_nothing() {
     let short = |_| {
         let text = include_str!("gateway.toml").to_owned();
         let shown = text.replace("outstation = 100, master = 7,", "outstation = 100, master = 7, event_queue = 50,");

@@ -59,7 +59,7 @@ enum Cut {
 /// Both links that leave the bridges are cut and reset and both bridges die while events flow: every event reaches the EMS at least once,
 /// as it was, and in order.
 #[test]
-fn a2_r28_events_survive_cuts_of_both_lines_and_crashes_of_both_bridges() {
+fn a2_r27_events_survive_cuts_of_both_lines_and_crashes_of_both_bridges() {
     for seed in 0..SEEDS {
         let mut world = World::tuned(seed, tune());
         let mut rng = Rng::new(seed ^ 0xD293);
