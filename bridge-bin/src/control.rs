@@ -18,6 +18,9 @@ pub(crate) const MAX_LINE: usize = 1 << 20;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a file of a station may take.
+const FILE_PATIENCE: Duration = Duration::from_secs(610);
+
 /// What may be asked.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
@@ -42,13 +45,13 @@ pub(crate) enum Ask {
         /// By which instruction.
         instruction_code: String,
     },
-    /// Send a start or a stop through a control that asks a peer's people.
+    /// Send a start, a stop, a curtailment or its release through a control that asks a peer.
     Order {
         /// The control's id in the profile.
         control: String,
-        /// `start` or `stop`.
+        /// `start`, `stop` or `curtail`.
         verb: String,
-        /// Optional fields of its payload.
+        /// Fields of its payload; `releaseOf` of a release names the control too.
         payload: Value,
         /// Seconds in which it may be accepted.
         valid_for_s: u32,
@@ -105,7 +108,14 @@ pub(crate) fn ask(socket: &Path, ask: &Ask) -> Result<Value, Fault> {
             .fix("start it: ies-bridge run DIR; and ask as the user it runs as")
     };
     let mut stream = UnixStream::connect(socket).map_err(|e| gone(&e))?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(|e| gone(&e))?;
+    let is_file = matches!(
+        ask,
+        Ask::Link {
+            what: LinkWish::ListFiles { .. } | LinkWish::ReadFile { .. } | LinkWish::WriteFile { .. } | LinkWish::DeleteFile { .. },
+            ..
+        }
+    );
+    stream.set_read_timeout(Some(if is_file { FILE_PATIENCE } else { PATIENCE })).map_err(|e| gone(&e))?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(|e| gone(&e))?;
     let mut line = serde_json::to_string(ask).map_err(|e| gone(&e))?;
     line.push('\n');

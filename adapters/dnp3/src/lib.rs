@@ -21,6 +21,7 @@ pub mod objects;
 mod outstation;
 mod params;
 mod permit;
+mod profile;
 mod protocol;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod table;
@@ -34,6 +35,7 @@ pub use master::Master;
 pub use outstation::{FileInfo, FileStore, MemoryFiles, Outstation};
 pub use params::{Allowed, ClockPolicy, Params, TimeSync};
 pub use permit::ControlPermit;
+pub use profile::{DeviceProfile, Section};
 pub use protocol::Dnp3;
 pub use text::describe;
 

@@ -31,7 +31,7 @@ pub enum ClockPolicy {
 /// it takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Allowed {
-    /// `clock_sync`: WRITE of the time.
+    /// `clock_sync`: WRITE of the time. What an outstation does with one is said by `clock`, and steps no clock.
     pub clock_sync: bool,
     /// `counter_freeze`: FREEZE.
     pub counter_freeze: bool,

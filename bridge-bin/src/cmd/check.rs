@@ -69,7 +69,7 @@ fn summary(checked: &Checked) -> std::io::Result<()> {
         let control = if endpoint.control { "controls flow (simulated peer, R14)" } else { "monitor only" };
         say::line(format!("link {}: {} {}, {control}", endpoint.name, endpoint.protocol, endpoint.words()))?;
         if let Some(link) = plan.links.iter().find(|link| link.spec.name == endpoint.name) {
-            say::line(format!("  housekeeping (R22): {}", housekeeping(&link.spec)))?;
+            say::line(format!("  housekeeping (R22): {}", housekeeping(&link.protocol, &link.spec)))?;
         }
     }
     for peer in &settings.peers {

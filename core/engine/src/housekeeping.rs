@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bridge_model::{LinkId, Now};
-use bridge_session::{Housekeeping, HousekeepingOutcome, Request};
+use bridge_session::{FileWish, Housekeeping, HousekeepingOutcome, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -14,6 +16,10 @@ use crate::timers::Timer;
 
 /// Who waits for a request at the local door is answered after this, whether it has ended or not.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// The same for files.
+const FILE_PATIENCE: Duration = Duration::from_secs(600);
+/// The largest file that is handed to a local operator: in Base64 it is one line of the local door.
+const FILE_MAX: usize = 512 << 10;
 /// The first part of a stored request's key.
 const PREFIX: &str = "request";
 /// What changes a station leaves within this, or not at all (R5, R22).
@@ -24,6 +30,8 @@ struct Open {
     what: String,
     /// The local door's request that waits for the end.
     local: Option<u64>,
+    /// What of a file has come so far; `None` beyond [`FILE_MAX`], or if none was asked for.
+    file: Option<Vec<u8>>,
 }
 
 /// A request that changes a station, as stored until it has ended.
@@ -57,8 +65,41 @@ impl Requests {
 
     /// Asks; `by` is a person or the profile.
     pub(crate) fn ask(&mut self, core: &mut Core, link: LinkId, wish: Housekeeping, by: &str, local: Option<u64>, now: Now) {
+        let what = named(core, wish);
+        let request = |id| Request::Housekeep { id, wish, not_after: now.mono + CHANGE_LIFE };
+        self.send(core, link, (what, wish.changes(), PATIENCE), request, (by, local), now);
+    }
+
+    /// Asks for a file.
+    pub(crate) fn ask_file(&mut self, core: &mut Core, link: LinkId, wish: FileWish, by: &str, local: u64, now: Now) {
+        let (what, changes) = (wish.to_string(), wish.changes());
+        let request = |id| Request::File { id, wish, not_after: now.mono + CHANGE_LIFE };
+        self.send(core, link, (what, changes, FILE_PATIENCE), request, (by, Some(local)), now);
+        if let Some(open) = self.open.get_mut(&self.last) {
+            open.file = Some(Vec::new());
+        }
+    }
+
+    /// The next octets of a file.
+    pub(crate) fn handle_part(&mut self, id: u64, octets: &[u8]) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        match &mut open.file {
+            Some(file) if file.len() + octets.len() <= FILE_MAX => file.extend_from_slice(octets),
+            Some(_) | None => open.file = None,
+        }
+    }
+
+    fn send(
+        &mut self,
+        core: &mut Core,
+        link: LinkId,
+        (what, changes, patience): (String, bool, Duration),
+        request: impl FnOnce(u64) -> Request,
+        (by, local): (&str, Option<u64>),
+        now: Now,
+    ) {
         self.last += 1;
-        let (id, what) = (self.last, named(core, wish));
+        let id = self.last;
         let name = core.plan.links[link.index()].spec.name.clone();
         core.note(
             now,
@@ -66,16 +107,16 @@ impl Requests {
             &format!("{what} asked by {by}"),
             &[("link", name), ("request", id.to_string()), ("by", by.to_owned())],
         );
-        if wish.changes() {
+        if changes {
             let link = core.plan.links[link.index()].spec.name.clone();
             core.put(Table::Requests, &numbered(PREFIX, id), &Stored { link, what: what.clone() });
         }
         core.recorder.hurry();
-        core.when_durable(Then::Link { link, request: Request::Housekeep { id, wish, not_after: now.mono + CHANGE_LIFE } });
+        core.when_durable(Then::Link { link, request: request(id) });
         if local.is_some() {
-            core.timers.set(Timer::Housekept(id), now.mono + PATIENCE);
+            core.timers.set(Timer::Housekept(id), now.mono + patience);
         }
-        self.open.insert(id, Open { link, what, local });
+        self.open.insert(id, Open { link, what, local, file: None });
     }
 
     /// A request has ended.
@@ -89,7 +130,11 @@ impl Requests {
         core.note(now, "housekeeping", &text, &[("link", name), ("request", id.to_string())]);
         if let Some(local) = open.local {
             let key = if matches!(outcome, HousekeepingOutcome::Done(_)) { "done" } else { "error" };
-            let line = json!({ key: text }).to_string();
+            let line = match open.file.filter(|_| key == "done") {
+                Some(file) if !file.is_empty() => json!({ key: text, "octets": STANDARD.encode(file) }),
+                Some(_) | None => json!({ key: text }),
+            };
+            let line = line.to_string();
             core.when_durable(Then::Local(LocalReply { id: local, line }));
         }
     }

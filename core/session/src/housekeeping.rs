@@ -89,6 +89,17 @@ pub enum FileWish {
     Delete(String),
 }
 
+impl fmt::Display for FileWish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::List(name) => write!(f, "list the files of `{name}`"),
+            Self::Read(name) => write!(f, "read the file `{name}`"),
+            Self::Write { name, octets } => write!(f, "write the file `{name}` of {} octets", octets.len()),
+            Self::Delete(name) => write!(f, "delete the file `{name}`"),
+        }
+    }
+}
+
 impl FileWish {
     /// Whether the station is another one afterwards.
     #[must_use]

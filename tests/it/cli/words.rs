@@ -93,12 +93,12 @@ fn one_officer_cannot_sign_alone() {
     assert!(!site.dir.join("alone.json").exists());
     let [first, second] = &site.officers;
     let shown = site.run(&["trust", "show", "trust.json", "--officer", first, "--officer", second]).good().out;
-    assert!(shown.contains("did:web:sldc.example as SLDC may dispatch, start, stop on era:in/wr/tps-a/*"), "{shown}");
+    assert!(shown.contains("did:web:sldc.example as SLDC may dispatch, curtail, start, stop on era:in/wr/tps-a/*"), "{shown}");
 }
 
 #[test]
 fn shipped_profiles_lint_clean_and_pass_their_tests() {
-    for profile in ["thermal-station-104", "ems-gateway-104"] {
+    for profile in ["thermal-station-104", "ems-gateway-104", "solar-park-dnp3"] {
         let dir = format!("cim-profiles/{profile}");
         assert_eq!(run(&repository(), &["profile", "lint", &dir, "--format", "json"]).good().json()["errors"], 0);
         let report = run(&repository(), &["profile", "test", &dir, "--json"]).good().json();

@@ -40,7 +40,7 @@ impl Outstation {
     }
 
     /// Sends the next fragment of a READ.
-    pub(super) fn answer_read(&mut self, s: usize, a: usize, seq: u8, fir: bool, mut steps: VecDeque<Step>, wrong: Iin, now: Now) {
+    pub(super) fn answer_read(&mut self, s: usize, a: usize, (seq, fir): (u8, bool), mut steps: VecDeque<Step>, wrong: Iin, now: Now) {
         self.begin_answer(seq);
         let iin = self.iin(s, a, now.mono).with(wrong);
         let Some(Station { image, buffer, clock, .. }) = self.stations.get_mut(s) else { return };

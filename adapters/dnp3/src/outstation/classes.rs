@@ -32,9 +32,6 @@ impl Outstation {
     /// Lets a master have the events of some classes unsolicited, or not.
     pub(super) fn enable(&mut self, s: usize, a: usize, view: &FragmentView<'_>) -> Iin {
         let supported = self.params.unsolicited;
-        if supported == 0 {
-            return Iin::NO_FUNC_CODE_SUPPORT;
-        }
         let mut classes = 0;
         let mut wrong = if view.body.is_empty() { Iin::PARAMETER_ERROR } else { Iin(0) };
         for header in view.headers().flatten() {

@@ -25,10 +25,12 @@ impl Outstation {
             Ok(controls) => controls,
             Err(wrong) => return Handled::Answer(wrong),
         };
-        let mode = match view.function {
-            Function::Select => CommandMode::Select,
-            Function::Operate => CommandMode::Execute,
-            _ => CommandMode::Direct,
+        let mode = if view.function == Function::Select {
+            CommandMode::Select
+        } else if view.function == Function::Operate {
+            CommandMode::Execute
+        } else {
+            CommandMode::Direct
         };
         if mode == CommandMode::Execute
             && let Err(status) = self.use_selection(s, a, view, now.mono)

@@ -27,11 +27,8 @@ pub(super) struct Schedule {
 impl Outstation {
     /// All of the request or nothing.
     pub(super) fn freeze(&mut self, s: usize, view: &FragmentView<'_>, now: Now) -> Iin {
-        let (allow, zone) = (self.params.allow, self.zone);
+        let zone = self.zone;
         let clear = matches!(view.function, Function::FreezeClear | Function::FreezeClearNoAck);
-        if !allow.counter_freeze || clear && !allow.counter_reset {
-            return Iin::NO_FUNC_CODE_SUPPORT;
-        }
         let at_time = matches!(view.function, Function::FreezeAtTime | Function::FreezeAtTimeNoAck);
         let Some(Station { image, .. }) = self.stations.get(s) else { return Iin(0) };
         let mut time = None;
@@ -105,7 +102,7 @@ impl Outstation {
             // What was slept through is not made up for.
             let missed = now.mono.since(schedule.due).as_nanos() / every.as_nanos().max(1);
             let periods = u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1);
-            schedule.due = schedule.due + every.saturating_mul(periods);
+            schedule.due += every.saturating_mul(periods);
             true
         });
     }

@@ -58,6 +58,8 @@ use freeze::Schedule;
 use image::Image;
 
 pub use files::{FileInfo, FileStore, MemoryFiles};
+pub(crate) use read::is_readable;
+pub(crate) use requests::supports;
 
 /// One outstation address.
 #[derive(Debug)]
@@ -347,10 +349,7 @@ impl Session for Outstation {
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
         let mut chunk = chunk;
-        loop {
-            let Some(member) = self.find(channel).and_then(|at| self.members.get_mut(at)).filter(|member| member.cause.is_empty()) else {
-                break;
-            };
+        while let Some(member) = self.find(channel).and_then(|at| self.members.get_mut(at)).filter(|member| member.cause.is_empty()) {
             let Some(received) = member.line.receive(&mut chunk, now.mono) else { break };
             let (source, destination, broadcast) = (received.source, received.destination, received.broadcast);
             let mut fragment = std::mem::take(&mut self.fragment);

@@ -59,17 +59,25 @@ pub(super) fn plan(view: &FragmentView<'_>, image: &Image, before: u64) -> (VecD
     (steps, wrong)
 }
 
+/// Whether objects of a kind can be read. The device profile is written by it.
+pub(crate) fn is_readable(kind: Kind, variation: u8) -> bool {
+    matches!(
+        (kind, variation),
+        (Kind::Class | Kind::DeviceAttribute | Kind::InternalIndications | Kind::AnalogDeadband, _) | (Kind::TimeAndDate, 0 | 1)
+    ) || PointType::of(kind).is_some()
+}
+
 fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut VecDeque<Step>) -> Result<(), Iin> {
     let variation = header.object.known();
-    let kind = header.object.kind().ok_or(Iin::OBJECT_UNKNOWN)?;
+    let kind = header.object.kind().filter(|kind| is_readable(*kind, header.header.variation)).ok_or(Iin::OBJECT_UNKNOWN)?;
     let range = header.header.range;
     let limit = match range {
         HeaderRange::All => Ok(u64::MAX),
         HeaderRange::Count(count) if !matches!(header.header.qualifier, Qualifier::Indexed(_)) => Ok(u64::from(count)),
         HeaderRange::Count(_) | HeaderRange::StartStop { .. } => Err(Iin::PARAMETER_ERROR),
     };
-    match kind {
-        Kind::Class => match header.header.variation {
+    match (kind, header.header.variation) {
+        (Kind::Class, variation) => match variation {
             1 if range == HeaderRange::All => {
                 steps.extend(STATIC.map(|of| Step::Values { of, variation: None, slots: image.slots(of) }));
                 Ok(())
@@ -81,7 +89,7 @@ fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut 
             }
             _ => Err(Iin::PARAMETER_ERROR),
         },
-        Kind::DeviceAttribute => {
+        (Kind::DeviceAttribute, _) => {
             if !matches!(range, HeaderRange::All | HeaderRange::StartStop { start: 0, stop: 0 }) {
                 return Err(Iin::PARAMETER_ERROR);
             }
@@ -94,22 +102,22 @@ fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut 
             }
             Ok(())
         }
-        Kind::TimeAndDate if header.header.variation <= 1 => {
+        (Kind::TimeAndDate, _) => {
             limit?;
             steps.push_back(Step::Time);
             Ok(())
         }
-        Kind::InternalIndications => {
+        (Kind::InternalIndications, _) => {
             steps.push_back(Step::Indications);
             Ok(())
         }
-        Kind::AnalogDeadband => {
+        (Kind::AnalogDeadband, _) => {
             let variation = variation.or(lookup(34, 3).known()).ok_or(Iin::OBJECT_UNKNOWN)?;
             let (slots, beyond) = within(range, PointType::Analog, image)?;
             steps.push_back(Step::Deadbands { variation, slots });
             beyond
         }
-        kind => {
+        _ => {
             let of = PointType::of(kind).ok_or(Iin::OBJECT_UNKNOWN)?;
             if kind.is_event() {
                 let wanted = Wanted { classes: 0b1110, of: Some(of), before };

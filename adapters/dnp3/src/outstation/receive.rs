@@ -181,7 +181,7 @@ impl Outstation {
                     self.tell(|| format!("master {master}: {} not carried out: {iin:?}", view.function.name()), now.mono);
                 }
             }
-            Handled::Read(steps, iin) => self.answer_read(s, a, seq, true, steps, iin, now),
+            Handled::Read(steps, iin) => self.answer_read(s, a, (seq, true), steps, iin, now),
             Handled::Later => {}
             Handled::Restart => {
                 self.answer(s, a, Iin(0), now);
@@ -224,7 +224,7 @@ impl Outstation {
         let Reply::Confirming(Confirming { lot, steps, .. }) = std::mem::take(&mut association.reply) else { return };
         self.deliver(s, lot);
         if !steps.is_empty() {
-            self.answer_read(s, a, AppControl::next(control.seq), false, steps, Iin(0), now);
+            self.answer_read(s, a, (AppControl::next(control.seq), false), steps, Iin(0), now);
         }
     }
 

@@ -11,6 +11,7 @@ use super::{Outstation, Station};
 use crate::address::PointType;
 use crate::app::{FragmentView, Function, HeaderView, Iin, Payload, Qualifier};
 use crate::objects::{DnpTime, Kind, Measurement, TimeDelay};
+use crate::params::Params;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -25,12 +26,54 @@ pub(super) enum Handled {
     Restart,
 }
 
-const UNSUPPORTED: Handled = Handled::Answer(Iin::NO_FUNC_CODE_SUPPORT);
+/// Whether an outstation with these parameters carries a function out; others are answered NO_FUNC_CODE_SUPPORT. The device profile is
+/// written by it.
+pub(crate) const fn supports(function: Function, params: &Params) -> bool {
+    let allow = &params.allow;
+    match function {
+        Function::Confirm
+        | Function::Read
+        | Function::Write
+        | Function::Select
+        | Function::Operate
+        | Function::DirectOperate
+        | Function::DelayMeasure
+        | Function::RecordCurrentTime => true,
+        Function::DirectOperateNoAck => params.direct_no_ack,
+        Function::ImmediateFreeze | Function::ImmediateFreezeNoAck | Function::FreezeAtTime | Function::FreezeAtTimeNoAck => {
+            allow.counter_freeze
+        }
+        Function::FreezeClear | Function::FreezeClearNoAck => allow.counter_freeze && allow.counter_reset,
+        Function::ColdRestart | Function::WarmRestart => allow.reset,
+        Function::EnableUnsolicited | Function::DisableUnsolicited => params.unsolicited != 0,
+        Function::AssignClass => allow.assign_class,
+        Function::OpenFile
+        | Function::CloseFile
+        | Function::GetFileInfo
+        | Function::AuthenticateFile
+        | Function::AbortFile
+        // Where writing is not allowed the file's own status says so.
+        | Function::DeleteFile => allow.files,
+        Function::InitializeData
+        | Function::InitializeApplication
+        | Function::StartApplication
+        | Function::StopApplication
+        | Function::SaveConfiguration
+        | Function::ActivateConfiguration
+        | Function::AuthenticateRequest
+        | Function::AuthenticateRequestNoAck
+        | Function::Response
+        | Function::UnsolicitedResponse
+        | Function::AuthenticateResponse => false,
+    }
+}
 
 impl Outstation {
     /// Carries a request out.
     pub(super) fn execute(&mut self, s: usize, a: usize, view: &FragmentView<'_>, frame: (u32, u64), now: Now) -> Handled {
-        let allow = self.params.allow;
+        if !supports(view.function, &self.params) {
+            return Handled::Answer(Iin::NO_FUNC_CODE_SUPPORT);
+        }
         if let Err(error) = view.check() {
             return Handled::Answer(error.indication().unwrap_or(Iin::PARAMETER_ERROR));
         }
@@ -44,14 +87,14 @@ impl Outstation {
             Function::Write if touches_files(view) => self.serve_files(s, a, view, now),
             Function::Write => Handled::Answer(self.write(s, a, view, now)),
             Function::Select | Function::Operate | Function::DirectOperate => self.control(s, a, view, frame, false, now),
-            Function::DirectOperateNoAck if self.params.direct_no_ack => self.control(s, a, view, frame, true, now),
+            Function::DirectOperateNoAck => self.control(s, a, view, frame, true, now),
             Function::ImmediateFreeze
             | Function::ImmediateFreezeNoAck
             | Function::FreezeClear
             | Function::FreezeClearNoAck
             | Function::FreezeAtTime
             | Function::FreezeAtTimeNoAck => Handled::Answer(self.freeze(s, view, now)),
-            Function::ColdRestart | Function::WarmRestart if allow.reset => {
+            Function::ColdRestart | Function::WarmRestart => {
                 let delay = TimeDelay::from_duration(self.params.restart_delay);
                 match self.writer.counted(52, delay.variation(), &delay.encode()) {
                     Ok(()) => Handled::Restart,
@@ -59,7 +102,7 @@ impl Outstation {
                 }
             }
             Function::EnableUnsolicited | Function::DisableUnsolicited => Handled::Answer(self.enable(s, a, view)),
-            Function::AssignClass if allow.assign_class => Handled::Answer(self.assign(s, view)),
+            Function::AssignClass => Handled::Answer(self.assign(s, view)),
             Function::DelayMeasure => {
                 // Nothing passes between taking a request and answering it.
                 let delay = TimeDelay::Fine(0);
@@ -77,66 +120,56 @@ impl Outstation {
             | Function::DeleteFile
             | Function::GetFileInfo
             | Function::AuthenticateFile
-            | Function::AbortFile
-                if allow.files =>
-            {
-                self.serve_files(s, a, view, now)
-            }
-            Function::DirectOperateNoAck
-            | Function::ColdRestart
-            | Function::WarmRestart
-            | Function::AssignClass
-            | Function::OpenFile
-            | Function::CloseFile
-            | Function::DeleteFile
-            | Function::GetFileInfo
-            | Function::AuthenticateFile
-            | Function::AbortFile
-            | Function::InitializeData
+            | Function::AbortFile => self.serve_files(s, a, view, now),
+            // Not supported, or no request; a CONFIRM was taken before.
+            Function::InitializeData
             | Function::InitializeApplication
             | Function::StartApplication
             | Function::StopApplication
             | Function::SaveConfiguration
             | Function::ActivateConfiguration
             | Function::AuthenticateRequest
-            | Function::AuthenticateRequestNoAck => UNSUPPORTED,
-            // The view takes no response for a request, and a CONFIRM was taken before.
-            Function::Confirm | Function::Response | Function::UnsolicitedResponse | Function::AuthenticateResponse => Handled::Later,
+            | Function::AuthenticateRequestNoAck
+            | Function::Confirm
+            | Function::Response
+            | Function::UnsolicitedResponse
+            | Function::AuthenticateResponse => Handled::Later,
         }
     }
 
     /// What of a broadcast is carried out: what needs no answer (rows 41 and 58). Gives what is wrong with it.
     pub(super) fn execute_broadcast(&mut self, s: usize, a: usize, view: &FragmentView<'_>, frame: (u32, u64), now: Now) -> Iin {
-        match view.function {
-            Function::DirectOperate | Function::DirectOperateNoAck if self.params.broadcast_controls => {
-                if let Err(error) = view.check() {
-                    return error.indication().unwrap_or(Iin::PARAMETER_ERROR);
-                }
-                self.supersede_for_broadcast(s, a, now.mono);
-                match self.control(s, a, view, frame, true, now) {
-                    Handled::Answer(wrong) => wrong,
-                    Handled::Read(..) | Handled::Later | Handled::Restart => Iin(0),
-                }
-            }
+        let operates = matches!(view.function, Function::DirectOperate | Function::DirectOperateNoAck);
+        let needs_no_answer = matches!(
+            view.function,
             Function::Write
-            | Function::ImmediateFreeze
-            | Function::ImmediateFreezeNoAck
-            | Function::FreezeClear
-            | Function::FreezeClearNoAck
-            | Function::FreezeAtTime
-            | Function::FreezeAtTimeNoAck
-            | Function::EnableUnsolicited
-            | Function::DisableUnsolicited
-            | Function::AssignClass
-            | Function::RecordCurrentTime
-                if !touches_files(view) =>
-            {
-                match self.execute(s, a, view, frame, now) {
-                    Handled::Answer(wrong) => wrong,
-                    Handled::Read(..) | Handled::Later | Handled::Restart => Iin(0),
-                }
+                | Function::ImmediateFreeze
+                | Function::ImmediateFreezeNoAck
+                | Function::FreezeClear
+                | Function::FreezeClearNoAck
+                | Function::FreezeAtTime
+                | Function::FreezeAtTimeNoAck
+                | Function::EnableUnsolicited
+                | Function::DisableUnsolicited
+                | Function::AssignClass
+                | Function::RecordCurrentTime
+        );
+        let handled = if operates && self.params.broadcast_controls {
+            if let Err(error) = view.check() {
+                return error.indication().unwrap_or(Iin::PARAMETER_ERROR);
             }
-            _ => Iin::NO_FUNC_CODE_SUPPORT,
+            self.supersede_for_broadcast(s, a, now.mono);
+            self.control(s, a, view, frame, true, now)
+        } else if needs_no_answer && !touches_files(view) {
+            // What it writes goes nowhere.
+            self.begin_answer(view.control.seq);
+            self.execute(s, a, view, frame, now)
+        } else {
+            return Iin::NO_FUNC_CODE_SUPPORT;
+        };
+        match handled {
+            Handled::Answer(wrong) => wrong,
+            Handled::Read(..) | Handled::Later | Handled::Restart => Iin(0),
         }
     }
 

@@ -1,8 +1,10 @@
 //! What a local operator, or the profile by the clock, asks of a link's station (R22).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bridge_model::{LinkId, Now, PointId};
 use bridge_profile::PointSource;
-use bridge_session::{CounterFreeze, Housekeeping, Parameter, Request};
+use bridge_session::{CounterFreeze, FileWish, Housekeeping, Parameter, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -43,6 +45,51 @@ pub enum LinkWish {
     Test,
     /// Restart the station's application.
     Reset,
+    /// Restart the whole station.
+    ColdRestart,
+    /// Poll classes.
+    Poll {
+        /// 0 static values, 1 to 3 events; all if empty.
+        classes: Vec<u8>,
+    },
+    /// Assign a point to an event class.
+    AssignClass {
+        /// Its id.
+        point: String,
+        /// 1 to 3, or 0 for none.
+        class: u8,
+    },
+    /// Let the station send events by itself, or stop it.
+    Unsolicited {
+        /// 1 to 3; all if empty.
+        classes: Vec<u8>,
+        /// Let, or stop.
+        on: bool,
+    },
+    /// Read the station's device attributes.
+    Attributes,
+    /// Show the files of a folder.
+    ListFiles {
+        /// The folder's name at the station.
+        name: String,
+    },
+    /// Read a file; its octets come back in Base64.
+    ReadFile {
+        /// Its name at the station.
+        name: String,
+    },
+    /// Write a file.
+    WriteFile {
+        /// Its name at the station.
+        name: String,
+        /// Its octets, in Base64.
+        octets: String,
+    },
+    /// Delete a file.
+    DeleteFile {
+        /// Its name at the station.
+        name: String,
+    },
     /// Load a parameter of a measurand.
     Load {
         /// The measurand's id.
@@ -91,12 +138,26 @@ impl Bridge {
             | LinkWish::Clock
             | LinkWish::Test
             | LinkWish::Reset
+            | LinkWish::ColdRestart
+            | LinkWish::Poll { .. }
+            | LinkWish::AssignClass { .. }
+            | LinkWish::Unsolicited { .. }
+            | LinkWish::Attributes
             | LinkWish::Load { .. }
             | LinkWish::Activate { .. }
             | LinkWish::Cyclic { .. } => {
                 return match housekeeping_of(what, point) {
                     Ok(wish) => {
                         self.requests.ask(&mut self.core, link, wish, by, Some(local), now);
+                        None
+                    }
+                    Err(text) => error(text),
+                };
+            }
+            LinkWish::ListFiles { .. } | LinkWish::ReadFile { .. } | LinkWish::WriteFile { .. } | LinkWish::DeleteFile { .. } => {
+                return match file_of(what) {
+                    Ok(wish) => {
+                        self.requests.ask_file(&mut self.core, link, wish, by, local, now);
                         None
                     }
                     Err(text) => error(text),
@@ -126,7 +187,12 @@ fn housekeeping_of(what: &LinkWish, point: impl Fn(&str) -> Result<PointId, Stri
         fits.then_some(group).ok_or_else(|| format!("there is no group {group}: 1 to {most}"))
     };
     Ok(match what {
-        LinkWish::Interrogate | LinkWish::SwitchOver => return Err("not of the station".to_owned()),
+        LinkWish::Interrogate
+        | LinkWish::SwitchOver
+        | LinkWish::ListFiles { .. }
+        | LinkWish::ReadFile { .. }
+        | LinkWish::WriteFile { .. }
+        | LinkWish::DeleteFile { .. } => return Err("another sort of request".to_owned()),
         LinkWish::Group { group: of } => Housekeeping::ReadGroup(group(*of, 16)?),
         LinkWish::Counters { group: of, freeze, reset } => {
             let freeze = match (freeze, reset) {
@@ -141,6 +207,12 @@ fn housekeeping_of(what: &LinkWish, point: impl Fn(&str) -> Result<PointId, Stri
         LinkWish::Clock => Housekeeping::SynchroniseClock,
         LinkWish::Test => Housekeeping::Test,
         LinkWish::Reset => Housekeeping::Reset,
+        LinkWish::ColdRestart => Housekeeping::ColdRestart,
+        LinkWish::Poll { classes } => Housekeeping::Poll(class_bits(classes, 0)?),
+        LinkWish::AssignClass { point: id, class: class @ 0..=3 } => Housekeeping::AssignClass { point: point(id)?, class: *class },
+        LinkWish::AssignClass { class, .. } => return Err(format!("there is no class {class}: 0 to 3")),
+        LinkWish::Unsolicited { classes, on } => Housekeeping::Unsolicited { classes: class_bits(classes, 1)?, on: *on },
+        LinkWish::Attributes => Housekeeping::Attributes,
         LinkWish::Load { point: id, parameter, value, inactive } => {
             let parameter = match parameter.as_str() {
                 "threshold" => Parameter::Threshold,
@@ -153,5 +225,41 @@ fn housekeeping_of(what: &LinkWish, point: impl Fn(&str) -> Result<PointId, Stri
         }
         LinkWish::Activate { point: id, on } => Housekeeping::ActivateParameters { point: id.as_deref().map(point).transpose()?, on: *on },
         LinkWish::Cyclic { point: id, on } => Housekeeping::CyclicTransmission { point: point(id)?, on: *on },
+    })
+}
+
+/// A bit for each class from `lowest` to 3; all of them for an empty list.
+fn class_bits(classes: &[u8], lowest: u8) -> Result<u8, String> {
+    let all: Vec<u8> = (lowest..=3).collect();
+    let listed = if classes.is_empty() { &all } else { classes };
+    let bit = |class: &u8| if all.contains(class) { Ok(1 << class) } else { Err(format!("there is no class {class}: {lowest} to 3")) };
+    listed.iter().map(bit).try_fold(0, |bits, one| Ok(bits | one?))
+}
+
+fn file_of(what: &LinkWish) -> Result<FileWish, String> {
+    Ok(match what {
+        LinkWish::ListFiles { name } => FileWish::List(name.clone()),
+        LinkWish::ReadFile { name } => FileWish::Read(name.clone()),
+        LinkWish::WriteFile { name, octets } => {
+            let octets = STANDARD.decode(octets).map_err(|_| "the octets are no Base64".to_owned())?;
+            FileWish::Write { name: name.clone(), octets }
+        }
+        LinkWish::DeleteFile { name } => FileWish::Delete(name.clone()),
+        LinkWish::Interrogate
+        | LinkWish::SwitchOver
+        | LinkWish::Group { .. }
+        | LinkWish::Counters { .. }
+        | LinkWish::Read { .. }
+        | LinkWish::Clock
+        | LinkWish::Test
+        | LinkWish::Reset
+        | LinkWish::ColdRestart
+        | LinkWish::Poll { .. }
+        | LinkWish::AssignClass { .. }
+        | LinkWish::Unsolicited { .. }
+        | LinkWish::Attributes
+        | LinkWish::Load { .. }
+        | LinkWish::Activate { .. }
+        | LinkWish::Cyclic { .. } => return Err("no request about files".to_owned()),
     })
 }

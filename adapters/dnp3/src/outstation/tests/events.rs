@@ -174,7 +174,7 @@ fn r21_stamps_are_in_the_zone_of_the_link() {
 fn a2_r29_an_event_beyond_the_window_is_told_and_shown_until_there_is_room() {
     let mut bench = Bench::quiet(&[]);
     for number in 1..=EVENT_WINDOW as u64 + 1 {
-        bench.publish(BINARY + 1, Value::Bool(number % 2 == 0), PublishClass::Event(number));
+        bench.publish(BINARY + 1, Value::Bool(number.is_multiple_of(2)), PublishClass::Event(number));
     }
     assert_eq!(bench.told(), [format!("event {} of point 1 found no room: {EVENT_WINDOW} wait already", EVENT_WINDOW + 1)]);
     let mut overflow = Vec::new();
@@ -226,7 +226,7 @@ fn a2_r27_nothing_is_lost_and_the_order_of_each_class_is_kept_under_loss() {
                     let point = u32::try_from(next(&mut state) % 3).unwrap();
                     let ms = UTC_START_MS + i64::try_from(published).unwrap();
                     let time = Timestamp::by_device(bridge_model::Utc::from_millis(ms));
-                    stamped(&mut bench, BINARY + point, published % 2 == 0, published, time);
+                    stamped(&mut bench, BINARY + point, published.is_multiple_of(2), published, time);
                     sent.entry(point).or_default().push(u64::try_from(ms).unwrap());
                 }
             }

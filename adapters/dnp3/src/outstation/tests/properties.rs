@@ -37,7 +37,7 @@ fn any_fragments_never_panic_and_memory_stays_bounded() {
         let used = allocation_counter::measure(|| {
             for _ in 0..500 {
                 let mut fragment = vec![0xC0 | octet(&mut state) & 0x3F, octet(&mut state) % 36];
-                if next(&mut state) % 4 != 0 {
+                if !next(&mut state).is_multiple_of(4) {
                     fragment[0] = 0xC0 | fragment[0] & 0x0F;
                 }
                 for _ in 0..next(&mut state) % 4 {
@@ -45,15 +45,16 @@ fn any_fragments_never_panic_and_memory_stays_bounded() {
                     let header = [GROUPS[place % 24], octet(&mut state) % 9, QUALIFIERS[place / 24 % 11]];
                     fragment.extend(header);
                     for _ in 0..next(&mut state) % 20 {
-                        let small = next(&mut state) % 3 != 0;
+                        let small = !next(&mut state).is_multiple_of(3);
                         fragment.push(if small { octet(&mut state) % 5 } else { octet(&mut state) });
                     }
                 }
-                let to = if next(&mut state) % 20 == 0 { 0xFFFD + u16::try_from(next(&mut state) % 3).unwrap() } else { OUTSTATION };
+                let to =
+                    if next(&mut state).is_multiple_of(20) { 0xFFFD + u16::try_from(next(&mut state) % 3).unwrap() } else { OUTSTATION };
                 bench.rx_to(to, &fragment);
                 bench.frames.clear();
                 for got in bench.tx() {
-                    if got.control.con && next(&mut state) % 2 == 0 {
+                    if got.control.con && next(&mut state).is_multiple_of(2) {
                         bench.confirm(got.control);
                     }
                 }
@@ -63,7 +64,7 @@ fn any_fragments_never_panic_and_memory_stays_bounded() {
                         bench.answer(command.token, answers[usize::try_from(next(&mut state) % 3).unwrap()]);
                     }
                 }
-                if next(&mut state) % 50 == 0 {
+                if next(&mut state).is_multiple_of(50) {
                     bench.pass_ms(next(&mut state) % 20_000);
                 }
                 if bench.closed().is_some() {
