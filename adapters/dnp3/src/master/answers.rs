@@ -110,7 +110,11 @@ impl Master {
                     *good |= !is_refused;
                 }
             }
-            Duty::Events(_) => remote.events_read(flight.brought, now.mono),
+            Duty::Events(_) => {
+                if let Some(rest) = remote.events_read(flight.brought, now.mono) {
+                    self.tell(at, || format!("it says that events wait and gives none: asked again in {rest:?}"), now.mono);
+                }
+            }
         }
         if refused != Iin(0) {
             let what = match duty {

@@ -335,14 +335,20 @@ impl Remote {
         indicated
     }
 
-    /// A poll of events ended: if it brought none although some are said to wait, the next one waits longer and longer.
-    pub(super) fn events_read(&mut self, brought: bool, now: Mono) {
+    /// A poll of events ended: if it brought none although some are said to wait, the next one waits longer and longer. Gives that wait
+    /// from the second such poll in a row on: the first may have crossed with an event.
+    pub(super) fn events_read(&mut self, brought: bool, now: Mono) -> Option<Duration> {
         if brought {
             (self.waiting_at, self.empty_rest) = (Mono(0), EMPTY_REST);
-        } else if self.waiting != 0 {
-            self.waiting_at = now + self.empty_rest;
-            self.empty_rest = (self.empty_rest * 2).min(EMPTY_REST_MAX);
+            return None;
         }
+        if self.waiting == 0 {
+            return None;
+        }
+        let rest = self.empty_rest;
+        self.waiting_at = now + rest;
+        self.empty_rest = (rest * 2).min(EMPTY_REST_MAX);
+        (rest > EMPTY_REST).then_some(rest)
     }
 }
 
