@@ -45,13 +45,13 @@ pub(crate) enum Ask {
         /// By which instruction.
         instruction_code: String,
     },
-    /// Send a start or a stop through a control that asks a peer's people.
+    /// Send a start, a stop, a curtailment or its release through a control that asks a peer.
     Order {
         /// The control's id in the profile.
         control: String,
-        /// `start` or `stop`.
+        /// `start`, `stop` or `curtail`.
         verb: String,
-        /// Optional fields of its payload.
+        /// Fields of its payload; `releaseOf` of a release names the control too.
         payload: Value,
         /// Seconds in which it may be accepted.
         valid_for_s: u32,

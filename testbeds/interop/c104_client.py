@@ -186,12 +186,7 @@ def main():
             raise SystemExit(f"no connection to {peer.HOST}:{EMS.options.port} within {CONNECT_PATIENCE_S} s")
         time.sleep(0.02)
     peer.say("READY")
-    for line in sys.stdin:
-        try:
-            if line.split():
-                EMS.obey(line.split())
-        except (KeyError, ValueError, IndexError) as error:
-            peer.say(f"ERROR {line.strip()}: {error!r}")
+    peer.obey_standard_input(sys.stdin, EMS.obey)
     EMS.stopping.set()
     watcher.join()
     EMS.client.stop()

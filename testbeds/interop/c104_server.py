@@ -208,12 +208,7 @@ def main():
     PLANT.record_start()
     PLANT.thread.start()
     peer.say("READY")
-    for line in sys.stdin:
-        try:
-            if line.split():
-                PLANT.obey(line.split())
-        except (KeyError, ValueError, IndexError) as error:
-            peer.say(f"ERROR {line.strip()}: {error!r}")
+    peer.obey_standard_input(sys.stdin, PLANT.obey)
     PLANT.stopping.set()
     PLANT.thread.join()
     server.stop()

@@ -3,12 +3,13 @@
 import datetime
 import json
 import struct
-import threading
 import time
 
 import c104
 
-HOST = "127.0.0.1"
+from ledger import HOST, Ledger, obey_standard_input, say
+
+__all__ = ["HOST", "Ledger", "obey_standard_input", "say"]
 
 QUALITY_BITS = (
     (c104.Quality.Invalid, "IV"),
@@ -18,31 +19,6 @@ QUALITY_BITS = (
     (c104.Quality.Overflow, "OV"),
     (c104.Quality.ElapsedTimeInvalid, "EI"),
 )
-
-
-class Ledger:
-    """One JSON object a line, flushed at once, so that a killed process loses nothing it wrote."""
-
-    def __init__(self, path):
-        self._file = open(path, "w", encoding="utf-8", buffering=1)
-        self._lock = threading.Lock()
-        self._seq = 0
-
-    def write(self, kind, point="", value=None, **more):
-        """Kinds and fields are those of the simulated stations' ledgers (`bridge_sim::ledger::Entry`), so that one judge reads both."""
-        with self._lock:
-            self._seq += 1
-            line = {"t": time.time_ns(), "kind": kind, "point": point, "value": value, **more, "seq": self._seq}
-            self._file.write(json.dumps({key: field for key, field in line.items() if field not in (None, "")}) + "\n")
-
-    def close(self):
-        with self._lock:
-            self._file.close()
-
-
-def say(line):
-    """One line for whoever started this process."""
-    print(line, flush=True)
 
 
 def load_points(path):

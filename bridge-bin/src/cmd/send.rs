@@ -1,5 +1,7 @@
 //! `send`: an operator's instruction through the running bridge; and `status`.
 
+mod cap;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,6 +55,19 @@ pub(crate) enum Args {
         #[arg(long, value_name = "CODE")]
         instruction: String,
     },
+    /// Cap the output of a resource: a signed curtailment with its ramp and its way out.
+    #[command(
+        after_help = "Examples:\n  ies-bridge send curtail --config ldc/ PARK.curtail 120 --for 15min --ramp 30 --release at-end --reason OVERFREQUENCY --operator sldc:shift-2 --instruction CU-7\n  \
+        ies-bridge send curtail --config ldc/ PARK.curtail 40% --of available --ramp 30 --release manual --reason CONGESTION --operator sldc:shift-2 --instruction CU-8\n\n\
+        The lowest of several caps holds, each for its own period. The end of the period gives power back only with `--release at-end`, and never for SECURITY or CONGESTION: `send release` does (R7)."
+    )]
+    Curtail(cap::Cap),
+    /// End a curtailment of ours: the power comes back, ramped.
+    #[command(
+        after_help = "Example:\n  ies-bridge send release --config ldc/ 0199e0b0 --ramp 10 --operator sldc:shift-2 --instruction CU-9\n\n\
+        It is refused while a newer cap is in force on the same resource (NEWER_CAP). `operations list` shows the curtailments."
+    )]
+    Release(cap::Release),
     /// Ask the people of a plant to bring a unit to the grid.
     #[command(
         after_help = "Example:\n  ies-bridge send start --config ldc/ U1.start --type warm --target-at 2026-11-22T18:00:00+05:30 --operator sldc:shift-2 --instruction US-7\n\n\
@@ -148,6 +163,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             };
             (config, "dispatch", wish)
         }
+        Args::Curtail(cap) => (&cap.config, "curtailment", cap.wish()?),
+        Args::Release(release) => (&release.config, "release", release.wish()?),
         Args::Start { order, start_type } => {
             let word = start_type.map(|warmth| match warmth {
                 Warmth::Hot => "HOT",

@@ -373,7 +373,7 @@ fn peers(bridge: &BridgeFile, plan: Option<&Plan>, trust: Option<&TrustBundle>, 
         let peer = match &control.kind {
             ControlKind::Relay(relay) => &relay.peer,
             ControlKind::Ask(ask) => &ask.peer,
-            ControlKind::Drive(_) | ControlKind::Instruct(_) => continue,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Companion(_) => continue,
         };
         wanted.entry(peer).or_insert_with(|| format!("control `{}`", control.id));
     }
@@ -410,7 +410,7 @@ fn operators(bridge: &BridgeFile, plan: Option<&Plan>, report: &mut Report) {
     let waits = plan.into_iter().flat_map(|plan| &plan.controls).find(|control| match &control.kind {
         ControlKind::Drive(drive) => drive.execution != Execution::Automatic,
         ControlKind::Instruct(_) => true,
-        ControlKind::Relay(_) | ControlKind::Ask(_) => false,
+        ControlKind::Relay(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => false,
     });
     if let Some(control) = waits
         && !bridge.operators.iter().any(|operator| operator.roles.contains(&bridge_ies::Role::Operator))

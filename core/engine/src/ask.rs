@@ -1,12 +1,12 @@
-//! What people here ask of a peer party (R8): a start or a stop of its people, a dispatch of its plant; signed, named, with an instruction
-//! code.
+//! What people here ask of a peer party (R7, R8): a start or a stop of its people, a dispatch or a curtailment of its plant; signed, named,
+//! with an instruction code.
 
-use bridge_ies::UnitPayload;
 use bridge_model::Now;
 use bridge_profile::{Control, ControlKind, SelectMode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ask_cap::{Worded, released, worded};
 use crate::core::Core;
 use crate::exchange::Exchange;
 use crate::operations::{self, Asked};
@@ -70,33 +70,39 @@ impl Relays {
         now: Now,
     ) -> Result<String, String> {
         let plan = core.plan.clone();
-        let place = plan.control(&order.control).map(bridge_model::PointId::index);
+        let mut payload = order.payload.clone();
+        // A release names the control by the cap that it ends.
+        let named = match payload["releaseOf"].as_str() {
+            Some(of) => {
+                let capped = released(core, of)?;
+                payload["releaseOf"] = capped.id.into();
+                capped.control
+            }
+            None => order.control.clone(),
+        };
+        let place = plan.control(&named).map(bridge_model::PointId::index);
         let asked = place.and_then(|place| match &plan.controls[place].kind {
             ControlKind::Ask(ask) => Some((place, &plan.controls[place], ask)),
-            ControlKind::Drive(_) | ControlKind::Relay(_) | ControlKind::Instruct(_) => None,
+            ControlKind::Drive(_) | ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Companion(_) => None,
         });
         let Some((place, spec, ask)) = asked else {
-            return Err(format!("{} is no control of this bridge's profile that asks a peer's people", order.control));
+            return Err(format!("{named} is no control of this bridge's profile that asks a peer"));
         };
         if spec.verb != order.verb {
-            return Err(format!("{} is a control of verb {}, not {}", order.control, spec.verb, order.verb));
+            return Err(format!("{named} is a control of verb {}, not {}", spec.verb, order.verb));
         }
         let peer = core.settings.peers.iter().position(|peer| peer.name == ask.peer).ok_or("its peer is not configured")?;
-        let (verb, state) = if spec.verb == "start" { ("start", "ON") } else { ("stop", "OFF") };
-        let mut payload = order.payload.clone();
-        payload["state"] = state.into();
-        serde_json::from_value::<UnitPayload>(payload.clone()).map_err(|error| format!("the order cannot be read: {error}"))?;
-        let target = f64::from(u8::from(verb == "start"));
+        let Worded { verb, noun, target, unit } = worded(spec, &mut payload, now)?;
         let asked = Asked {
             peer,
             control: spec,
             verb,
-            noun: "UNIT",
+            noun,
             payload,
             mode: "DIRECT",
             select_of: None,
             target,
-            unit: "",
+            unit,
             not_after: order.not_after,
             operator_ref: &order.operator_ref,
             instruction_code: &order.instruction_code,

@@ -2,6 +2,7 @@
 
 mod announce;
 mod commit;
+mod curtail;
 mod inbox;
 mod links;
 mod local;
@@ -24,6 +25,7 @@ pub use local::{LocalRequest, LocalWish};
 
 use self::soe::Soe;
 use crate::Error;
+use crate::caps;
 use crate::core::{Core, Identity, Output, Random};
 use crate::counters::Counters;
 use crate::door::{Door, confirmed_id, reply, who};
@@ -150,6 +152,7 @@ impl Bridge {
             );
             selections = Selections::recover(&mut core, &mut exchange, now);
             programmes.recover(&mut core, &mut exchange, &router.image, now);
+            caps::recover(&mut Desk { core: &mut core, exchange: &mut exchange, image: &router.image, now });
             instructions.recover(&mut Bench { core: &mut core, exchange: &mut exchange, image: &router.image, now });
         }
         let descriptors = router.descriptor_set.clone();
@@ -505,6 +508,7 @@ impl Bridge {
             Timer::StartBy(control) => {
                 self.programmes.handle_start_by(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control)
             }
+            Timer::CapEnd(operation) => self.cap_ended(&operation, now),
             Timer::Instruction(operation) => {
                 let (instructions, mut bench) = self.bench(now);
                 instructions.handle_due(&mut bench, &operation);

@@ -69,6 +69,8 @@ impl Instruction {
         let era = control.and_then(|control| core.plan.resources.get(usize::from(control.resource))).map(|resource| &resource.era);
         match (self.verb.as_str(), era) {
             ("start" | "stop", Some(era)) => format!("unit {era}"),
+            // Each cap stands for itself.
+            ("curtail", _) => self.operation.clone(),
             (_, _) => self.control.clone(),
         }
     }
@@ -501,7 +503,7 @@ fn limits(core: &Core, instruction: &Instruction) -> (Option<Duration>, Duration
     match kind(core, instruction) {
         Some(ControlKind::Instruct(instruct)) => (instruct.done_within, instruct.reached.within),
         Some(ControlKind::Drive(drive)) => (drive.done_within, drive.followed.within),
-        Some(ControlKind::Relay(_) | ControlKind::Ask(_)) | None => (None, Duration::ZERO),
+        Some(ControlKind::Relay(_) | ControlKind::Ask(_) | ControlKind::Companion(_)) | None => (None, Duration::ZERO),
     }
 }
 
@@ -515,7 +517,7 @@ fn feedback(core: &Core, instruction: &Instruction) -> Option<usize> {
     match kind(core, instruction)? {
         ControlKind::Instruct(instruct) => Some(instruct.reached.state.point.index()),
         ControlKind::Drive(drive) => Some(drive.followed.point.index()),
-        ControlKind::Relay(_) | ControlKind::Ask(_) => None,
+        ControlKind::Relay(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => None,
     }
 }
 
@@ -528,9 +530,8 @@ fn shows(core: &Core, image: &Image, instruction: &Instruction) -> (Duration, bo
         }
         Some(ControlKind::Drive(drive)) => {
             let target = instruction.setpoint.as_ref().map_or(f64::NAN, |setpoint| setpoint.value);
-            let near = |measured: f64| (measured - target).abs() <= drive.followed.tolerance;
-            (drive.followed.dwell, good(image, drive.followed.point).is_some_and(near))
+            (drive.followed.dwell, good(image, drive.followed.point).is_some_and(|measured| drive.followed.is_met(measured, target)))
         }
-        Some(ControlKind::Relay(_) | ControlKind::Ask(_)) | None => (Duration::ZERO, false),
+        Some(ControlKind::Relay(_) | ControlKind::Ask(_) | ControlKind::Companion(_)) | None => (Duration::ZERO, false),
     }
 }

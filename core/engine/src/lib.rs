@@ -7,8 +7,10 @@
 //! Implements `OPERATIONS.md` R1–R5, R11, R14–R20, R23, and the delivery rules of `DESIGN.md` §6.
 
 mod ask;
+mod ask_cap;
 mod bridge;
 mod broker;
+mod caps;
 mod cloudevents;
 mod core;
 mod counters;
@@ -34,6 +36,7 @@ mod snapshot;
 mod store;
 mod stream_in;
 mod stream_out;
+mod target;
 mod timers;
 mod trial;
 mod webhook;

@@ -132,7 +132,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) peer: usize,
     /// The control that it goes through.
     pub(crate) control: &'a Control,
-    /// `dispatch`, `start` or `stop`, and its noun.
+    /// `dispatch`, `start`, `stop` or `curtail`, and its noun.
     pub(crate) verb: &'static str,
     pub(crate) noun: &'static str,
     pub(crate) payload: Value,

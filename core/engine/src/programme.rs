@@ -1,70 +1,33 @@
-//! What an accepted dispatch starts (R1): a target, reached in steps, each one command with one ticket, held whenever anything is in doubt (R2).
+//! What an accepted dispatch or cap starts (R1): a target, reached in steps, each one command with one ticket, held whenever anything is in doubt (R2).
+
+mod state;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bridge_model::{Action, Command, CommandId, CommandMode, Mono, NotOperatedWhy, Now, Outcome, PointId, Refusal, Utc};
-use bridge_profile::{Control, ControlKind, Drive, RampBy, SelectMode};
+use bridge_model::{Action, Command, CommandId, CommandMode, NotOperatedWhy, Now, Outcome, PointId, Refusal, Utc};
+use bridge_profile::{Control, ControlKind, Drive, SelectMode};
 use bridge_session::{Phase, Request};
-use serde::{Deserialize, Serialize};
 
 use crate::broker;
+use crate::caps;
 use crate::core::{Core, Then};
 use crate::exchange::Exchange;
 use crate::image::Image;
 use crate::operations::{Readback, Stage, acknowledge};
 use crate::router::Change;
 use crate::store::Table;
+use crate::target::{next_limit, next_value};
 use crate::timers::Timer;
+
+pub(crate) use state::{Kind, Place, Programme, Write};
 
 /// How often the issuer hears of a ramp that goes well.
 const PROGRESS_STEPS: u32 = 1;
-
-/// Where a programme stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Place {
-    /// Accepted; nothing was sent.
-    Accepted,
-    /// A step's command is out.
-    Commanding,
-    /// The station confirmed; the echo is awaited.
-    Echo,
-    /// Between two steps.
-    Resting,
-    /// The target is set; the plant follows.
-    Following,
-    /// To be held; the command that is out has not settled yet, so the outcome is not told yet.
-    Withdrawing,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Programme {
-    pub(crate) operation: String,
-    pub(crate) target: f64,
-    /// Units per minute; none sets the target at once.
-    pub(crate) rate: Option<f64>,
-    pub(crate) place: Place,
-    /// The last set-point the plant confirmed by echo.
-    pub(crate) confirmed: Option<f64>,
-    /// The step that is out.
-    pub(crate) pending: Option<f64>,
-    pub(crate) command: Option<String>,
-    /// Whether any execute may have left.
-    pub(crate) written: bool,
-    /// What the issuer's SELECT holds at the station: the first step executes it (R4).
-    #[serde(default)]
-    pub(crate) selected: Option<f64>,
-    pub(crate) steps: u32,
-    pub(crate) start_by_ns: i64,
-    /// Why it is to be held, code and text.
-    pub(crate) holding: Option<(String, String)>,
-    /// When the step began; a restart ends the programme, so it is not stored.
-    #[serde(skip)]
-    pub(crate) step_began: Mono,
-    /// Since when the measured power is in band.
-    #[serde(skip)]
-    pub(crate) in_band_since: Option<Mono>,
-}
+/// How often a cap comes again that the station refused.
+const CAP_TRIES: u32 = 3;
+/// How soon it does.
+const CAP_RETRY: Duration = Duration::from_millis(250);
 
 /// The programmes of all controls: one active per control, and at most one that waits for the wire to be free.
 #[derive(Default)]
@@ -94,7 +57,7 @@ impl Programmes {
             let Some(control) = core.plan.control(&id) else { continue };
             core.tell(format!("bridge restarted: {id} is in HOLD{}", held_at(&programme)));
             let mut desk = Desk { core, exchange, image, now };
-            if matches!(programme.place, Place::Commanding | Place::Withdrawing) {
+            if matches!(programme.place, Place::Commanding | Place::Switching | Place::Withdrawing) {
                 // Its ticket was open: the execute may have left (R2, R3).
                 let text = "the bridge restarted while a command was out; the point is locked until it is read back";
                 close(&mut desk, control.index(), &programme, "INDETERMINATE", "RESTART", text);
@@ -110,22 +73,32 @@ impl Programmes {
 
     /// An accepted dispatch. It supersedes what runs on the control; it starts when it is durable and the wire is free.
     pub(crate) fn accept(&mut self, desk: &mut Desk<'_>, control: usize, programme: Programme) {
-        if let Some(waiting) = self.next.remove(&control) {
-            let by = programme.operation.clone();
-            supersede(desk, &waiting, &by);
-        }
-        let by = programme.operation.clone();
-        if let Some(running) = self.active.remove(&control) {
-            supersede(desk, &running, &by);
-            for timer in [Timer::Step(control), Timer::Taken(control), Timer::Followed(control)] {
-                desk.core.timers.cancel(&timer);
-            }
-            withdraw(desk, control, &running);
-        }
+        self.preempt(desk, control, &programme.operation);
         persist(desk.core, control, &programme);
         desk.core.timers.set(Timer::StartBy(control), desk.core.mono(Utc(programme.start_by_ns), desk.now));
         self.next.insert(control, programme);
         desk.core.when_durable(Then::Start { control });
+    }
+
+    /// Whatever runs or waits on a control ends now, and its issuer is told by whom (R6). What is on the wire settles by itself.
+    pub(crate) fn preempt(&mut self, desk: &mut Desk<'_>, control: usize, by: &str) {
+        let (waiting, running) = (self.next.remove(&control), self.active.remove(&control));
+        if waiting.is_none() && running.is_none() {
+            return;
+        }
+        forget(desk.core, control);
+        if let Some(waiting) = waiting {
+            displace(desk, &waiting, by);
+        }
+        if let Some(running) = running {
+            displace(desk, &running, by);
+            withdraw(desk, control, &running);
+        }
+    }
+
+    /// The operation that a control's programme carries out, and its target.
+    pub(crate) fn target(&self, control: usize) -> Option<f64> {
+        self.next.get(&control).or_else(|| self.active.get(&control)).map(|programme| programme.target)
     }
 
     /// The acceptance is durable, or the wire became free.
@@ -143,22 +116,32 @@ impl Programmes {
         let plan = desk.core.plan.clone();
         let Some((spec, drive)) = driven(&plan.controls, control) else { return };
         let Some(programme) = self.active.get(&control) else { return };
-        if let Some((code, text)) = blocked(desk, control, drive) {
+        if let Some((code, text)) = blocked(desk.core, desk.image, control, drive, programme.is_safe()) {
             self.hold(desk, control, code, &text);
+            return;
+        }
+        if programme.only_switches(drive) {
+            desk.core.timers.cancel(&Timer::StartBy(control));
+            self.write_companion(desk, control);
             return;
         }
         let first = programme.steps == 0;
         let confirmed = if first { None } else { programme.confirmed };
         let value = match programme.selected.filter(|_| first) {
             Some(selected) => selected,
-            None => match next_value(desk, control, programme.target, programme.rate, confirmed) {
-                Ok(value) => value,
-                Err((code, text)) => return self.hold(desk, control, code, &text),
-            },
+            None => {
+                let next = if programme.kind == Kind::Dispatch {
+                    next_value(desk, control, programme.target, programme.rate, confirmed)
+                } else {
+                    next_limit(desk, control, programme)
+                };
+                match next {
+                    Ok(value) => value,
+                    Err((code, text)) => return self.hold(desk, control, code, &text),
+                }
+            }
         };
-        let step = drive.ramp.map(|ramp| ramp.step);
-        let life = step.unwrap_or(Duration::from_secs(10));
-        let latest = desk.now.utc + life;
+        let latest = desk.now.utc + life(drive);
         let not_after = if first { Utc(programme.start_by_ns.min(latest.0)) } else { latest };
         if not_after <= desk.now.utc {
             self.finish_not_operated(desk, control, NotOperatedWhy::Expired);
@@ -189,6 +172,54 @@ impl Programmes {
         broker::issue(desk.core, control, &command, value, &operation, desk.now);
     }
 
+    /// The next write beside the limit: its reason, what puts it in force or takes it off.
+    fn write_companion(&mut self, desk: &mut Desk<'_>, control: usize) {
+        let plan = desk.core.plan.clone();
+        let Some((spec, drive)) = driven(&plan.controls, control) else { return };
+        let Some((write, safe)) = self.active.get(&control).and_then(|p| Some((*p.companions.first()?, p.is_safe()))) else { return };
+        if let Some((code, text)) = blocked(desk.core, desk.image, control, drive, safe) {
+            self.hold(desk, control, code, &text);
+            return;
+        }
+        let not_after = desk.now.utc + life(drive);
+        let command = Command {
+            id: CommandId(desk.core.random()),
+            point: PointId(u32::try_from(write.control).unwrap_or(u32::MAX)),
+            action: write.action,
+            mode: if spec.select == SelectMode::Bridge { CommandMode::SelectExecute } else { CommandMode::Direct },
+            qualifier: spec.qualifier,
+            not_after: Now { mono: desk.core.mono(not_after, desk.now), utc: not_after },
+        };
+        let Some(programme) = self.active.get_mut(&control) else { return };
+        programme.place = Place::Switching;
+        programme.pending = None;
+        programme.command = Some(command.id.to_string());
+        let saved = programme.clone();
+        persist(desk.core, control, &saved);
+        // Its ticket is the owner's: one transaction per limit at a time, and a lock that the limit's echo resolves.
+        let value = saved.confirmed.unwrap_or(saved.target);
+        broker::issue(desk.core, control, &command, value, &saved.operation, desk.now);
+    }
+
+    /// A write beside the limit was confirmed.
+    fn companion_written(&mut self, desk: &mut Desk<'_>, control: usize) {
+        let plan = desk.core.plan.clone();
+        let Some((spec, drive)) = driven(&plan.controls, control) else { return };
+        let Some(programme) = self.active.get_mut(&control) else { return };
+        if programme.companions.is_empty() {
+            return;
+        }
+        let write = programme.companions.remove(0);
+        programme.written = true;
+        programme.command = None;
+        let more = !programme.companions.is_empty();
+        if let Some(on) = write.enables {
+            caps::set_enabled(desk.core, control, on);
+            desk.core.tell(format!("{}: the limit is {}", spec.id, if on { "in force" } else { "taken off" }));
+        }
+        if more { self.write_companion(desk, control) } else { self.go_on(desk, control, drive) }
+    }
+
     /// A command moved on.
     pub(crate) fn handle_progress(&mut self, desk: &mut Desk<'_>, id: CommandId, phase: Phase) {
         let Some(control) = self.control_of(id) else { return };
@@ -211,7 +242,8 @@ impl Programmes {
 
     /// A command reached its end.
     pub(crate) fn handle_settled(&mut self, desk: &mut Desk<'_>, command: &Command, outcome: Outcome) {
-        let control = command.point.index();
+        let control = owner(&desk.core.plan.controls, command.point.index());
+        let beside = control != command.point.index();
         let lock = matches!(outcome, Outcome::Indeterminate(_));
         broker::settle(desk.core, control, command, outcome, desk.now);
         if self.active.get(&control).is_some_and(|programme| programme.place == Place::Withdrawing)
@@ -220,6 +252,7 @@ impl Programmes {
             self.end_withdrawn(desk, control, outcome);
         } else if self.control_of(command.id) == Some(control) {
             match outcome {
+                Outcome::Completed if beside => self.companion_written(desk, control),
                 Outcome::Completed => self.await_echo(desk, control),
                 Outcome::Refused(refusal) => self.handle_refusal(desk, control, refusal),
                 Outcome::NotOperated(why) => self.handle_not_operated(desk, control, why),
@@ -254,10 +287,13 @@ impl Programmes {
             }
             if is(drive.followed.point) {
                 self.check_followed(desk, control, drive);
+                if drive.cap.is_some() {
+                    caps::handle_measured(desk, &spec.id);
+                }
             }
             if (drive.requires.iter().any(|require| is(require.point)) || drive.remote_enable.is_some_and(is))
-                && self.active.contains_key(&control)
-                && let Some((code, text)) = blocked(desk, control, drive)
+                && let Some(safe) = self.active.get(&control).map(Programme::is_safe)
+                && let Some((code, text)) = blocked(desk.core, desk.image, control, drive, safe)
             {
                 self.hold(desk, control, code, &text);
             }
@@ -307,7 +343,7 @@ impl Programmes {
         if programme.place == Place::Withdrawing {
             return;
         }
-        if programme.place == Place::Commanding && !withdraw(desk, control, &programme) {
+        if matches!(programme.place, Place::Commanding | Place::Switching) && !withdraw(desk, control, &programme) {
             // Whether the plant was touched is known when the command settles, not before.
             programme.place = Place::Withdrawing;
             programme.holding = Some((code.to_owned(), text.to_owned()));
@@ -326,7 +362,7 @@ impl Programmes {
         let (code, text) = programme.holding.take().unwrap_or_default();
         match outcome {
             Outcome::Completed => {
-                programme.confirmed = programme.pending;
+                programme.confirmed = programme.pending.or(programme.confirmed);
                 programme.written = true;
             }
             // The session promises that this command never operated; earlier steps may have.
@@ -364,11 +400,10 @@ impl Programmes {
         programme.confirmed = Some(pending);
         programme.pending = None;
         programme.command = None;
-        let reached = (pending - programme.target).abs() <= drive.taken.tolerance.max(1e-9);
+        let reached = programme.has_reached(drive);
         programme.place = if reached { Place::Following } else { Place::Resting };
         let saved = programme.clone();
         persist(desk.core, control, &saved);
-        let step = drive.ramp.map_or(Duration::from_secs(5), |ramp| ramp.step);
         let readback = Readback {
             setpoint: Some(pending),
             measured: good(desk.image, drive.followed.point),
@@ -379,11 +414,30 @@ impl Programmes {
         }
         let id = &desk.core.plan.controls[control].id;
         desk.core.tell(format!("{id}: plant took {pending:.1}, target {:.1}", saved.target));
-        if reached {
+        // The limit is put in force as soon as it stands, and taken off when it has come up.
+        if !saved.companions.is_empty() && (saved.kind != Kind::Release || reached) {
+            self.write_companion(desk, control);
+        } else {
+            self.go_on(desk, control, drive);
+        }
+    }
+
+    /// A step is taken, and what belongs to it is written: the next one, or the end.
+    fn go_on(&mut self, desk: &mut Desk<'_>, control: usize, drive: &Drive) {
+        let Some(programme) = self.active.get_mut(&control) else { return };
+        let reached = programme.has_reached(drive);
+        programme.place = if reached { Place::Following } else { Place::Resting };
+        let saved = programme.clone();
+        persist(desk.core, control, &saved);
+        if !reached {
+            let step = drive.ramp.map_or(Duration::from_secs(5), |ramp| ramp.step);
+            desk.core.timers.set(Timer::Step(control), saved.step_began + step);
+        } else if saved.ends.is_some() {
+            // Whether the power comes up again is for the sun and the plant.
+            self.finish(desk, control, "COMPLETED", "", "");
+        } else {
             desk.core.timers.set(Timer::Followed(control), desk.now.mono + drive.followed.within);
             self.check_followed(desk, control, drive);
-        } else {
-            desk.core.timers.set(Timer::Step(control), saved.step_began + step);
         }
     }
 
@@ -393,7 +447,7 @@ impl Programmes {
             return;
         }
         let measured = good(desk.image, drive.followed.point);
-        let in_band = measured.is_some_and(|measured| (measured - programme.target).abs() <= drive.followed.tolerance);
+        let in_band = measured.is_some_and(|measured| drive.followed.is_met(measured, programme.target));
         if !in_band {
             programme.in_band_since = None;
             return;
@@ -413,7 +467,7 @@ impl Programmes {
         match self.active.get(&control).map(|programme| programme.place) {
             Some(Place::Resting | Place::Accepted) => self.step(desk, control),
             Some(Place::Following) => self.check_followed(desk, control, drive),
-            Some(Place::Commanding | Place::Echo | Place::Withdrawing) | None => {}
+            Some(Place::Commanding | Place::Switching | Place::Echo | Place::Withdrawing) | None => {}
         }
     }
 
@@ -426,6 +480,27 @@ impl Programmes {
         }
     }
 
+    /// A cap that the station refused comes again: most likely the transaction that it pre-empted had not ended there. A refusal is a
+    /// definite no, so nothing can be executed twice.
+    fn again(&mut self, desk: &mut Desk<'_>, control: usize, text: &str) -> bool {
+        let Some(programme) = self.active.get_mut(&control).filter(|programme| programme.is_safe() && programme.refused < CAP_TRIES) else {
+            return false;
+        };
+        programme.refused += 1;
+        programme.place = Place::Resting;
+        programme.pending = None;
+        programme.command = None;
+        // What was refused was no step: the first one selects again.
+        if programme.confirmed.is_none() {
+            programme.steps = 0;
+        }
+        let saved = programme.clone();
+        persist(desk.core, control, &saved);
+        desk.core.tell(format!("{}: {text}; the cap comes again", desk.core.plan.controls[control].id));
+        desk.core.timers.set(Timer::Step(control), desk.now.mono + CAP_RETRY);
+        true
+    }
+
     fn handle_refusal(&mut self, desk: &mut Desk<'_>, control: usize, refusal: Refusal) {
         let text = match refusal {
             Refusal::SelectRefused => "the station refused the select".to_owned(),
@@ -433,6 +508,9 @@ impl Programmes {
             Refusal::Unknown(cause) => format!("the station does not know the command (cause {cause})"),
             Refusal::Status(status) => format!("the station refused with status {status}"),
         };
+        if self.again(desk, control, &text) {
+            return;
+        }
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish(desk, control, "REJECTED", "STATION_REFUSED", &text);
         } else {
@@ -463,6 +541,10 @@ impl Programmes {
         let readback = Readback { setpoint: programme.confirmed, measured: good(desk.image, drive.followed.point), time_left_s: Some(0.0) };
         let reason = (!code.is_empty()).then_some((code, text));
         desk.core.tell(format!("{}: {status}{}{text}", spec.id, if text.is_empty() { "" } else { ": " }));
+        if let Some(ended) = &programme.ends {
+            caps::release_ended(desk, &programme, ended, status, reason);
+            return;
+        }
         acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, status, reason, Some(readback), desk.now);
     }
 
@@ -497,13 +579,24 @@ fn end(desk: &mut Desk<'_>, control: usize, programme: &Programme, code: &str, t
 
 fn close(desk: &mut Desk<'_>, control: usize, programme: &Programme, status: &'static str, code: &str, text: &str) {
     forget(desk.core, control);
+    if let Some(ended) = &programme.ends {
+        caps::release_ended(desk, programme, ended, status, Some((code, text)));
+        return;
+    }
     let plan = desk.core.plan.clone();
     let measured = driven(&plan.controls, control).and_then(|(_, drive)| good(desk.image, drive.followed.point));
     let readback = Readback { setpoint: programme.confirmed, measured, time_left_s: None };
     acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, status, Some((code, text)), Some(readback), desk.now);
 }
 
-fn supersede(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
+fn displace(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
+    match programme.kind {
+        Kind::Dispatch => supersede(desk, programme, by),
+        Kind::Limit | Kind::Release => caps::displaced(desk, programme, by),
+    }
+}
+
+pub(crate) fn supersede(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
     // The text is the superseding operation; `acknowledge` names its issuer (R6).
     acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", by)), None, desk.now);
 }
@@ -521,27 +614,27 @@ fn forget(core: &mut Core, control: usize) {
     }
 }
 
-/// Why the control may not be driven now, if it may not.
-fn blocked(desk: &Desk<'_>, control: usize, drive: &Drive) -> Option<(&'static str, String)> {
-    if let Some(why) = broker::locked(desk.core, control) {
+/// Why the control may not be driven now, if it may not; `safe`: in the safe direction, which a lock does not stop (R3).
+pub(crate) fn blocked(core: &Core, image: &Image, control: usize, drive: &Drive, safe: bool) -> Option<(&'static str, String)> {
+    if let Some(why) = broker::locked(core, control).filter(|_| !safe) {
         return Some(("POINT_LOCKED", why));
     }
-    if desk.core.recorder.unwritable().is_some() {
+    if core.recorder.unwritable().is_some() {
         return Some(("JOURNAL_FAILED", "the journal cannot be written".to_owned()));
     }
-    let link = desk.core.plan.controls[control].link;
-    if !desk.image.source(link.index()).live {
-        return Some(("LINK_DOWN", format!("link {} is down", desk.core.plan.links[link.index()].spec.name)));
+    let link = core.plan.controls[control].link;
+    if !image.source(link.index()).live {
+        return Some(("LINK_DOWN", format!("link {} is down", core.plan.links[link.index()].spec.name)));
     }
     drive
         .requires
         .iter()
-        .find(|require| good(desk.image, require.point) != Some(require.equals))
+        .find(|require| good(image, require.point) != Some(require.equals))
         .map(|require| ("LOCAL_CONTROL", format!("not fulfilled: {}", require.text)))
         .or_else(|| {
             drive
                 .remote_enable
-                .filter(|point| good(desk.image, *point) != Some(1.0))
+                .filter(|point| good(image, *point) != Some(1.0))
                 .map(|_| ("NOT_ENABLED", "the plant's remote enable is off".to_owned()))
         })
 }
@@ -550,50 +643,25 @@ pub(crate) fn driven(controls: &[Control], control: usize) -> Option<(&Control, 
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Drive(drive) => Some((spec, drive)),
-        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
+        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => None,
     }
+}
+
+/// The control that a command is a part of: its own, or the one whose companion it wrote.
+fn owner(controls: &[Control], control: usize) -> usize {
+    match controls.get(control).map(|spec| &spec.kind) {
+        Some(ControlKind::Companion(companion)) => companion.of,
+        Some(ControlKind::Drive(_) | ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_)) | None => control,
+    }
+}
+
+/// How long a command may wait to leave: its step's period.
+fn life(drive: &Drive) -> Duration {
+    drive.ramp.map(|ramp| ramp.step).filter(|step| !step.is_zero()).unwrap_or(Duration::from_secs(10))
 }
 
 pub(crate) fn good(image: &Image, point: PointId) -> Option<f64> {
     image.good(point.index()).map(bridge_model::Value::as_f64)
-}
-
-/// The value of the next step toward `target` from the last confirmed set-point, else the echo, else the measured power (R11).
-///
-/// # Errors
-/// Why there is none, as code and text.
-pub(crate) fn next_value(
-    desk: &Desk<'_>,
-    control: usize,
-    target: f64,
-    rate: Option<f64>,
-    confirmed: Option<f64>,
-) -> Result<f64, (&'static str, String)> {
-    let plan = &desk.core.plan;
-    let Some((_, drive)) = driven(&plan.controls, control) else {
-        return Err(("UNKNOWN_RESOURCE", "the control drives nothing".to_owned()));
-    };
-    let measured = good(desk.image, drive.followed.point);
-    let Some(from) = confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
-        return Err(("NO_FEEDBACK", "neither set-point echo nor measured power is good".to_owned()));
-    };
-    let starts = confirmed.is_none();
-    if starts && drive.bump_limit > 0.0 && measured.is_some_and(|measured| (from - measured).abs() > drive.bump_limit) {
-        return Err(("BUMP_LIMIT", "the set-point is too far from the measured power to start a ramp".to_owned()));
-    }
-    let value = match (rate, drive.ramp) {
-        (Some(rate), Some(ramp)) if ramp.by == RampBy::Bridge => toward(from, target, rate * ramp.step.as_secs_f64() / 60.0),
-        _ => target,
-    };
-    if !value.is_finite() || value < drive.min || value > drive.max {
-        return Err(("OUT_OF_ENVELOPE", "the step would leave the envelope".to_owned()));
-    }
-    Ok(value)
-}
-
-/// One step from `from` toward `target`, no longer than `most`.
-fn toward(from: f64, target: f64, most: f64) -> f64 {
-    if (target - from).abs() <= most { target } else { from + most.copysign(target - from) }
 }
 
 fn held_at(programme: &Programme) -> String {
@@ -637,10 +705,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_never_passes_the_target() {
-        assert!((toward(200.0, 210.0, 2.5) - 202.5).abs() < 1e-9);
-        assert!((toward(209.0, 210.0, 2.5) - 210.0).abs() < 1e-9);
-        assert!((toward(210.0, 200.0, 2.5) - 207.5).abs() < 1e-9);
+    fn a_cap_that_is_refused_comes_again_within_a_second() {
+        assert!(CAP_RETRY * CAP_TRIES < Duration::from_secs(1), "R1: a cap pre-empts within 1 s");
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl Relays {
             operation.ours
                 && operation.peer == peer
                 && payload["requestDigest"] == operation.digest.as_str()
-                && (!is_final(&operation.status) || operation.status == "INDETERMINATE")
+                && (!is_final(&operation.status) || operation.status == "INDETERMINATE" || stands(operation))
         };
         if operations::load(core, of).is_some_and(|operation| fits(&operation)) {
             self.handle_acknowledge(core, served, of, payload, now);
@@ -432,6 +432,11 @@ impl Relays {
     }
 }
 
+/// A cap outlives the commands that set it: its end is told later (R7).
+fn stands(operation: &Operation) -> bool {
+    operation.verb == "curtail" && matches!(operation.status.as_str(), "COMPLETED" | "PARTIAL" | "FAILED")
+}
+
 fn answer(core: &mut Core, link: LinkId, token: CommandToken, answer: Answer) {
     let request = Request::Answer { token, answer };
     // A refusal promises nothing that the journal would have to keep: it does not wait for a disk that cannot be written.
@@ -446,7 +451,7 @@ pub(crate) fn relayed(controls: &[Control], control: usize) -> Option<(&Control,
     let spec = controls.get(control)?;
     match &spec.kind {
         ControlKind::Relay(relay) => Some((spec, relay)),
-        ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
+        ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => None,
     }
 }
 
@@ -471,7 +476,7 @@ pub(crate) fn state_number(status: &str) -> f64 {
 }
 
 /// The reason codes in the order of their numbers, from 1.
-pub const REASONS: [&str; 51] = [
+pub const REASONS: [&str; 60] = [
     "ABOVE_MAX",
     "BELOW_MIN",
     "RAMP_TOO_FAST",
@@ -523,6 +528,15 @@ pub const REASONS: [&str; 51] = [
     "OTHER",
     "SELECT_REQUIRED",
     "SELECT_MISMATCH",
+    "ABOVE_CAP",
+    "BASIS_NOT_OFFERED",
+    "REASON_NOT_OFFERED",
+    "BAD_PERIOD",
+    "NEWER_CAP",
+    "NO_SUCH_CAP",
+    "AWAITS_RELEASE",
+    "LOWER_CAP",
+    "RELEASED",
 ];
 
 /// Zero for none, 99 for one that has no number.

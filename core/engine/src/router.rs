@@ -445,12 +445,13 @@ fn concerns(plan: &Plan) -> Vec<bool> {
         ControlKind::Drive(drive) => {
             let mut points = vec![drive.taken.point, drive.followed.point];
             points.extend(drive.requires.iter().map(|require| require.point).chain(drive.remote_enable));
+            points.extend(drive.cap.iter().filter_map(|cap| cap.available));
             points
         }
         ControlKind::Instruct(instruct) => {
             instruct.requires.iter().map(|require| require.point).chain([instruct.reached.state.point]).collect()
         }
-        ControlKind::Relay(_) | ControlKind::Ask(_) => Vec::new(),
+        ControlKind::Relay(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => Vec::new(),
     });
     for point in served.chain(driven) {
         if let Some(concerns) = concerns.get_mut(point.index()) {

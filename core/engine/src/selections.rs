@@ -13,8 +13,9 @@ use crate::broker;
 use crate::core::Core;
 use crate::exchange::Exchange;
 use crate::operations::{Stage, acknowledge};
-use crate::programme::{Desk, next_value, not_operated_code, not_operated_text};
+use crate::programme::{Desk, not_operated_code, not_operated_text};
 use crate::store::Table;
+use crate::target::next_value;
 
 /// One control that is selected, or is being selected.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -43,6 +43,8 @@ pub(crate) enum Table {
     Lost = 15,
     /// Number → `bridge::soe::Line`: a sequence-of-events line that waits for others to leave with.
     Soe = 16,
+    /// Operation id → `caps::Cap`.
+    Caps = 17,
 }
 
 impl Table {
@@ -64,6 +66,7 @@ impl Table {
             Self::Requests,
             Self::Lost,
             Self::Soe,
+            Self::Caps,
         ]
         .into_iter()
         .find(|table| *table as u8 == number)

@@ -46,6 +46,8 @@ pub(crate) enum Timer {
     Followed(usize),
     /// The start of a programme is due no later than this.
     StartBy(usize),
+    /// The period of a cap ends.
+    CapEnd(String),
     /// An instruction's answer, report or feedback is due.
     Instruction(String),
     /// The feedback of an instruction should have stood long enough.

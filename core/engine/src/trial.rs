@@ -4,6 +4,7 @@
 //! door, commands out after their ticket is durable. The station of a test takes every command, echoes it, and lets the measured value
 //! follow. A peer's values enter where a verified stream would bring them.
 
+mod cap;
 mod judge;
 mod party;
 
@@ -142,6 +143,7 @@ impl<'a> Stage<'a> {
             last_event_id: None,
         };
         self.bridge.handle_north(Inbound::Stream(subscribed), self.now);
+        self.cast.confirm(&mut self.bridge, self.now);
         for link in 0..self.plan.links.len() {
             self.link(link, true);
         }
@@ -522,7 +524,13 @@ impl<'a> Stage<'a> {
                 }
             }
             _ => {
-                for (name, pointer) in [("status", "/status"), ("stage", "/stage"), ("reason", "/reason/code"), ("text", "/reason/text")] {
+                for (name, pointer) in [
+                    ("status", "/status"),
+                    ("stage", "/stage"),
+                    ("reason", "/reason/code"),
+                    ("text", "/reason/text"),
+                    ("by", "/supersededBy/partyId"),
+                ] {
                     if let Some(word) = payload.pointer(pointer).and_then(serde_json::Value::as_str) {
                         let word = if matches!(name, "status" | "stage") { word.to_ascii_lowercase() } else { word.to_owned() };
                         fields.insert(name.to_owned(), text(word));

@@ -2,6 +2,8 @@
 
 /// Above the highest allowed value.
 pub const ABOVE_MAX: &str = "ABOVE_MAX";
+/// Above a cap in force.
+pub const ABOVE_CAP: &str = "ABOVE_CAP";
 /// Below the lowest allowed value.
 pub const BELOW_MIN: &str = "BELOW_MIN";
 /// Faster than the declared ramp.
@@ -44,6 +46,24 @@ pub const RELATIVE_NOT_SUPPORTED: &str = "RELATIVE_NOT_SUPPORTED";
 pub const LINK_DOWN: &str = "LINK_DOWN";
 /// The journal cannot be written.
 pub const JOURNAL_FAILED: &str = "JOURNAL_FAILED";
+/// A reading that is needed is not GOOD.
+pub const NO_FEEDBACK: &str = "NO_FEEDBACK";
+/// A limit counts from something that the control does not have.
+pub const BASIS_NOT_OFFERED: &str = "BASIS_NOT_OFFERED";
+/// A reason that the control does not know.
+pub const REASON_NOT_OFFERED: &str = "REASON_NOT_OFFERED";
+/// A period that is over, or has no end where it needs one.
+pub const BAD_PERIOD: &str = "BAD_PERIOD";
+/// A release while a newer cap is in force.
+pub const NEWER_CAP: &str = "NEWER_CAP";
+/// A release of a cap that its issuer does not have.
+pub const NO_SUCH_CAP: &str = "NO_SUCH_CAP";
+/// The period of a cap is over, and only its issuer may release it.
+pub const AWAITS_RELEASE: &str = "AWAITS_RELEASE";
+/// A lower cap is in force.
+pub const LOWER_CAP: &str = "LOWER_CAP";
+/// The cap was released.
+pub const RELEASED: &str = "RELEASED";
 /// NaN or infinite.
 pub const NOT_A_NUMBER: &str = "NOT_A_NUMBER";
 
@@ -94,6 +114,11 @@ const EXPLANATIONS: &[(&str, &str)] = &[
         ABOVE_MAX,
         "The set-point lies above the control's highest value: the lower of the profile's Pmax, the plant's live declared limit and the \
          issuer's own limit. Nothing was sent. Issue a lower value, or have the declared capability raised at the plant.",
+    ),
+    (
+        ABOVE_CAP,
+        "A curtailment is in force on the resource and the set-point lies above it. Nothing was sent: the target of a resource is never \
+         above the lowest cap (R6). Issue a value up to the cap, or have the issuer of the curtailment release it.",
     ),
     (
         BELOW_MIN,
@@ -202,15 +227,64 @@ const SELECTIONS: &[(&str, &str)] = &[
     ),
 ];
 
+/// What is found where caps are kept, and what became of one (R6, R7).
+const CAPS: &[(&str, &str)] = &[
+    (
+        NO_FEEDBACK,
+        "A reading that the command counts from, or by which the plant would be seen to follow, is not GOOD: the measured power, or the \
+         echo of the set-point. Nothing is guessed in its place. Restore the measurement, or send an absolute value.",
+    ),
+    (
+        BASIS_NOT_OFFERED,
+        "The limit of a curtailment counts from something that the control does not have: a schedule (not driven by this version), a rated \
+         power, or the available power as a point that is GOOD. Send an absolute cap in MW.",
+    ),
+    (
+        REASON_NOT_OFFERED,
+        "The control lists the reasons for which it may be curtailed (`reason_codes`), because the plant is told the reason as a number. \
+         The reason sent is not among them; the text names those that are.",
+    ),
+    (
+        BAD_PERIOD,
+        "The period of a curtailment is over before it began, or has no end although `release` is AT_END. Nothing was sent. Issue it with \
+         a duration that ends in the future, or with `release: MANUAL`.",
+    ),
+    (
+        NEWER_CAP,
+        "A release was asked while a newer cap is in force on the same resource. Nothing was raised: what was curtailed since would be \
+         undone by an older word (R7). The newer cap has to end first; its issuer is named in the text.",
+    ),
+    (
+        NO_SUCH_CAP,
+        "A release names an operation that has no cap in force at this plant, or one of another issuer. Only the party that set a cap \
+         releases it. `operations list` shows what became of the curtailment.",
+    ),
+    (
+        AWAITS_RELEASE,
+        "The period of a curtailment is over and the cap stands: its issuer signed `release: MANUAL`, its reason is SECURITY or CONGESTION, \
+         or the plant's profile holds at the end. Only the issuer's own release ends it (`send release`), always ramped (R7).",
+    ),
+    (
+        LOWER_CAP,
+        "The cap is accepted and in force, and a lower cap on the same resource is what the plant follows now. When the lower one ends, \
+         this one holds for the rest of its own period (R6).",
+    ),
+    (
+        RELEASED,
+        "The cap has ended and was taken off the plant, ramped: by the end of its period as its issuer signed, or by the issuer's release. \
+         What was displaced by it does not resume by itself; issue it again (R2).",
+    ),
+];
+
 /// A paragraph about a code, for `ies-bridge explain CODE` and the operator's screen; `None` for a code that is not of this crate.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static str> {
-    EXPLANATIONS.iter().chain(SELECTIONS).chain(ANSWERS).find(|(known, _)| *known == code).map(|(_, text)| *text)
+    EXPLANATIONS.iter().chain(SELECTIONS).chain(ANSWERS).chain(CAPS).find(|(known, _)| *known == code).map(|(_, text)| *text)
 }
 
 /// Every code, in the order of the explanations.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    EXPLANATIONS.iter().chain(SELECTIONS).chain(ANSWERS).map(|(code, _)| *code)
+    EXPLANATIONS.iter().chain(SELECTIONS).chain(ANSWERS).chain(CAPS).map(|(code, _)| *code)
 }
 
 /// The codes of a selection's end (R15). Part of [`codes`].
@@ -221,4 +295,9 @@ pub fn selections() -> impl Iterator<Item = &'static str> {
 /// The codes of R8: what people answered, or did not. Part of [`codes`].
 pub fn answers() -> impl Iterator<Item = &'static str> {
     ANSWERS.iter().map(|(code, _)| *code)
+}
+
+/// The codes of caps and their release (R6, R7). Part of [`codes`].
+pub fn caps() -> impl Iterator<Item = &'static str> {
+    CAPS.iter().map(|(code, _)| *code)
 }

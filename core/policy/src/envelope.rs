@@ -75,6 +75,8 @@ pub struct ControlFacts {
     pub min: f64,
     /// Highest value: the profile's, or the live declared one if lower (R11).
     pub max: f64,
+    /// The lowest cap that is in force on the resource (R6).
+    pub cap: Option<f64>,
     /// Declared ramp upwards in unit per minute; `None` if none is declared.
     pub ramp_up: Option<f64>,
     /// Declared ramp downwards in unit per minute; `None` if none is declared.
@@ -255,6 +257,9 @@ fn limits(setpoint: &Setpoint, control: &ControlFacts) -> Refusal {
     if !matches!(value.partial_cmp(&max), Some(std::cmp::Ordering::Less | std::cmp::Ordering::Equal)) {
         return Some((code::ABOVE_MAX, format!("{value} {unit} is above {max} {unit}")));
     }
+    if let Some(cap) = control.cap.filter(|cap| value.partial_cmp(cap).is_none_or(std::cmp::Ordering::is_gt)) {
+        return Some((code::ABOVE_CAP, format!("{value} {unit} is above the cap of {cap} {unit} in force")));
+    }
     if !matches!(value.partial_cmp(&min), Some(std::cmp::Ordering::Greater | std::cmp::Ordering::Equal)) {
         return Some((code::BELOW_MIN, format!("{value} {unit} is below {min} {unit}")));
     }
@@ -289,7 +294,7 @@ fn slower(up: Option<f64>, down: Option<f64>) -> Option<f64> {
     Some(up?.min(down?))
 }
 
-fn plant_state(facts: &Facts) -> Refusal {
+pub(crate) fn plant_state(facts: &Facts) -> Refusal {
     if let Some(enable) = facts.remote_enable.as_ref().filter(|enable| !enable.is_met()) {
         return Some((code::LOCAL_CONTROL, format!("{}: {}", enable.text, state_of(enable))));
     }

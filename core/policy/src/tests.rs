@@ -47,6 +47,7 @@ fn control() -> ControlFacts {
         basis: Some(PowerBasis::ExBus),
         min: 140.0,
         max: 250.0,
+        cap: None,
         ramp_up: Some(3.0),
         ramp_down: Some(5.0),
         present: Some(180.0),
@@ -103,6 +104,8 @@ const CASES: &[Case] = &[
         what: "above the issuer's own limit",
         change: |s, _, _| s.limits = Some(Limits { min: 0.0, max: 200.0 }),
     },
+    Case { code: code::ABOVE_CAP, what: "above a cap in force", change: |_, _, f| with_control(f, |c| c.cap = Some(209.9)) },
+    Case { code: code::ABOVE_CAP, what: "a cap that is NaN", change: |_, _, f| with_control(f, |c| c.cap = Some(f64::NAN)) },
     Case { code: code::BELOW_MIN, what: "below Pmin", change: |s, _, _| s.value = 139.9 },
     Case {
         code: code::BELOW_MIN,
@@ -259,10 +262,10 @@ fn every_reason_gives_its_code_and_a_text() {
 fn every_code_is_tested_and_explained() {
     let tested: BTreeSet<&str> = CASES.iter().map(|case| case.code).collect();
     // What people answered, or a selection came to, is no decision of the envelope.
-    let others: BTreeSet<&str> = code::answers().chain(code::selections()).collect();
+    let others: BTreeSet<&str> = code::answers().chain(code::selections()).chain(code::caps()).collect();
     let explained: BTreeSet<&str> = codes().filter(|code| !others.contains(code)).collect();
     assert_eq!(tested, explained);
-    assert_eq!(explained.len(), 21);
+    assert_eq!(explained.len(), 22);
     for code in codes() {
         assert!(explain(code).is_some_and(|text| text.len() > 80), "{code} has a paragraph");
     }
@@ -338,6 +341,9 @@ fn nothing_outside_the_envelope_is_ever_accepted() {
                 (c.min, c.max) = (random.double(), random.double());
             }
             if random.next().is_multiple_of(4) {
+                c.cap = Some(random.double());
+            }
+            if random.next().is_multiple_of(4) {
                 c.present = Some(random.double());
             }
         });
@@ -351,6 +357,7 @@ fn nothing_outside_the_envelope_is_ever_accepted() {
             accepted += 1;
             let c = facts.control.unwrap();
             assert!(setpoint.value.is_finite() && setpoint.value >= c.min && setpoint.value <= c.max, "round {round}: {setpoint:?} {c:?}");
+            assert!(c.cap.is_none_or(|cap| setpoint.value <= cap), "round {round}: {setpoint:?} {c:?}");
             assert!(setpoint.limits.is_none_or(|l| setpoint.value >= l.min && setpoint.value <= l.max), "round {round}: {setpoint:?}");
             assert!(setpoint.ramp.is_none_or(|r| r.value > 0.0 && r.value <= 5.0), "round {round}: {setpoint:?}");
         }

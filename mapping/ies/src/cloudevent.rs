@@ -51,6 +51,7 @@ pub const fn event_type(verb: Verb) -> &'static str {
         Verb::Alarm => "in.ies.grid.alarm.v0",
         Verb::Clear => "in.ies.grid.clear.v0",
         Verb::Dispatch => "in.ies.grid.dispatch.v0",
+        Verb::Curtail => "in.ies.grid.curtail.v0",
         Verb::Start => "in.ies.grid.start.v0",
         Verb::Stop => "in.ies.grid.stop.v0",
         Verb::Acknowledge => "in.ies.grid.acknowledge.v0",

@@ -10,6 +10,7 @@
 
 pub mod beckn;
 mod cloudevent;
+mod curtail;
 mod error;
 mod json;
 mod operation;
@@ -21,6 +22,7 @@ mod uuid;
 mod words;
 
 pub use cloudevent::{EventMeta, cloudevent, event_type};
+pub use curtail::{CurtailCap, CurtailLimit, CurtailPayload, CurtailPeriod, CurtailRelease};
 pub use error::Error;
 pub use json::{
     MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_SAFE_INTEGER, jcs, json_integer, json_number, json_number_f32, json_unsigned, parse_strict,
@@ -39,6 +41,7 @@ pub use schema::{GRID_OPERATION_SCHEMA, MAX_PROBLEMS, SchemaProblem, validate};
 pub use time::{Span, Timestamp, format_duration, format_time, parse_duration, parse_time};
 pub use uuid::{format_uuid, parse_uuid, stream_operation_id, uuid7, uuid8};
 pub use words::{
-    AckRequired, AckStage, AckStatus, AlarmStatus, AuthorityBasis, InterlockResult, LimitType, Mode, Noun, OriginKind, PowerBasis,
-    Priority, QualitySource, Quantity, Role, Severity, Side, StartType, TimeSource, Unit, UnitState, ValidityWord, Verb,
+    AckRequired, AckStage, AckStatus, AlarmStatus, AuthorityBasis, InterlockResult, LimitBasis, LimitType, Mode, Noun, OriginKind,
+    PowerBasis, Priority, QualitySource, Quantity, ReleaseMode, Role, Severity, Side, StartType, TimeSource, Unit, UnitState, ValidityWord,
+    Verb,
 };

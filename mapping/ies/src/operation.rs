@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{AckRequired, AuthorityBasis, Error, Mode, Noun, Payload, Priority, Role, Span, Timestamp, Verb, error::cut, payload::Counter};
+use crate::{
+    AckRequired, AuthorityBasis, CurtailPayload, Error, Mode, Noun, Payload, Priority, Role, Span, Timestamp, Verb, error::cut,
+    payload::Counter,
+};
 
 /// The value of `@type`.
 pub const TYPE_NAME: &str = "GridOperation";
@@ -247,6 +250,15 @@ impl GridOperation {
                 [Some(s.value), s.deadband, s.expected_base, s.ramp.map(|r| r.value), limits[0], limits[1]]
             });
             for number in numbers.flatten() {
+                crate::json::json_number(number)?;
+            }
+        }
+        if let Payload::Curtail(curtail) = &self.payload {
+            let numbers = match curtail {
+                CurtailPayload::Cap(cap) => [Some(cap.limit.value), Some(cap.ramp.value)],
+                CurtailPayload::Release(release) => [release.ramp.map(|ramp| ramp.value), None],
+            };
+            for number in numbers.into_iter().flatten() {
                 crate::json::json_number(number)?;
             }
         }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::{
-    AckStage, AckStatus, AlarmStatus, InterlockResult, LimitType, OriginKind, PowerBasis, QualityObject, Quantity, Severity, Side, Span,
-    StartType, TimeQuality, TimeSource, Timestamp, Unit, UnitState, Verb, json::MAX_SAFE_INTEGER,
+    AckStage, AckStatus, AlarmStatus, CurtailPayload, InterlockResult, LimitType, OriginKind, PowerBasis, QualityObject, Quantity,
+    Severity, Side, Span, StartType, TimeQuality, TimeSource, Timestamp, Unit, UnitState, Verb, json::MAX_SAFE_INTEGER,
 };
 
 /// The payload of a GridOperation, one variant per verb.
@@ -22,6 +22,8 @@ pub enum Payload {
     Clear(AlarmPayload),
     /// Set-points.
     Dispatch(DispatchPayload),
+    /// A cap, or its release.
+    Curtail(CurtailPayload),
     /// A unit to the grid.
     Start(UnitPayload),
     /// A unit from the grid.
@@ -45,6 +47,7 @@ impl Payload {
             Self::Alarm(_) => Verb::Alarm,
             Self::Clear(_) => Verb::Clear,
             Self::Dispatch(_) => Verb::Dispatch,
+            Self::Curtail(_) => Verb::Curtail,
             Self::Start(_) => Verb::Start,
             Self::Stop(_) => Verb::Stop,
             Self::Acknowledge(_) => Verb::Acknowledge,
@@ -60,6 +63,7 @@ impl Payload {
             Verb::Alarm => Self::Alarm(serde_json::from_value(value)?),
             Verb::Clear => Self::Clear(serde_json::from_value(value)?),
             Verb::Dispatch => Self::Dispatch(serde_json::from_value(value)?),
+            Verb::Curtail => Self::Curtail(serde_json::from_value(value)?),
             Verb::Start => Self::Start(serde_json::from_value(value)?),
             Verb::Stop => Self::Stop(serde_json::from_value(value)?),
             Verb::Acknowledge => Self::Acknowledge(serde_json::from_value(value)?),

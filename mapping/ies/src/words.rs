@@ -43,6 +43,8 @@ words! {
         Clear = "clear",
         /// Set-points for one resource.
         Dispatch = "dispatch",
+        /// A cap on the output of a resource, or its release.
+        Curtail = "curtail",
         /// Bring a unit to the grid.
         Start = "start",
         /// Take a unit from the grid.
@@ -62,13 +64,39 @@ impl Verb {
     /// Whether the verb asks the receiver to act: it then needs `mode`, `validUntil`, `authority`, `ack` and `provenance`.
     #[must_use]
     pub const fn is_command(self) -> bool {
-        matches!(self, Self::Dispatch | Self::Start | Self::Stop)
+        matches!(self, Self::Dispatch | Self::Curtail | Self::Start | Self::Stop)
     }
 
     /// Whether the operation carries an ES256 signature of its own; `stream` is covered by its sealed leaves instead.
     #[must_use]
     pub const fn is_signed(self) -> bool {
         !matches!(self, Self::Stream)
+    }
+}
+
+words! {
+    /// What the limit of a `curtail` counts from.
+    LimitBasis {
+        /// The power that may remain.
+        AbsoluteCap = "ABSOLUTE_CAP",
+        /// The power to be taken away from what is measured when it is accepted.
+        ReductionBy = "REDUCTION_BY",
+        /// The share that may remain of the schedule.
+        OfSchedule = "OF_SCHEDULE",
+        /// The share that may remain of what is available when it is accepted.
+        OfAvailable = "OF_AVAILABLE",
+        /// The share that may remain of the rated power.
+        OfRated = "OF_RATED",
+    }
+}
+
+words! {
+    /// What ends a `curtail` (R7).
+    ReleaseMode {
+        /// The end of its period: its issuer has signed that.
+        AtEnd = "AT_END",
+        /// Only a release by its issuer.
+        Manual = "MANUAL",
     }
 }
 

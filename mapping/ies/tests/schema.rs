@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail by panicking")]
 
 use bridge_ies::{
-    AlarmStatus, Error, GRID_OPERATION_SCHEMA, GridOperation, Mode, Noun, Payload, PowerBasis, Role, Verb, jcs, parse_strict, validate,
+    AlarmStatus, CurtailPayload, Error, GRID_OPERATION_SCHEMA, GridOperation, LimitBasis, Mode, Noun, Payload, PowerBasis, ReleaseMode,
+    Role, Verb, jcs, parse_strict, validate,
 };
 use serde_json::{Value, json};
 
@@ -48,9 +49,9 @@ fn every_example_fits_and_is_read_and_written_without_loss() {
 }
 
 /// What to change in which example: a JSON pointer and a new value, or `None` to take the field away.
-type Bad = (&'static str, &'static str, Option<Value>);
+type Bad<'p> = (&'static str, &'p str, Option<Value>);
 
-fn bad_messages() -> Vec<Bad> {
+fn bad_messages() -> Vec<Bad<'static>> {
     vec![
         ("dispatch", "/@type", Some(json!("Other"))),
         ("dispatch", "/specVersion", Some(json!("9.9"))),
@@ -91,6 +92,33 @@ fn bad_messages() -> Vec<Bad> {
         ("dispatch", "/payload/setpoints/0/powerBasis", Some(json!("NET"))),
         ("dispatch", "/payload/setpoints/0/ramp/value", Some(json!(0))),
         ("dispatch", "/payload/setpoints/0/relative", Some(json!(true))),
+        ("curtail", "/noun", Some(json!("SETPOINT"))),
+        ("curtail", "/mode", None),
+        ("curtail", "/validUntil", None),
+        ("curtail", "/provenance", None),
+        ("curtail", "/payload/limit", None),
+        ("curtail", "/payload/limit/value", Some(json!(-1))),
+        ("curtail", "/payload/limit/value", Some(json!("120"))),
+        ("curtail", "/payload/limit/unit", Some(json!("kV"))),
+        ("curtail", "/payload/limit/basis", Some(json!("OF_MOOD"))),
+        ("curtail", "/payload/limit/powerBasis", None),
+        ("curtail", "/payload/period", None),
+        ("curtail", "/payload/period/start", None),
+        ("curtail", "/payload/period/duration", None),
+        ("curtail", "/payload/period/duration", Some(json!("15m"))),
+        ("curtail", "/payload/ramp", None),
+        ("curtail", "/payload/ramp/value", Some(json!(0))),
+        ("curtail", "/payload/ramp/unit", Some(json!("MW/s"))),
+        ("curtail", "/payload/release", None),
+        ("curtail", "/payload/release", Some(json!("NEVER"))),
+        ("curtail", "/payload/reason", None),
+        ("curtail", "/payload/reason/code", None),
+        ("curtail", "/payload/compensable", Some(json!("yes"))),
+        ("curtail", "/payload/releaseOf", Some(json!("0192f0a4-7c1e-7b52-9f10-2a6f0c1d1201"))),
+        ("curtail-release", "/payload/releaseOf", Some(json!("the last one"))),
+        ("curtail-release", "/payload/releaseOf", None),
+        ("curtail-release", "/payload/reason", None),
+        ("curtail-release", "/payload/ramp/value", Some(json!(-1))),
         ("start", "/noun", Some(json!("SETPOINT"))),
         ("start", "/issuer/operatorRef", None),
         ("start", "/instructionCode", None),
@@ -143,7 +171,7 @@ fn bad_messages() -> Vec<Bad> {
     ]
 }
 
-fn changed((name, pointer, new): &Bad) -> Value {
+fn changed((name, pointer, new): &Bad<'_>) -> Value {
     let mut value = example(name);
     let (parent, field) = pointer.rsplit_once('/').unwrap();
     let parent = value.pointer_mut(parent).unwrap().as_object_mut().unwrap();
@@ -195,6 +223,35 @@ fn r17_every_active_power_states_its_basis() {
 }
 
 #[test]
+fn r07_a_cap_states_its_ramp_and_its_way_out() {
+    for missing in ["ramp", "release"] {
+        let problems = validate(&changed(&("curtail", &format!("/payload/{missing}"), None)));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!((problems[0].path.as_str(), problems[0].problem.as_str()), ("/payload", format!("`{missing}` is missing").as_str()));
+    }
+    // A manual one may have no end.
+    let mut manual = changed(&("curtail", "/payload/period/duration", None));
+    manual["payload"]["release"] = json!("MANUAL");
+    assert_eq!(validate(&manual), []);
+    let Payload::Curtail(CurtailPayload::Cap(cap)) = GridOperation::from_value(&manual).unwrap().payload else { panic!("a cap") };
+    assert_eq!((cap.release, cap.period.end_ns()), (ReleaseMode::Manual, None));
+    let Payload::Curtail(CurtailPayload::Cap(cap)) = GridOperation::from_value(&example("curtail")).unwrap().payload else {
+        panic!("a cap")
+    };
+    assert_eq!(cap.period.end_ns(), Some(cap.period.start.0 + 900_000_000_000));
+    let release = GridOperation::from_value(&example("curtail-release")).unwrap().payload;
+    assert!(matches!(release, Payload::Curtail(CurtailPayload::Release(_))), "{release:?}");
+}
+
+#[test]
+fn a_cap_that_is_not_a_number_is_not_written() {
+    let mut operation = GridOperation::from_value(&example("curtail")).unwrap();
+    let Payload::Curtail(CurtailPayload::Cap(cap)) = &mut operation.payload else { panic!("a cap") };
+    cap.limit.value = f64::INFINITY;
+    assert!(matches!(operation.to_value(), Err(Error::Number { .. })));
+}
+
+#[test]
 fn r08_operator_and_instruction_code_come_together() {
     for (pointer, missing) in [("/issuer/operatorRef", "operatorRef"), ("/instructionCode", "instructionCode")] {
         let problems = validate(&changed(&("dispatch", pointer, None)));
@@ -227,6 +284,9 @@ fn r28_every_role_is_a_word_of_the_schema() {
     assert_eq!(list("/properties/verb/enum"), all(Verb::ALL.iter().map(|w| w.as_str()).collect()));
     assert_eq!(list("/properties/noun/enum"), all(Noun::ALL.iter().map(|w| w.as_str()).collect()));
     assert_eq!(list("/properties/mode/enum"), all(Mode::ALL.iter().map(|w| w.as_str()).collect()));
+    let bases = all(LimitBasis::ALL.iter().map(|w| w.as_str()).collect());
+    assert_eq!(list("/$defs/curtail/properties/limit/properties/basis/enum"), bases);
+    assert_eq!(list("/$defs/curtail/properties/release/enum"), all(ReleaseMode::ALL.iter().map(|w| w.as_str()).collect()));
     assert_eq!(list("/$defs/powerBasis/enum"), all(PowerBasis::ALL.iter().map(|w| w.as_str()).collect()));
     assert_eq!(list("/$defs/alarmBody/properties/status/enum"), all(AlarmStatus::ALL.iter().map(|w| w.as_str()).collect()));
 }

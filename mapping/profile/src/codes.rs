@@ -146,6 +146,36 @@ pub const EXPLANATIONS: &[Explanation] = &[
                slower than the station's select timeout, so such a control executes automatically; or the bridge selects by itself.",
     },
     Explanation {
+        code: "profile::curtail-ramp",
+        text: "A curtailment takes power off a resource, and its release gives power back: both are ramped, always (R7). State the \
+               ramp, and who makes it: the plant controller (`by = \"plant\"`), or the bridge in steps (`by = \"bridge\"`).",
+    },
+    Explanation {
+        code: "profile::curtail-unit",
+        text: "A limit is commanded in MW, whatever the register at the plant counts in: shares and reductions are converted once, \
+               when the curtailment is accepted. `wire_unit`, `scale` and `offset` turn MW into the register's number.",
+    },
+    Explanation {
+        code: "profile::curtail-address",
+        text: "A curtailment carries a period, a ramp, a release and a reason, which no telecontrol command of an EMS can say. So on a \
+               link that we serve a control of verb `curtail` has no address: people send it with `ies-bridge send curtail`.",
+    },
+    Explanation {
+        code: "profile::lapse",
+        text: "`on_lapse` says what the bridge does by itself when the time of an operation is over. Only a curtailment can be released \
+               by time; a set-point stays where it is (`hold`). A cap is held or released and never dropped.",
+    },
+    Explanation {
+        code: "profile::release-unsigned",
+        text: "Giving power back by the clock is allowed only because the issuer signed it: `release: AT_END` with a period. The profile \
+               says that it relies on that with `until = \"message.period\"`. SECURITY and CONGESTION wait for the issuer even then (R7).",
+    },
+    Explanation {
+        code: "profile::reason-codes",
+        text: "`reason_codes` gives each reason of a curtailment the number that the plant knows it by: whole numbers by name. With \
+               `reason = { addr = … }` the number is written before the limit is enabled; without it, it is only shown.",
+    },
+    Explanation {
         code: "profile::duration-malformed",
         text: "A duration is text: a number and one of us, ms, s, m, h, d, as \"90s\" or \"500ms\". It is not negative and not \
                longer than 366 days.",

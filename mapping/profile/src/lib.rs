@@ -7,6 +7,7 @@
 //! This crate knows protocols only as [`bridge_session::Protocol`]: what an address means is the adapter's business. It knows no
 //! socket, no clock and no journal, and it reads no file by itself. Start at [`compile`].
 
+mod cap;
 mod codes;
 mod compile;
 mod plan;
@@ -17,6 +18,7 @@ mod testrun;
 mod units;
 mod upward;
 
+pub use cap::{Capping, Companion, Enable};
 pub use codes::{DIALECT, EXPLANATIONS};
 pub use compile::{Files, MemoryFiles, compile};
 pub use plan::{

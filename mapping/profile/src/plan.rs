@@ -6,6 +6,7 @@ use std::time::Duration;
 use bridge_model::{LinkId, PointId};
 use bridge_session::{Housekeeping, LinkSpec, Role};
 
+use crate::cap::{Capping, Companion};
 use crate::testcase::TestCase;
 
 /// A compiled profile.
@@ -398,8 +399,10 @@ pub enum ControlKind {
     Relay(Relay),
     /// Client link, verb `start` or `stop`: a person at the plant is told, nothing is ever written (R8). It has no address.
     Instruct(Instruct),
-    /// Server link, verb `start` or `stop`: a person here asks the people of a peer party. It has no address.
+    /// Server link, verb `start`, `stop` or `curtail`: a person here asks a peer party. It has no address.
     Ask(Ask),
+    /// Client link: a further address that another control writes (R7).
+    Companion(Companion),
 }
 
 /// What a person at the plant is asked to do, and how it is seen that it was done (R8).
@@ -470,6 +473,8 @@ pub struct Drive {
     pub remote_enable: Option<PointId>,
     /// The largest distance between where a ramp starts and what is measured.
     pub bump_limit: f64,
+    /// Of verb `curtail`: the target is a cap (R6, R7).
+    pub cap: Option<Capping>,
 }
 
 /// A ramp.
@@ -527,6 +532,17 @@ pub struct Followed {
     pub within: Duration,
     /// For how long it must stay.
     pub dwell: Duration,
+    /// Anything below the target is in the band too: of a cap.
+    pub at_most: bool,
+}
+
+impl Followed {
+    /// Whether a measured value is where the target wants it.
+    #[must_use]
+    pub fn is_met(&self, measured: f64, target: f64) -> bool {
+        let above = measured - target;
+        above <= self.tolerance && (self.at_most || -above <= self.tolerance)
+    }
 }
 
 /// What happens when a programme's life ends.

@@ -7,8 +7,8 @@ use bridge_diag::Report;
 use bridge_iec60870::Iec104;
 use bridge_model::{LinkId, PointId, Zone};
 use bridge_profile::{
-    Basis, ControlKind, Execution, JournalFailure, MemoryFiles, Plan, PointSource, RampBy, ServedSource, Side, StatusKind, StreamClass,
-    Verbs, compile,
+    Ask, Basis, Companion, ControlKind, Enable, Execution, JournalFailure, Lapse, MemoryFiles, Plan, PointSource, RampBy, ServedSource,
+    Side, StatusKind, StreamClass, Verbs, compile,
 };
 use bridge_session::{AddressUse, CounterFreeze, Field, Housekeeping, Role};
 
@@ -254,4 +254,85 @@ verbs = ["stream"]
     let counters = |freeze| (Housekeeping::Counters { group: None, freeze }, hour / 4);
     let expected = [counters(CounterFreeze::Freeze), counters(CounterFreeze::Read), (Housekeeping::SynchroniseClock, hour)];
     assert_eq!(plan.links[0].housekeeping, expected);
+}
+
+const CAP: &str = r#"
+[era]
+PARK = { address = "era:in/t/park", class = "PowerElectronicsConnection" }
+[peer]
+ipp = {}
+[link]
+ems = { protocol = "iec104", role = "server", ca = 1, zone = "UTC" }
+ppc = { protocol = "iec104", role = "client", ca = 21, zone = "IST" }
+[group.park]
+on = "ppc"
+unit = "MW"
+sign = "generation"
+basis = "EX_BUS"
+points = [
+  { id = "p", addr = { ioa = 1001, ti = "M_ME_NC_1" }, cim = { on = "PARK", class = "Analog", type = "ThreePhaseActivePower" } },
+  { id = "echo", addr = { ioa = 1031, ti = "M_ME_NC_1" }, cim = { on = "PARK", class = "Analog", type = "x-ActivePowerLimit" } },
+  { id = "avail", addr = { ioa = 1005, ti = "M_ME_NC_1" }, cim = { on = "PARK", class = "Analog", type = "AvailableActivePower" } },
+]
+[[control]]
+id = "limit"
+on = "ppc"
+addr = { ioa = 1101, ti = "C_SE_NC_1" }
+cim = { on = "PARK", class = "SetPoint", type = "x-ActivePowerLimit" }
+verb = "curtail"
+unit = "MW"
+sign = "generation"
+basis = "EX_BUS"
+min = "0 MW"
+max = "300 MW"
+deviation = "reject"
+limit = { rated = "290 MW", available = "avail" }
+ramp = { up = "10 MW/min", down = "60 MW/min", by = "plant" }
+select = "bridge"
+enable = { addr = { ioa = 1102, ti = "C_SC_NA_1" }, RELEASE }
+reason_codes = { congestion = 1, security = 3 }
+reason = { addr = { ioa = 1104, ti = "C_SE_NB_1" } }
+accept_within = "60s"
+feedback = { taken = { point = "echo", tolerance = "0.1 MW", within = "5s" }, followed = { point = "p", compare = "at_most", tolerance = "3 MW", within = "120s", dwell = "5s" } }
+expires = { max_age = "60s", until = "message.period", on_lapse = "release" }
+authority = ["sldc"]
+[[control]]
+id = "ask"
+on = "ems"
+cim = { on = "PARK", class = "SetPoint", type = "x-ActivePowerLimit" }
+verb = "curtail"
+unit = "MW"
+basis = "EX_BUS"
+peer = "ipp"
+[[serve]]
+on = "ems"
+from = { control = "ask", status = "state" }
+addr = { ioa = 1, ti = "M_ME_NC_1" }
+"#;
+
+#[test]
+fn r07_a_cap_brings_its_companions_and_knows_how_it_ends() {
+    let with = |release: &str| plan(&CAP.replace("RELEASE", release));
+    let same = with("release = { ioa = 1102, ti = \"C_SC_NA_1\" }");
+    let ids: Vec<&str> = same.controls.iter().map(|control| control.id.as_str()).collect();
+    assert_eq!(ids, ["limit", "limit.enable", "limit.reason", "ask"]);
+    let ControlKind::Drive(drive) = &same.controls[0].kind else { panic!("driven") };
+    let cap = drive.cap.as_ref().expect("a cap");
+    assert_eq!((cap.rated, cap.available, cap.reason), (290.0, Some(PointId(2)), Some(2)));
+    assert_eq!(cap.enable, Some(Enable { on: (1, true), off: (1, false) }), "one address, on and off");
+    assert_eq!(cap.reasons, BTreeMap::from([("CONGESTION".to_owned(), 1), ("SECURITY".to_owned(), 3)]));
+    assert!(drive.followed.at_most && drive.followed.is_met(40.0, 120.0) && !drive.followed.is_met(123.1, 120.0));
+    assert_eq!(drive.on_lapse, Lapse::Release);
+    assert_eq!(same.controls[1].kind, ControlKind::Companion(Companion { of: 0 }));
+    let ppc = same.link("ppc").expect("there");
+    let controls: Vec<PointId> =
+        same.links[ppc.index()].spec.points.iter().filter(|p| p.usage == AddressUse::Control).map(|p| p.point).collect();
+    assert_eq!(controls, [PointId(0), PointId(1), PointId(2)], "each has its own address");
+    assert_eq!(same.controls[3].kind, ControlKind::Ask(Ask { peer: "ipp".to_owned() }));
+    assert_eq!((same.controls[3].unit.as_str(), same.controls[3].basis), ("MW", Some(Basis::ExBus)));
+    // A release of its own is a pulse of its own.
+    let own = with("release = { ioa = 1103, ti = \"C_SC_NA_1\" }");
+    let ControlKind::Drive(drive) = &own.controls[0].kind else { panic!("driven") };
+    assert_eq!(drive.cap.as_ref().and_then(|cap| cap.enable), Some(Enable { on: (1, true), off: (2, true) }));
+    assert_eq!(own.controls[2].id, "limit.release");
 }

@@ -31,17 +31,35 @@ pub enum Quantity {
     LimitLow,
     /// The upper limit the unit can hold now, MW.
     LimitHigh,
+    /// The limit by curtailment, MW: a control. It holds while it is switched on.
+    Cap,
+    /// The limit by curtailment that is set, MW.
+    CapEcho,
+    /// The switch of that limit: a control, on and off.
+    CapSwitch,
+    /// Whether that limit holds, single point.
+    CapOn,
 }
 
 impl Quantity {
     /// Whether the point is a state: its changes are events.
     #[must_use]
     pub const fn is_state(self) -> bool {
-        matches!(self, Self::Breaker | Self::Remote | Self::RemoteEnable)
+        matches!(self, Self::Breaker | Self::Remote | Self::RemoteEnable | Self::CapOn)
     }
 
-    const MONITORED: [Self; 8] =
-        [Self::Power, Self::Auxiliary, Self::Echo, Self::Breaker, Self::Remote, Self::RemoteEnable, Self::LimitLow, Self::LimitHigh];
+    const MONITORED: [Self; 10] = [
+        Self::Power,
+        Self::Auxiliary,
+        Self::Echo,
+        Self::Breaker,
+        Self::Remote,
+        Self::RemoteEnable,
+        Self::LimitLow,
+        Self::LimitHigh,
+        Self::CapEcho,
+        Self::CapOn,
+    ];
 }
 
 /// One point of the plant.
@@ -63,7 +81,8 @@ pub struct PlantBinding {
 }
 
 impl Default for PlantBinding {
-    /// Units `U1` and `U2`; suffixes `.p .aux .p_set .p_echo .cb .remote .remote_enable .p_min .p_max`.
+    /// Units `U1` and `U2`; suffixes `.p .aux .p_set .p_echo .cb .remote .remote_enable .p_min .p_max`, and of a curtailment
+    /// `.curtail .curtail.enable .cap_echo .cap_on`.
     fn default() -> Self {
         let suffixes = [
             (".p", Quantity::Power),
@@ -75,6 +94,10 @@ impl Default for PlantBinding {
             (".remote_enable", Quantity::RemoteEnable),
             (".p_min", Quantity::LimitLow),
             (".p_max", Quantity::LimitHigh),
+            (".curtail", Quantity::Cap),
+            (".curtail.enable", Quantity::CapSwitch),
+            (".cap_echo", Quantity::CapEcho),
+            (".cap_on", Quantity::CapOn),
         ];
         Self {
             units: vec!["U1".to_owned(), "U2".to_owned()],
@@ -164,6 +187,9 @@ impl PlantRefusal {
 struct Unit {
     limits: UnitLimits,
     setpoint: f64,
+    /// The limit by curtailment, and whether it holds.
+    cap: f64,
+    capped: bool,
     power: f64,
     closed: bool,
     remote: bool,
@@ -192,9 +218,11 @@ impl Plant {
     /// Two units at `start_mw`, breakers closed, remote, enabled.
     #[must_use]
     pub fn new(seed: u64, limits: [UnitLimits; 2], start_mw: [f64; 2]) -> Self {
-        let unit = |limits, mw: f64| Unit {
+        let unit = |limits: UnitLimits, mw: f64| Unit {
             limits,
             setpoint: mw,
+            cap: limits.max_mw,
+            capped: false,
             power: mw,
             closed: true,
             remote: true,
@@ -225,7 +253,9 @@ impl Plant {
             Quantity::RemoteEnable => Value::Bool(unit.enabled),
             Quantity::LimitLow => Value::Real32(unit.limits.min_mw as f32),
             Quantity::LimitHigh => Value::Real32(unit.limits.max_mw as f32),
-            Quantity::Setpoint => return None,
+            Quantity::CapEcho => Value::Real32(unit.cap as f32),
+            Quantity::CapOn => Value::Bool(unit.capped),
+            Quantity::Setpoint | Quantity::Cap | Quantity::CapSwitch => return None,
         })
     }
 
@@ -252,7 +282,11 @@ impl Plant {
                     Err(PlantRefusal::OutOfLimits)
                 }
             }
-            (Quantity::Breaker, Action::Switch(_)) => Ok(()),
+            (Quantity::Cap, Action::Set(mw)) => {
+                let slack = unit.limits.max_mw.abs() * 1e-6;
+                if (-slack..=unit.limits.max_mw + slack).contains(&mw) { Ok(()) } else { Err(PlantRefusal::OutOfLimits) }
+            }
+            (Quantity::Breaker | Quantity::CapSwitch, Action::Switch(_)) => Ok(()),
             (
                 Quantity::Power
                 | Quantity::Auxiliary
@@ -262,7 +296,11 @@ impl Plant {
                 | Quantity::Remote
                 | Quantity::RemoteEnable
                 | Quantity::LimitLow
-                | Quantity::LimitHigh,
+                | Quantity::LimitHigh
+                | Quantity::Cap
+                | Quantity::CapEcho
+                | Quantity::CapSwitch
+                | Quantity::CapOn,
                 Action::Set(_) | Action::Switch(_),
             ) => Err(PlantRefusal::NotAControl),
         }
@@ -274,14 +312,26 @@ impl Plant {
     /// The plant's lawful no: nothing moved.
     pub fn handle_command(&mut self, point: PlantPoint, action: Action, now: Now) -> Result<(), PlantRefusal> {
         self.check(point, action)?;
-        match action {
-            Action::Set(mw) => {
+        match (point.quantity, action) {
+            (Quantity::Cap, Action::Set(mw)) => {
+                if let Some(unit) = self.units.get_mut(point.unit) {
+                    unit.cap = mw;
+                }
+                self.tell(PlantPoint { quantity: Quantity::CapEcho, ..point }, now.utc, true);
+            }
+            (Quantity::CapSwitch, Action::Switch(on)) => {
+                if let Some(unit) = self.units.get_mut(point.unit) {
+                    unit.capped = on;
+                }
+                self.tell(PlantPoint { quantity: Quantity::CapOn, ..point }, now.utc, true);
+            }
+            (_, Action::Set(mw)) => {
                 if let Some(unit) = self.units.get_mut(point.unit) {
                     unit.setpoint = mw;
                 }
                 self.tell(PlantPoint { quantity: Quantity::Echo, ..point }, now.utc, true);
             }
-            Action::Switch(on) => self.switch_breaker(point.unit, on, now, true),
+            (_, Action::Switch(on)) => self.switch_breaker(point.unit, on, now, true),
         }
         Ok(())
     }
@@ -349,7 +399,8 @@ impl Plant {
             let limits = unit.limits;
             if unit.closed {
                 let most = limits.ramp_mw_per_min / 60.0 * dt;
-                unit.power += ((unit.setpoint - unit.power) * (dt / limits.lag_s.max(dt))).clamp(-most, most);
+                let wanted = if unit.capped { unit.setpoint.min(unit.cap) } else { unit.setpoint };
+                unit.power += ((wanted - unit.power) * (dt / limits.lag_s.max(dt))).clamp(-most, most);
             } else {
                 unit.power = 0.0;
             }
@@ -452,6 +503,25 @@ mod tests {
         assert_eq!(plant.read(breaker), Some(Value::Double(DoublePoint::Off)));
         assert!(power(&plant).abs() < 1e-9);
         assert_eq!(plant.handle_command(U1, Action::Set(200.0), at(1_000)), Err(PlantRefusal::NotConnected));
+    }
+
+    #[test]
+    fn a_cap_holds_while_it_is_switched_on() {
+        let mut plant = plant(5);
+        let cap = PlantPoint { unit: 0, quantity: Quantity::Cap };
+        let switch = PlantPoint { unit: 0, quantity: Quantity::CapSwitch };
+        plant.handle_command(cap, Action::Set(150.0), at(2)).expect("accepted");
+        plant.handle_timeout(at(60_000));
+        assert!((power(&plant) - 180.0).abs() < 0.3, "a limit that is not on holds nothing: {}", power(&plant));
+        plant.handle_command(switch, Action::Switch(true), at(60_000)).expect("accepted");
+        plant.handle_timeout(at(180_000));
+        assert!((power(&plant) - 150.0).abs() < 0.3, "{}", power(&plant));
+        plant.handle_command(switch, Action::Switch(false), at(180_000)).expect("accepted");
+        plant.handle_timeout(at(300_000));
+        assert!((power(&plant) - 180.0).abs() < 0.3, "the set-point was kept: {}", power(&plant));
+        assert_eq!(plant.handle_command(cap, Action::Set(251.0), at(300_000)), Err(PlantRefusal::OutOfLimits));
+        let states: Vec<_> = changes(&mut plant).iter().filter(|c| c.point.quantity == Quantity::CapOn).map(|c| c.value).collect();
+        assert_eq!(states, [Value::Bool(true), Value::Bool(false)]);
     }
 
     #[test]

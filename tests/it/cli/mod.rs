@@ -1,6 +1,7 @@
 //! The real binary, as a person meets it.
 
 mod config;
+mod curtail;
 mod demo;
 mod inbox;
 mod journal;

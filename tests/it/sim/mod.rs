@@ -1,6 +1,7 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
 mod backlog;
+mod curtail;
 mod ems;
 mod faults;
 mod instructions;
@@ -13,5 +14,6 @@ mod rules;
 mod seeds;
 mod select;
 mod story;
+mod tune;
 mod webhooks;
 mod world;

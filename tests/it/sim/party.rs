@@ -1,4 +1,4 @@
-//! The two parties of the world: their keys, the papers they know each other by, and their settings.
+//! The parties of the world: their keys, the papers they know each other by, and their settings.
 
 use std::time::Duration;
 
@@ -12,9 +12,13 @@ use bridge_trust::{
 
 pub(crate) const GENCO: usize = 0;
 pub(crate) const SLDC: usize = 1;
-const DIDS: [&str; 2] = ["did:web:genco.example", "did:web:sldc.example"];
-pub(crate) const NAMES: [&str; 2] = ["genco", "sldc"];
-const ROLES: [Role; 2] = [Role::Genco, Role::Sldc];
+/// A third party, without a bridge in this world.
+pub(crate) const REMC: usize = 2;
+pub(crate) const DIDS: [&str; 3] = ["did:web:genco.example", "did:web:sldc.example", "did:web:remc.example"];
+pub(crate) const NAMES: [&str; 3] = ["genco", "sldc", "remc"];
+const ROLES: [Role; 3] = [Role::Genco, Role::Sldc, Role::Remc];
+pub(crate) const NETWORK: &str = "indiaenergystack.in/test-ies-der-integration-network";
+pub(crate) const CONTRACT: &str = "0192f0a4-0000-7000-8000-00000000c001";
 
 fn seeds(party: usize) -> ([u8; 32], [u8; 32], [u8; 32]) {
     let byte = u8::try_from(party).expect("few parties") * 16 + 1;
@@ -46,7 +50,7 @@ pub(crate) fn identity(party: usize) -> Identity {
 pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
     let from = Timestamp(now.utc.0 - 86_400_000_000_000);
     let until = Timestamp(now.utc.0 + 365 * 86_400_000_000_000);
-    let parties = (0..2)
+    let parties = (0..3)
         .map(|party| {
             let identity = identity(party);
             let key = |kid: &str, alg: &str, usage, public: &[u8]| BundleKey {
@@ -75,16 +79,32 @@ pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
         issued_at: Timestamp((now.utc - age).0),
         expires_at: None,
         parties,
-        authorities: vec![BundleAuthority {
-            party: DIDS[SLDC].to_owned(),
-            role: Role::Sldc,
-            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
-            eras: ["u1", "u2"].map(|unit| format!("era:in/wr/tps-a/{unit}")).to_vec(),
-        }],
+        authorities: [SLDC, REMC]
+            .map(|party| BundleAuthority {
+                party: DIDS[party].to_owned(),
+                role: ROLES[party],
+                verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop],
+                eras: ["wr/tps-a/u1", "wr/tps-a/u2", "rj/solar-b"].map(|unit| format!("era:in/{unit}")).to_vec(),
+            })
+            .to_vec(),
     };
     let officers = [[201; 32], [202; 32]].map(|seed| Ed25519Key::from_seed(&seed).expect("a seed"));
     let bytes = sign_bundle(&content, &[&officers[0], &officers[1]]).expect("a bundle");
     TrustBundle::load(&bytes, &officers.map(|officer| officer.public()), None, now.utc.0).expect("a good bundle")
+}
+
+/// A party as its peers know it.
+pub(crate) fn peer(party: usize) -> Peer {
+    Peer {
+        name: NAMES[party].to_owned(),
+        did: DIDS[party].to_owned(),
+        role: ROLES[party],
+        uri: format!("https://{}.example", NAMES[party]),
+        subscribe: false,
+        origin: origin(party),
+        commands_us: false,
+        contract: CONTRACT.to_owned(),
+    }
 }
 
 pub(crate) fn settings(party: usize) -> Settings {
@@ -94,17 +114,8 @@ pub(crate) fn settings(party: usize) -> Settings {
         role: ROLES[party],
         uri: format!("https://{}.example", NAMES[party]),
         origin: origin(party),
-        network: "indiaenergystack.in/test-ies-der-integration-network".to_owned(),
-        peers: vec![Peer {
-            name: NAMES[other].to_owned(),
-            did: DIDS[other].to_owned(),
-            role: ROLES[other],
-            uri: format!("https://{}.example", NAMES[other]),
-            subscribe: party == SLDC,
-            origin: origin(other),
-            commands_us: party == GENCO,
-            contract: "0192f0a4-0000-7000-8000-00000000c001".to_owned(),
-        }],
+        network: NETWORK.to_owned(),
+        peers: vec![Peer { subscribe: party == SLDC, commands_us: party == GENCO, ..peer(other) }],
         hooks: Vec::new(),
         operators: vec![
             Operator { name: "asha".to_owned(), roles: vec![Role::Operator] },

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_diag::Report;
-use bridge_engine::{Bridge, LocalRequest, LocalWish, Output, Parts, Settings};
+use bridge_engine::{Bridge, LocalRequest, LocalWish, Output, Parts};
 use bridge_iec60870::Iec104;
+use bridge_ies::beckn::Envelope;
 use bridge_journal::{Disk, Options, SyncDone};
 use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
@@ -16,13 +17,13 @@ use bridge_session::{
     Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
-    Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Misbehaviour, Names, Net, NetEvent, NetOptions, Plant, PlantBinding,
-    PointMap, Rng, SharedLedger, Side, SimClock, SimDisk, Station, StationOptions, UnitLimits, Verdict, Wire, Wish, compare, ems_session,
-    misbehaving, station_session,
+    Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, PlantBinding, PointMap, Rng,
+    SharedLedger, Side, SimClock, SimDisk, Station, Verdict, Wire, Wish, compare, ems_session, misbehaving, station_session,
 };
 
 pub(crate) use super::party::{GENCO, SLDC, log_key};
 use super::party::{NAMES, identity, log_seed, origin, settings, trust};
+pub(crate) use super::tune::{Tune, fast};
 use crate::support::repository;
 
 /// 2026-04-01 10:00 IST.
@@ -126,6 +127,8 @@ pub(crate) struct World {
     /// The receiver of the plant's webhook.
     pub(crate) receiver: Receiver,
     posted: Vec<(Mono, usize, Posted)>,
+    /// What the plant's bridge told its other peers, oldest first.
+    pub(crate) guests: Vec<serde_json::Value>,
     /// What local requests were answered, oldest first.
     pub(crate) answers: Vec<String>,
     seed: u64,
@@ -159,47 +162,6 @@ impl Receiver {
         }
         answer
     }
-}
-
-/// What a test changes.
-#[derive(Clone)]
-pub(crate) struct Tune {
-    pub(crate) station: fn() -> StationOptions,
-    pub(crate) settings: fn(&mut Settings),
-    pub(crate) thermal: fn(String) -> String,
-    pub(crate) gateway: fn(String) -> String,
-    /// Both 104 links are redundancy groups of two paths.
-    pub(crate) redundant: bool,
-    pub(crate) plant: fn(u64) -> Plant,
-    /// What the EMS does wrong.
-    pub(crate) ems: &'static [Misbehaviour],
-    /// How old each party's trust bundle is at its start.
-    pub(crate) bundle_age: [Duration; 2],
-}
-
-impl Default for Tune {
-    fn default() -> Self {
-        Self {
-            station: StationOptions::default,
-            settings: |_| {},
-            thermal: fast,
-            gateway: |text| text,
-            redundant: false,
-            plant,
-            ems: &[],
-            bundle_age: [Duration::from_secs(1); 2],
-        }
-    }
-}
-
-fn plant(seed: u64) -> Plant {
-    let limits = UnitLimits { ramp_mw_per_min: 120.0, lag_s: 1.0, ..UnitLimits::default() };
-    Plant::new(seed, [limits, limits], [200.0, 180.0])
-}
-
-/// The shipped profile with a ramp that a test has patience for.
-pub(crate) fn fast(profile: String) -> String {
-    profile.replace("ramp = \"2.5 MW/min\", step = \"5s\"", "ramp = \"60 MW/min\", step = \"2s\"")
 }
 
 fn profile(name: &str, edit: fn(String) -> String) -> Plan {
@@ -239,8 +201,10 @@ impl World {
         };
         let options = (tune.station)();
         let session = misbehaving(station_session(&spec, true), Side::Station, &options.misbehaviours);
-        let station = Station::new(session, &spec, names, options, Box::new(station_ledger.clone()))
-            .with_plant((tune.plant)(rng.next_u64()), &PlantBinding::default());
+        let station = Station::new(session, &spec, names, options, Box::new(station_ledger.clone())).with_plant(
+            (tune.plant)(rng.next_u64()),
+            &PlantBinding { units: tune.units.map(str::to_owned).to_vec(), ..PlantBinding::default() },
+        );
 
         let spec = gateway.reversed().remove(0);
         let names = || Names {
@@ -289,6 +253,7 @@ impl World {
             receipts: BTreeMap::new(),
             receiver: Receiver::default(),
             posted: Vec::new(),
+            guests: Vec::new(),
             answers: Vec::new(),
             seed,
             rng,
@@ -378,6 +343,12 @@ impl World {
         self.nodes[party].bridge.as_mut().expect("running").handle_local(LocalRequest { id: 1, wish }, now);
         self.run_for(Duration::from_millis(100));
         serde_json::from_str(self.answers.get(before).expect("an answer")).expect("JSON")
+    }
+
+    /// A party without a bridge sends the plant's bridge something.
+    pub(crate) fn knock(&mut self, request: DoorRequest) {
+        let now = self.now();
+        self.nodes[GENCO].bridge.as_mut().expect("running").handle_north(Inbound::Door(request), now);
     }
 
     pub(crate) fn cut_wan(&mut self) {
@@ -604,6 +575,13 @@ impl World {
                     if let Some(id) = node.requests.remove(&reply.id) {
                         self.net.reply(id, North::Answer(reply), now.mono);
                     }
+                }
+                // Only the first peer has a bridge; another one writes down what it is told.
+                Outbound::Deliver(Delivery { sink, id, body, .. }) if sink != SinkId(0) => {
+                    let envelope = Envelope::parse(&body).expect("an envelope");
+                    self.guests.extend(envelope.performance.into_iter().map(|performance| performance.attributes));
+                    let delivered = DeliveryResult { sink, id, ack: Ack::Ack };
+                    node.bridge.as_mut().expect("running").handle_north(Inbound::Delivered(delivered), now);
                 }
                 Outbound::Deliver(Delivery { sink, id, action, authorization, body }) => {
                     let request =

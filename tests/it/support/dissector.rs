@@ -69,7 +69,21 @@ pub(crate) struct Dissection {
 /// Runs `testbeds/interop/dissect` on a capture of IEC 60870-5-104 over `port`.
 #[track_caller]
 pub(crate) fn dissect(capture: &Path, port: u16) -> Dissection {
-    let output = Command::new(interop_file("dissect")).arg(capture).arg(port.to_string()).output().expect("testbeds/interop/dissect runs");
+    dissect_as(capture, port, &["iec104"])
+}
+
+/// The same of DNP3. `intervals_from`: the outstation whose times and intervals (g50v4) tshark does not know.
+#[track_caller]
+pub(crate) fn dissect_dnp3(capture: &Path, port: u16, intervals_from: Option<u16>) -> Dissection {
+    let from = intervals_from.map(|address| address.to_string());
+    let more: Vec<&str> = ["dnp3"].into_iter().chain(from.as_deref()).collect();
+    dissect_as(capture, port, &more)
+}
+
+#[track_caller]
+fn dissect_as(capture: &Path, port: u16, more: &[&str]) -> Dissection {
+    let mut command = Command::new(interop_file("dissect"));
+    let output = command.arg(capture).arg(port.to_string()).args(more).output().expect("testbeds/interop/dissect runs");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(matches!(output.status.code(), Some(0 | 1)), "the capture cannot be read: {text}");
     Dissection { clean: output.status.success(), text }

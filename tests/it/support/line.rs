@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bridge_engine::shell::{Endpoint, Hosted, SystemClock, host};
+use bridge_engine::shell::{Endpoint, Hosted, SystemClock, Tls, host};
 use bridge_model::{Mono, Now, PointUpdate};
 use bridge_session::{Answer, CommandReceived, Event, FrameBatch, Request, Role, Session};
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ const LOOK: Duration = Duration::from_millis(5);
 #[derive(Default)]
 struct Shared {
     requests: VecDeque<Request>,
+    refusing: bool,
     updates: Vec<PointUpdate>,
     events: Vec<Event>,
 }
@@ -39,11 +40,15 @@ impl Line {
     /// Connects (controlling) or listens (controlled) on a port of loopback. A controlled station takes every command: it confirms and
     /// terminates.
     pub(crate) fn new(session: Box<dyn Session>, role: Role, port: u16) -> Self {
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let endpoint = match role {
-            Role::Client => Endpoint::connect(addr),
-            Role::Server => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
-        };
+        Self::over(session, endpoint(role, port))
+    }
+
+    /// The same over TLS.
+    pub(crate) fn with_tls(session: Box<dyn Session>, role: Role, port: u16, tls: Tls) -> Self {
+        Self::over(session, endpoint(role, port).with_tls(tls))
+    }
+
+    fn over(session: Box<dyn Session>, endpoint: Endpoint) -> Self {
         let (shared, clock) = (Arc::<Mutex<Shared>>::default(), SystemClock::new());
         let (stop, stopped) = watch::channel(false);
         let hosted = Host { session, shared: Arc::clone(&shared), next: Mono(0) };
@@ -66,9 +71,22 @@ impl Line {
         self.shared().requests.push_back(request);
     }
 
+    /// From now on every command is refused, or taken again.
+    pub(crate) fn refuse(&self, refusing: bool) {
+        self.shared().refusing = refusing;
+    }
+
     /// Everything that was read so far.
     pub(crate) fn updates(&self) -> Vec<PointUpdate> {
         self.shared().updates.clone()
+    }
+
+    /// Ends the connection and says everything that was read until then.
+    pub(crate) fn cut(self) -> Vec<PointUpdate> {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut shared.updates)
     }
 
     /// Everything that was told so far.
@@ -80,6 +98,14 @@ impl Line {
     pub(crate) fn commands(&self) -> Vec<CommandReceived> {
         let command = |event: &Event| if let Event::CommandReceived(command) = event { Some(command.clone()) } else { None };
         self.shared().events.iter().filter_map(command).collect()
+    }
+}
+
+fn endpoint(role: Role, port: u16) -> Endpoint {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    match role {
+        Role::Client => Endpoint::connect(addr),
+        Role::Server => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
     }
 }
 
@@ -110,8 +136,9 @@ impl Hosted for Host {
 
     fn handle_event(&mut self, event: Event, now: Now) {
         if let Event::CommandReceived(command) = &event {
-            let token = command.token;
-            for answer in [Answer::Confirm, Answer::Terminate] {
+            let (token, refusing) = (command.token, self.shared().refusing);
+            let answers: &[Answer] = if refusing { &[Answer::Refuse] } else { &[Answer::Confirm, Answer::Terminate] };
+            for answer in answers.iter().copied() {
                 self.session.handle_request(Request::Answer { token, answer }, now);
             }
         }

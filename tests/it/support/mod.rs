@@ -1,6 +1,7 @@
 //! What tests of real processes share: loopback ports, child processes, the Python environment, the dissector.
 
 mod dissector;
+mod dnp3_peer;
 mod grid;
 mod heads;
 mod line;
@@ -11,7 +12,8 @@ mod port;
 mod process;
 mod python;
 
-pub(crate) use dissector::{Capture, dissect};
+pub(crate) use dissector::{Capture, dissect, dissect_dnp3};
+pub(crate) use dnp3_peer::Dnp3Peer;
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
 pub(crate) use heads::{place, point_heads};
 pub(crate) use line::Line;

@@ -253,6 +253,11 @@ impl Tasks {
         }
     }
 
+    /// Whether an outstation recorded or measured what the next request, its time, is counted from.
+    pub(super) fn is_setting_clock(&self) -> bool {
+        self.queue.front().is_some_and(|task| matches!(task.step, Step::WriteRecorded(_) | Step::WriteDelayed(_)))
+    }
+
     /// What leaves next, if anything waits to be asked.
     pub(super) fn leaving(&self, now: Mono) -> Option<Leaving> {
         let task = self.queue.front().filter(|task| !task.is_asked)?;

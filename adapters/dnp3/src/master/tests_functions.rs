@@ -415,3 +415,17 @@ fn a2_r52_what_an_outstation_may_not_say_about_a_file_ends_it_and_the_handle_is_
     bench.answer([0, 0], &file(7, 0, 0));
     assert!(matches!(&parts(&mut bench).1[..], [Outcome::Refused(why)] if why.starts_with("blocks of 60000 octets")));
 }
+
+#[test]
+fn a2_r43_nothing_comes_between_the_record_and_its_time() {
+    // A restart to be cleared and an integrity poll wait too.
+    let mut bench = allowed();
+    bench.rx(&unsolicited(0, [0x90, 0], &[]));
+    assert_eq!(bench.tx(), ["seq=0 UNS CONFIRM", "seq=3 RECORD_CURRENT_TIME"]);
+    bench.rx(&response(0xC3, [0x90, 0], &[]));
+    let sent = bench.tx();
+    assert!(sent[0].starts_with("seq=4 WRITE; g50v3"), "{sent:?}");
+    bench.rx(&response(0xC4, [0x80, 0], &[]));
+    let sent = bench.tx();
+    assert!(sent[0].starts_with("seq=5 WRITE; g80v1"), "{sent:?}");
+}

@@ -47,7 +47,8 @@ impl Master {
         if self.put_command(now) {
             return;
         }
-        let was_task = self.was_task;
+        // A clock's time follows at once what it is counted from (10.3.3): there are outstations that take it as the next request only.
+        let was_task = self.was_task && !self.tasks.is_setting_clock();
         self.was_task = false;
         if !was_task && self.put_task(now) {
             self.was_task = true;

@@ -51,7 +51,7 @@ impl EmsHost {
         let Some(control) = self.plan.controls.get(index) else { return };
         let life = match &control.kind {
             ControlKind::Relay(relay) => relay.ems.execute_con,
-            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => LIFE,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => LIFE,
         };
         tell(format!("sent {} {shown}", control.id));
         self.ems.handle_wish(Wish::Command { control: control.id.clone(), action, mode, life }, now);

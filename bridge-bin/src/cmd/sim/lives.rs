@@ -67,7 +67,7 @@ pub(super) fn process(
 fn drive(control: &Control) -> Option<&Drive> {
     match &control.kind {
         ControlKind::Drive(drive) => Some(drive),
-        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => None,
+        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => None,
     }
 }
 

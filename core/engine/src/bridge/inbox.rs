@@ -5,7 +5,7 @@ use bridge_policy::Decision;
 use serde_json::{Value, json};
 
 use super::Bridge;
-use crate::instructions::{Bench, Instructions, OperatorAnswer};
+use crate::instructions::{Bench, Instruction, Instructions, OperatorAnswer, Stand};
 use crate::programme::driven;
 
 impl Bridge {
@@ -42,7 +42,9 @@ impl Bridge {
         let status = match answer {
             OperatorAnswer::Accept if instruction.released => {
                 self.instructions.acceptable(&instruction)?;
-                if let Decision::Reject { code, text } = self.decide_release(&instruction, now) {
+                let cap = instruction.verb == "curtail";
+                let decision = if cap { self.decide_cap_release(&instruction, now) } else { self.decide_release(&instruction, now) };
+                if let Decision::Reject { code, text } = decision {
                     return Err(format!("it cannot be released now: {text} ({code}); it still waits for its answer"));
                 }
                 let plan = self.core.plan.clone();
@@ -52,15 +54,23 @@ impl Bridge {
                     return Err("the profile has no such control any more".to_owned());
                 };
                 let start_by = Utc(instruction.valid_until_ns).0.min((now.utc + drive.max_age).0);
+                let cap = cap.then(|| instruction.clone());
                 let (instructions, mut bench) = self.bench(now);
                 let status = instructions.accept(&mut bench, instruction, operator)?;
+                if let Some(cap) = cap {
+                    self.impose_presented(&cap, start_by, now);
+                    return Ok((operation, status));
+                }
                 let rate = setpoint.ramp.map(|ramp| ramp.value);
                 self.begin(control, operation.clone(), (setpoint.value, rate, None), start_by, now);
                 status
             }
             OperatorAnswer::Accept => {
+                let first = instruction.clone();
                 let (instructions, mut bench) = self.bench(now);
-                instructions.accept(&mut bench, instruction, operator)?
+                let status = instructions.accept(&mut bench, instruction, operator)?;
+                self.by_hand(&first, now);
+                status
             }
             OperatorAnswer::Reject { reason, text } => {
                 let (instructions, mut bench) = self.bench(now);
@@ -68,9 +78,19 @@ impl Bridge {
             }
             OperatorAnswer::Done { text } => {
                 let (instructions, mut bench) = self.bench(now);
-                instructions.done(&mut bench, instruction, operator, text.as_deref())?
+                let first = instruction.clone();
+                let status = instructions.done(&mut bench, instruction, operator, text.as_deref())?;
+                self.by_hand(&first, now);
+                status
             }
         };
         Ok((operation, status))
+    }
+
+    /// A cap that people carry out is in force from their first answer.
+    fn by_hand(&mut self, instruction: &Instruction, now: Now) {
+        if instruction.verb == "curtail" && instruction.stand == Stand::Presented {
+            self.impose_presented(instruction, now.utc.0, now);
+        }
     }
 }

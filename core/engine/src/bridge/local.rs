@@ -41,13 +41,14 @@ pub enum LocalWish {
         /// By which instruction (R8).
         instruction_code: String,
     },
-    /// Send a start or a stop through a control that asks a peer's people (R8).
+    /// Send a start, a stop, a curtailment or its release through a control that asks a peer (R7, R8).
     Order {
         /// The control's id.
         control: String,
-        /// `start` or `stop`; it must be the control's verb.
+        /// `start`, `stop` or `curtail`; it must be the control's verb.
         verb: String,
-        /// When the unit should be there, HOT, WARM or COLD, why: optional fields of the payload.
+        /// Fields of the payload: of a start when the unit should be there, how warm it is, why; of a curtailment all but what is known
+        /// here (the start of its period, the basis of its power); of the release of one `releaseOf`, which names the control too.
         payload: Value,
         /// Seconds from now in which it may be accepted.
         valid_for_s: u32,

@@ -10,10 +10,11 @@ use bridge_trust::BundleAge;
 
 use super::{Bridge, desk};
 use crate::broker;
+use crate::caps;
 use crate::door::Admitted;
 use crate::instructions::{Instruction, Stand};
 use crate::operations::{self, Operation, Stage, acknowledge};
-use crate::programme::{Place, Programme, driven, good};
+use crate::programme::{Programme, driven, good};
 use crate::selections::{Claim, Selection};
 
 impl Bridge {
@@ -22,6 +23,7 @@ impl Bridge {
         let operation = &admitted.operation;
         match operation["verb"].as_str().unwrap_or_default() {
             "dispatch" => self.dispatched(admitted, now),
+            "curtail" => self.curtailed(admitted, now),
             "start" | "stop" => self.instructed(admitted, now),
             "acknowledge" => {
                 let of = operation["payload"]["ackOf"].as_str().unwrap_or_default().to_owned();
@@ -41,7 +43,7 @@ impl Bridge {
         let setpoint = &admitted.operation["payload"]["setpoints"][0];
         let target = setpoint["value"].as_f64().unwrap_or(f64::NAN);
         let unit = setpoint["unit"].as_str().unwrap_or_default();
-        let control = self.control_of(&admitted.operation, |kind| matches!(kind, ControlKind::Drive(_)));
+        let control = self.control_of(&admitted.operation, |kind| matches!(kind, ControlKind::Drive(drive) if drive.cap.is_none()));
         let id = self.receipt(admitted, control, target, unit, now);
         let mode = admitted.operation["mode"].as_str().unwrap_or_default();
         if let (Some(control), "CANCEL") = (control, mode) {
@@ -141,22 +143,8 @@ impl Bridge {
         let Some((_, drive)) = driven(&plan.controls, control) else { return };
         let upward = good(&self.router.image, drive.taken.point).is_none_or(|from| target >= from);
         let declared = drive.ramp.map(|ramp| if upward { ramp.up } else { ramp.down });
-        let programme = Programme {
-            operation,
-            target,
-            rate: rate.or(declared),
-            place: Place::Accepted,
-            confirmed: None,
-            pending: None,
-            command: None,
-            written: false,
-            selected,
-            steps: 0,
-            start_by_ns,
-            holding: None,
-            step_began: now.mono,
-            in_band_since: None,
-        };
+        let mut programme = Programme::new(operation, (target, rate.or(declared)), start_by_ns, now);
+        programme.selected = selected;
         self.programmes.accept(&mut desk(&mut self.core, &mut self.exchange, &self.router, now), control, programme);
     }
 
@@ -176,7 +164,7 @@ impl Bridge {
         }
     }
 
-    fn present(
+    pub(super) fn present(
         &mut self,
         admitted: &Admitted,
         control: usize,
@@ -211,7 +199,7 @@ impl Bridge {
     }
 
     /// The control that verb and resource of an operation lead to.
-    fn control_of(&self, signed: &serde_json::Value, fits: impl Fn(&ControlKind) -> bool) -> Option<usize> {
+    pub(super) fn control_of(&self, signed: &serde_json::Value, fits: impl Fn(&ControlKind) -> bool) -> Option<usize> {
         let plan = &self.core.plan;
         let (verb, era) = (signed["verb"].as_str()?, era_of(signed));
         plan.controls
@@ -220,7 +208,7 @@ impl Bridge {
     }
 
     /// Notes what was asked, and says that it was received; gives its id.
-    fn receipt(&mut self, admitted: &Admitted, control: Option<usize>, target: f64, unit: &str, now: Now) -> String {
+    pub(super) fn receipt(&mut self, admitted: &Admitted, control: Option<usize>, target: f64, unit: &str, now: Now) -> String {
         let signed = &admitted.operation;
         let id = signed["operationId"].as_str().unwrap_or_default().to_owned();
         let received = Operation {
@@ -248,7 +236,7 @@ impl Bridge {
     }
 
     /// Journals a decision; a refusal is told to the issuer.
-    fn judged(&mut self, admitted: &Admitted, id: &str, what: &str, decision: Decision, now: Now) -> bool {
+    pub(super) fn judged(&mut self, admitted: &Admitted, id: &str, what: &str, decision: Decision, now: Now) -> bool {
         let signed = &admitted.operation;
         match decision {
             Decision::Accept => {
@@ -290,17 +278,17 @@ impl Bridge {
             valid_until: operation.valid_until.map(|time| Utc(time.0)),
             message_expires: Some(Utc(admitted.expires_ns)),
         };
-        decide(&request, &self.facts(&operation.issuer, era, control, plant, now))
+        decide(&request, &self.facts(&operation.issuer, Verb::Dispatch, era, control, plant, now))
     }
 
     /// `plant`: the plant's state counts, because something would be written.
-    fn facts(&self, issuer: &Party, era: &str, control: Option<usize>, plant: bool, now: Now) -> Facts {
+    pub(super) fn facts(&self, issuer: &Party, verb: Verb, era: &str, control: Option<usize>, plant: bool, now: Now) -> Facts {
         let plan = &self.core.plan;
         let settings = &self.core.settings;
         let image = &self.router.image;
         let mut facts = Facts {
             now: now.utc,
-            authorised: self.may(issuer, Verb::Dispatch, era, now),
+            authorised: self.may(issuer, verb, era, now),
             issuer_selects: control.is_some_and(|control| plan.controls[control].select == SelectMode::Relay),
             journal_ok: self.core.recorder.unwritable().is_none(),
             clock: self.clock_facts(),
@@ -314,6 +302,7 @@ impl Bridge {
             basis: spec.basis.and_then(|basis| PowerBasis::parse(basis.as_str())),
             min: drive.min,
             max: drive.max,
+            cap: control.and_then(|control| caps::bound(&self.core, control)),
             ramp_up: drive.ramp.map(|ramp| ramp.up),
             ramp_down: drive.ramp.map(|ramp| ramp.down),
             present: good(image, drive.taken.point).or_else(|| good(image, drive.followed.point)),
@@ -333,7 +322,7 @@ impl Bridge {
         facts
     }
 
-    fn may(&self, issuer: &Party, verb: Verb, era: &str, now: Now) -> bool {
+    pub(super) fn may(&self, issuer: &Party, verb: Verb, era: &str, now: Now) -> bool {
         self.core.trust.age(now.utc.0) != BundleAge::Dead && self.core.trust.authorised(&issuer.party_id, issuer.role, verb, era)
     }
 
@@ -403,7 +392,7 @@ impl Bridge {
             valid_until: Some(Utc(instruction.valid_until_ns)),
             message_expires: None,
         };
-        decide(&request, &self.facts(&instruction.issuer, era, Some(control), true, now))
+        decide(&request, &self.facts(&instruction.issuer, Verb::Dispatch, era, Some(control), true, now))
     }
 }
 
@@ -423,10 +412,10 @@ fn has_role(roles: &[String], party: &Party) -> bool {
     roles.iter().any(|role| role.eq_ignore_ascii_case(party.role.as_str()))
 }
 
-fn era_of(signed: &serde_json::Value) -> &str {
+pub(super) fn era_of(signed: &serde_json::Value) -> &str {
     signed["resources"][0]["era"].as_str().unwrap_or_default()
 }
 
-fn valid_until(signed: &serde_json::Value) -> i64 {
+pub(super) fn valid_until(signed: &serde_json::Value) -> i64 {
     signed["validUntil"].as_str().and_then(|text| bridge_ies::parse_time(text).ok()).unwrap_or(i64::MIN)
 }

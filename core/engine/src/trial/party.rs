@@ -38,6 +38,8 @@ pub(super) struct Cast {
     /// The peer that hears our stream, alarms and logs.
     pub(super) observer: usize,
     role: Role,
+    /// Who gave which curtailment, oldest first.
+    caps: Vec<(String, String)>,
 }
 
 /// This bridge's keys.
@@ -65,7 +67,7 @@ impl Cast {
         let relays = plan.controls.iter().filter_map(|control| match &control.kind {
             ControlKind::Relay(relay) => Some(relay.peer.clone()),
             ControlKind::Ask(ask) => Some(ask.peer.clone()),
-            ControlKind::Drive(_) | ControlKind::Instruct(_) => None,
+            ControlKind::Drive(_) | ControlKind::Instruct(_) | ControlKind::Companion(_) => None,
         });
         let read: BTreeSet<String> = sources.chain(relays).chain(plan.peers.iter().map(|peer| peer.name.clone())).collect();
         let mut issuers = BTreeSet::new();
@@ -93,7 +95,22 @@ impl Cast {
             .collect();
         let observer = peers.iter().position(|peer| peer.commands_us).unwrap_or(0);
         let drives = plan.controls.iter().any(|control| matches!(control.kind, ControlKind::Drive(_) | ControlKind::Instruct(_)));
-        Ok(Self { peers, observer, role: if drives || plan.served.is_empty() { Role::Genco } else { Role::Sldc } })
+        Ok(Self { peers, observer, role: if drives || plan.served.is_empty() { Role::Genco } else { Role::Sldc }, caps: Vec::new() })
+    }
+
+    /// Every party that commands us shows that it hears us.
+    pub(super) fn confirm(&self, bridge: &mut crate::bridge::Bridge, now: Now) {
+        for peer in self.peers.iter().filter(|peer| peer.commands_us) {
+            let request = DoorRequest {
+                id: 0,
+                action: "stream/ack".to_owned(),
+                authorization: String::new(),
+                tls_identity: Some(peer.did.clone()),
+                body: br#"{"id":"0"}"#.to_vec(),
+                received: now,
+            };
+            bridge.handle_north(bridge_session::Inbound::Door(request), now);
+        }
     }
 
     pub(super) fn settings(&self, plan: &Plan) -> Settings {
@@ -151,7 +168,7 @@ impl Cast {
         let authority = |peer: &Peer| BundleAuthority {
             party: peer.did.clone(),
             role: peer.role,
-            verbs: vec![Verb::Dispatch, Verb::Start, Verb::Stop],
+            verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop],
             eras: eras.iter().cloned().collect(),
         };
         let content = BundleContent {
@@ -168,14 +185,23 @@ impl Cast {
     }
 
     /// A request at our door, as the issuer's bridge would have made it.
-    pub(super) fn order(&self, plan: &Plan, verb: &str, fields: &Fields, number: u64, now: Now) -> Result<DoorRequest, String> {
+    pub(super) fn order(&mut self, plan: &Plan, verb: &str, fields: &Fields, number: u64, now: Now) -> Result<DoorRequest, String> {
         let state = match verb {
-            "dispatch" => None,
+            "dispatch" | "curtail" => None,
             "start" => Some("ON"),
             "stop" => Some("OFF"),
-            _ => return Err(format!("`{verb}` cannot be given in a test of this version; use \"dispatch\", \"start\" or \"stop\"")),
+            _ => {
+                return Err(format!(
+                    "`{verb}` cannot be given in a test of this version; use \"dispatch\", \"curtail\", \"start\" or \"stop\""
+                ));
+            }
         };
-        let name = issuer(fields)?;
+        let noun = match verb {
+            "dispatch" => "SETPOINT",
+            "curtail" => "GENERATION_LIMIT",
+            _ => "UNIT",
+        };
+        let name = issuer(fields)?.to_owned();
         let place = self.peers.iter().position(|peer| peer.name == name).ok_or("no such issuer")?;
         let peer = &self.peers[place];
         let identity = identity(place + 1, &peer.did).map_err(|error| error.to_string())?;
@@ -187,6 +213,7 @@ impl Cast {
             let duration = || parse_duration(word).ok_or_else(|| format!("`{key}`: `{word}` is no duration"));
             match key.as_str() {
                 "from" => {}
+                "limit" | "of" | "for" | "release" | "reason" | "release_of" | "ramp" | "basis" if verb == "curtail" => {}
                 "era" => era = Some(plan.resources.iter().find(|r| r.key == *word).map_or_else(|| word.clone(), |r| r.era.clone())),
                 "age" => age = duration()?,
                 "valid_for" => valid_for = duration()?,
@@ -200,7 +227,22 @@ impl Cast {
             }
         }
         let era = era.ok_or("an operation needs `era`")?;
+        let issued = now.utc - age;
+        let id = |kind: u128| bridge_ies::uuid7(u64::try_from(issued.as_millis()).unwrap_or(0), (u128::from(number) << 8) | kind);
+        let operation_id = id(1);
         let payload = match (state, setpoint) {
+            _ if verb == "curtail" => {
+                let own: Vec<&String> = self.caps.iter().filter(|(party, _)| *party == name).map(|(_, id)| id).collect();
+                let payload = super::cap::payload(fields, issued, |which| match which {
+                    "first" => own.first().map(|id| (*id).clone()),
+                    "last" => own.last().map(|id| (*id).clone()),
+                    _ => None,
+                })?;
+                if payload["releaseOf"].is_null() {
+                    self.caps.push((name.clone(), operation_id.clone()));
+                }
+                payload
+            }
             (Some(state), None) => json!({ "state": state }),
             (Some(_), Some(_)) => return Err(format!("a {verb} has no set-point")),
             (None, None) => return Err("a dispatch needs a set-point, as active_power = \"210 MW\"".to_owned()),
@@ -215,15 +257,12 @@ impl Cast {
                 json!({ "setpoints": [set] })
             }
         };
-        let issued = now.utc - age;
-        let id = |kind: u128| bridge_ies::uuid7(u64::try_from(issued.as_millis()).unwrap_or(0), (u128::from(number) << 8) | kind);
-        let operation_id = id(1);
         let mut operation = json!({
             "@context": CONTEXT_URL,
             "@type": "GridOperation",
             "specVersion": SPEC_VERSION,
             "verb": verb,
-            "noun": if state.is_some() { "UNIT" } else { "SETPOINT" },
+            "noun": noun,
             "operationId": operation_id,
             "issuedAt": format_time(issued.0),
             "validUntil": format_time((issued + valid_for).0),
@@ -278,7 +317,7 @@ fn issuer(fields: &Fields) -> Result<&str, String> {
 }
 
 /// `210 MW` as number and unit.
-fn quantity(key: &str, text: &str) -> Result<(f64, String), String> {
+pub(super) fn quantity(key: &str, text: &str) -> Result<(f64, String), String> {
     let wrong = || format!("`{key}`: `{text}` is no number with a unit, as \"210 MW\"");
     let (digits, unit) = text.trim().split_once(' ').ok_or_else(wrong)?;
     Ok((digits.parse().map_err(|_| wrong())?, unit.trim().to_owned()))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bridge_diag::{Report, Shape, Span, View, nearest};
 use bridge_session::{AddressUse, LinkSpec, Role};
 
+use super::curtail::{Companions, check_lapse, need_ramp};
 use super::rows::Row;
 use super::scope::{
     Measure, Measured, Scope, measurement, need_duration, need_quantity, of_direction, settle, take_basis, take_conversion, take_duration,
@@ -56,6 +57,11 @@ impl Scope<'_> {
             self.compile_instruction(view, (id, link, role), verb, report);
             return;
         }
+        if role == Some(Role::Server) && view.take("verb").is_some_and(|entry| matches!(&entry.node.shape, Shape::Str(v) if v == "curtail"))
+        {
+            self.compile_cap_ask(view, (id, link), report);
+            return;
+        }
         let address = self.address(&mut view, link, AddressUse::Control, report);
         let cim = self.control_cim(&mut view, report);
         let unit = match view.take("unit") {
@@ -76,8 +82,25 @@ impl Scope<'_> {
         let qualifier = qualifier(&mut view, report);
         view.take_str("text", report);
         let select_at = view.span();
+        let mut companions = Companions::new();
+        let caps = verb.as_deref() == Some("curtail");
         let kind = match role {
-            Some(Role::Client) => self.drive(&mut view, unit, cim.as_ref().map(|c| c.0), report).map(ControlKind::Drive),
+            Some(Role::Client) => {
+                let capping = if caps {
+                    let max = view.take("max").and_then(|_| take_quantity(&mut view, "max", unit, Measure::Value, &mut Report::new()));
+                    self.capping(&mut view, unit, link, max, report)
+                } else {
+                    None
+                };
+                let drive = self.drive(&mut view, unit, cim.as_ref().map(|c| c.0), caps, report);
+                drive.map(|drive| match capping {
+                    Some((cap, own)) => {
+                        companions = own;
+                        ControlKind::Drive(Drive { cap: Some(cap), ..drive })
+                    }
+                    None => ControlKind::Drive(drive),
+                })
+            }
             Some(Role::Server) => self.relay(&mut view, unit, report).map(ControlKind::Relay),
             // Without a link nobody knows which keys belong here: one problem is enough.
             None => {
@@ -86,12 +109,12 @@ impl Scope<'_> {
             }
         };
         if let (Some(SelectMode::Relay), Some(ControlKind::Drive(drive))) = (select, &kind)
-            && drive.execution != Execution::Automatic
+            && (caps || drive.execution != Execution::Automatic)
         {
-            report.push(
-                view.error("profile::select-relay", select_at, format!("{} relays a select and waits for a person", view.noun()))
-                    .fix("use `execution = \"automatic\"`, or `select = \"bridge\"`"),
-            );
+            let why = if caps { "a cap pre-empts and is not selected first" } else { "waits for a person" };
+            report.push(view.error("profile::select-relay", select_at, format!("{} relays a select and {why}", view.noun())).fix(
+                if caps { "use `select = \"bridge\"` or `\"none\"`" } else { "use `execution = \"automatic\"`, or `select = \"bridge\"`" },
+            ));
         }
         view.finish(report);
         let (Some(id), Some(link), Some(address), Some((resource, _, measurement))) = (id, link, address, cim) else { return };
@@ -116,6 +139,7 @@ impl Scope<'_> {
             qualifier,
             kind,
         });
+        self.push_companions(companions);
     }
 
     /// The control's link, in either role; a monitor-only link carries none.
@@ -190,7 +214,7 @@ impl Scope<'_> {
         Some(mode)
     }
 
-    fn drive(&mut self, view: &mut View<'_>, unit: Measured, resource: Option<u16>, report: &mut Report) -> Option<Drive> {
+    fn drive(&mut self, view: &mut View<'_>, unit: Measured, resource: Option<u16>, caps: bool, report: &mut Report) -> Option<Drive> {
         let min = need_quantity(view, "min", unit, Measure::Value, report);
         let max = need_quantity(view, "max", unit, Measure::Value, report);
         if let (Some(min), Some(max)) = (min, max)
@@ -202,8 +226,11 @@ impl Scope<'_> {
         }
         let ramp = ramp(view, unit, report);
         let requires = self.requires(view, report);
-        let feedback = self.feedback(view, unit, report);
-        let expires = expires(view, report);
+        if let (true, Some(ramp)) = (caps, ramp) {
+            need_ramp(view, ramp, report);
+        }
+        let feedback = self.feedback(view, unit, caps, report);
+        let expires = expires(view, caps, report);
         let authority = authority(view, report);
         let exclusive = view.take_str("exclusive", report).map(|(text, _)| text.to_owned());
         let execution_at = view.take("execution").map(|e| e.node.span);
@@ -248,6 +275,7 @@ impl Scope<'_> {
             done_within,
             remote_enable: remote_enable.flatten(),
             bump_limit: bump.unwrap_or(followed.tolerance),
+            cap: None,
         })
     }
 
@@ -300,7 +328,7 @@ impl Scope<'_> {
     }
 
     /// `feedback = { taken = {…}, followed = {…} }` (R11).
-    fn feedback(&self, view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<(Taken, Followed)> {
+    fn feedback(&self, view: &mut View<'_>, unit: Measured, caps: bool, report: &mut Report) -> Option<(Taken, Followed)> {
         const FIX: &str = "add `feedback = { taken = { point, tolerance, within }, followed = { point, tolerance, within, dwell } }`: `taken` is the echo of the set-point, `followed` what the plant does";
         if view.take("feedback").is_none() {
             report.push(
@@ -330,8 +358,11 @@ impl Scope<'_> {
             let mut followed = feedback.inner(inner, format!("`followed` of {}", view.noun()));
             let (point, tolerance, within) = self.band(&mut followed, unit, report);
             let dwell = need_duration(&mut followed, "dwell", report);
+            if caps {
+                word(&mut followed, "compare", &[("at_most", ())], report);
+            }
             followed.finish(report);
-            Some(Followed { point: point?, tolerance: tolerance?, within: within?, dwell: dwell? })
+            Some(Followed { point: point?, tolerance: tolerance?, within: within?, dwell: dwell?, at_most: caps })
         });
         feedback.finish(report);
         Some((taken??, followed??))
@@ -444,8 +475,8 @@ fn take_rate(view: &mut View<'_>, key: &str, target: Measured, report: &mut Repo
     rate
 }
 
-/// `expires = { max_age, on_lapse }`.
-fn expires(view: &mut View<'_>, report: &mut Report) -> Option<(Duration, Lapse)> {
+/// `expires = { max_age, on_lapse, until? }`; `until` is of a cap.
+fn expires(view: &mut View<'_>, caps: bool, report: &mut Report) -> Option<(Duration, Lapse)> {
     if view.take("expires").is_none() {
         report.push(
             view.error("profile::expires-missing", view.span(), format!("{} does not say when an operation is too old", view.noun()))
@@ -458,6 +489,10 @@ fn expires(view: &mut View<'_>, report: &mut Report) -> Option<(Duration, Lapse)
     let max_age = need_duration(&mut expires, "max_age", report);
     expires.need("on_lapse", report);
     let on_lapse = word(&mut expires, "on_lapse", &[("hold", Lapse::Hold), ("drop", Lapse::Drop), ("release", Lapse::Release)], report);
+    let until = if caps { word(&mut expires, "until", &[("message.period", ())], report) } else { None };
+    if let Some(lapse) = on_lapse {
+        check_lapse(&expires, caps, lapse, until.is_some(), report);
+    }
     expires.finish(report);
     Some((max_age?, on_lapse?))
 }

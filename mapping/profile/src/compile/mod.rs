@@ -2,6 +2,7 @@
 
 mod control;
 mod csv;
+mod curtail;
 mod instruct;
 mod link;
 mod point;

@@ -290,17 +290,29 @@ impl<'p> Scope<'p> {
 
     /// The row's address on a link: checked by the adapter, free of duplicates. Gives its fields.
     pub(crate) fn address(&mut self, view: &mut View<'_>, link: Option<usize>, usage: AddressUse, report: &mut Report) -> Option<Fields> {
-        let Some(entry) = view.take("addr") else {
+        self.address_at("addr", view, link, usage, report)
+    }
+
+    /// The address below another key.
+    pub(crate) fn address_at(
+        &mut self,
+        at: &str,
+        view: &mut View<'_>,
+        link: Option<usize>,
+        usage: AddressUse,
+        report: &mut Report,
+    ) -> Option<Fields> {
+        let Some(entry) = view.take(at) else {
             report.push(
                 view.error("profile::address-missing", view.span(), format!("{} has no address", view.noun()))
-                    .fix("add `addr = { … }`, for IEC 104 `addr = { ioa = 1001, ti = \"M_ME_TF_1\" }`"),
+                    .fix(format!("add `{at} = {{ … }}`, for IEC 104 `{at} = {{ ioa = 1001, ti = \"M_ME_TF_1\" }}`")),
             );
             return None;
         };
         let Shape::Table(table) = &entry.node.shape else {
             report.push(
-                view.error(DIALECT.wrong_kind, entry.node.span, format!("`addr` of {} must be a table", view.noun()))
-                    .fix("for IEC 104 write `addr = { ioa = 1001, ti = \"M_ME_TF_1\" }`"),
+                view.error(DIALECT.wrong_kind, entry.node.span, format!("`{at}` of {} must be a table", view.noun()))
+                    .fix(format!("for IEC 104 write `{at} = {{ ioa = 1001, ti = \"M_ME_TF_1\" }}`")),
             );
             return None;
         };
@@ -449,6 +461,17 @@ pub(crate) fn field_of(node: &Node) -> Option<Field> {
         Shape::Bool(value) => Some(Field::Bool(*value)),
         Shape::List(_) | Shape::Table(_) => None,
     }
+}
+
+/// Whether two tables of scalars say the same.
+pub(crate) fn same_shape(a: &Node, b: &Node) -> bool {
+    let fields = |node: &Node| match &node.shape {
+        Shape::Table(table) => {
+            Some(table.entries.iter().filter_map(|e| Some((e.key.clone(), field_of(&e.node)?))).collect::<BTreeMap<String, Field>>())
+        }
+        Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) => None,
+    };
+    fields(a).is_some_and(|fields_of_a| fields(b) == Some(fields_of_a))
 }
 
 fn fields_of(table: &Table, view: &View<'_>, report: &mut Report) -> Option<Fields> {
