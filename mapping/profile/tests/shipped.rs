@@ -4,9 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use bridge_diag::Report;
+use bridge_dnp3::Dnp3;
 use bridge_iec60870::Iec104;
 use bridge_profile::{ControlKind, Files, Plan, PointSource, RampBy, ServedClass, TestOutcome, compile, run_test};
 use bridge_session::{AddressUse, Field, Protocol, Role};
+
+const PROTOCOLS: &[&dyn Protocol] = &[&Iec104, &Dnp3];
 
 struct Folder(PathBuf);
 
@@ -19,7 +22,7 @@ impl Files for Folder {
 fn shipped(name: &str) -> Plan {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../cim-profiles").join(name);
     let mut report = Report::new();
-    let plan = compile(&Folder(folder), "profile.toml", &[&Iec104], &mut report);
+    let plan = compile(&Folder(folder), "profile.toml", PROTOCOLS, &mut report);
     assert!(report.diagnostics().is_empty(), "{}", report.render_text());
     plan.expect("no problem, so a plan")
 }
@@ -27,7 +30,7 @@ fn shipped(name: &str) -> Plan {
 fn run_all(plan: &Plan) -> (usize, usize) {
     let (mut passed, mut engine) = (0, 0);
     for case in &plan.tests {
-        match run_test(plan, &[&Iec104], case) {
+        match run_test(plan, PROTOCOLS, case) {
             TestOutcome::Passed => passed += 1,
             TestOutcome::NeedsEngine => engine += 1,
             TestOutcome::Failed(problems) => panic!("{} ({}):\n{}", case.name, case.place, problems.join("\n")),
@@ -48,6 +51,14 @@ fn the_station() {
         .filter_map(|control| if let ControlKind::Drive(drive) = &control.kind { drive.ramp.map(|ramp| ramp.by) } else { None })
         .collect();
     assert_eq!(ramps, [RampBy::Bridge, RampBy::Plant]);
+}
+
+#[test]
+fn the_park() {
+    let plan = shipped("solar-park-dnp3");
+    assert_eq!(plan.points.len(), 13 + 8 * 4);
+    assert_eq!(plan.controls.len(), 3, "a set-point, a limit and its switch");
+    assert_eq!(run_all(&plan), (7, 5));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod commands;
 mod files;
 mod housekeeping;
 mod receive;
+mod rehearsal;
 mod remote;
 mod turns;
 
@@ -33,6 +34,7 @@ use crate::table::{StationTable, tables};
 
 pub(crate) use commands::ControlObject;
 pub(crate) use receive::Reader;
+pub(crate) use rehearsal::{Sent, sent};
 
 /// How long after its life something that must not arrive late may stay unproven before the connection is aborted (R5).
 pub(super) const CHANGE_MARGIN: Duration = Duration::from_secs(1);

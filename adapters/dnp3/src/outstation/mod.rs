@@ -25,6 +25,7 @@ mod controls;
 mod files;
 mod freeze;
 mod image;
+mod probe;
 mod read;
 mod receive;
 mod requests;
@@ -58,7 +59,7 @@ use freeze::Schedule;
 use image::Image;
 
 pub use files::{FileInfo, FileStore, MemoryFiles};
-pub(crate) use read::is_readable;
+pub(crate) use probe::{Use, objects, readable, uses};
 pub(crate) use requests::supports;
 
 /// One outstation address.

@@ -59,8 +59,8 @@ pub(super) fn plan(view: &FragmentView<'_>, image: &Image, before: u64) -> (VecD
     (steps, wrong)
 }
 
-/// Whether objects of a kind can be read. The device profile is written by it.
-pub(crate) fn is_readable(kind: Kind, variation: u8) -> bool {
+/// Whether objects of a kind can be read.
+fn is_readable(kind: Kind, variation: u8) -> bool {
     matches!(
         (kind, variation),
         (Kind::Class | Kind::DeviceAttribute | Kind::InternalIndications | Kind::AnalogDeadband, _) | (Kind::TimeAndDate, 0 | 1)
