@@ -162,16 +162,3 @@ fn r21_a_stepping_clock_over_dnp3_loses_nothing() {
         .filter(|entry| entry.kind == EntryKind::Event && entry.stamp.is_some_and(|stamp| (stamp - entry.t).abs() > 1_800_000_000_000));
     assert!(stepped.count() > 50, "the clock did step");
 }
-
-#[test]
-fn zz_debug() {
-    let mut world = with_station(1602, || station("restart-storm"));
-    load(&mut world, &STATES, 600, 50);
-    world.run_for(s(70));
-    for entry in world.ems_ledger.entries().iter().filter(|e| e.point == "STN.f" || e.point == "U1.trip") {
-        println!("EMS {:.3} {:?} {} v {:?} q {:?} stamp {:?} by {:?} {:?}", (entry.t - 1_775_017_800_000_000_000) as f64 / 1e9, entry.kind, entry.point, entry.value, entry.quality, entry.stamp.map(|s| (s - 1_775_017_800_000_000_000) as f64 / 1e9), entry.by, entry.cause);
-    }
-    for party in [GENCO, SLDC] { println!("{party} STN.f {:?} U1.trip {:?}", world.bridge(party).point("STN.f"), world.bridge(party).point("U1.trip")); }
-    for (party, what) in &world.findings { println!("{party} {what}"); }
-    println!("{}", world.told());
-}
