@@ -75,10 +75,25 @@ fn the_gateway() {
     );
 }
 
-/// Every point the gateway expects of the station is there under the same resource, type and basis.
 #[test]
-fn the_gateway_fits_the_station() {
-    let (station, gateway) = (shipped("thermal-station-104"), shipped("ems-gateway-104"));
+fn the_gateway_of_the_park() {
+    let plan = shipped("ems-gateway-dnp3");
+    assert_eq!(plan.served.len(), 13 + 7 + 8 * 4);
+    assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_) | ControlKind::Ask(_))));
+    assert_eq!(run_all(&plan), (2, 3));
+    let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
+    assert_eq!(classes, 1 + 5 + 5 + 8 * 2, "the far bridge, states of the park, three of the progress, two of a curtailment, of each block two");
+}
+
+/// Every point a gateway expects of its station is there under the same resource, type and basis.
+#[test]
+fn the_gateways_fit_their_stations() {
+    fits("thermal-station-104", "ems-gateway-104");
+    fits("solar-park-dnp3", "ems-gateway-dnp3");
+}
+
+fn fits(station: &str, gateway: &str) {
+    let (station, gateway) = (shipped(station), shipped(gateway));
     for point in &gateway.points {
         let PointSource::Remote { era, measurement, .. } = &point.source else { panic!("{} is not remote", point.id) };
         let twin = station

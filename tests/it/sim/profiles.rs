@@ -63,6 +63,14 @@ fn every_test_of_the_ems_gateway_passes() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
+#[test]
+fn every_test_of_the_parks_ems_gateway_passes() {
+    let plan = shipped("ems-gateway-dnp3", |text| text);
+    assert!(plan.tests.len() >= 5, "{}", plan.tests.len());
+    let failed = failures(&plan);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
 /// Each edit of the shipped text breaks one expectation, and the failure names what was expected and what was there.
 #[test]
 fn a_changed_expectation_fails_and_says_what_was_there() {
