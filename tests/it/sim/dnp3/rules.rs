@@ -140,24 +140,6 @@ fn r19_one_silent_outstation_makes_only_its_own_points_old() {
     assert_eq!(lines, 0, "the line stays: {:?}", world.closed);
 }
 
-/// The silent one comes back: what is read of it is good again at the EMS, also what did not change meanwhile.
-#[test]
-fn r19_an_outstation_that_answers_again_is_good_again_also_where_nothing_changed() {
-    let mut world = ready(1508, tune());
-    let points = points_of(&world, "");
-    // Long enough for requests to go unanswered, too short for the line to be given up.
-    world.cut_station();
-    world.run_for(s(12));
-    let told = |world: &World, part: &str| world.story.iter().any(|(_, party, line)| *party == GENCO && line.contains(part));
-    world.heal_station();
-    world.run_for(s(60));
-    assert!(told(&world, "a station of the line does not answer"), "{}", world.told());
-    assert!(world.closed.is_empty(), "the line stayed: {:?}", world.closed);
-    let good = good_at(&world, &points, world.now().utc.0);
-    let old: Vec<&String> = points.iter().filter(|point| !good.contains(point)).collect();
-    assert!(old.is_empty(), "still old: {old:?}\n{}", world.told());
-}
-
 /// R16: each class is a lane of its own towards the EMS. What overflows one costs the others nothing.
 #[test]
 fn a2_r28_r16_an_overflow_of_one_class_costs_the_others_nothing() {
