@@ -265,18 +265,17 @@ fn taken(spec: &LinkSpec) -> Section {
     Section { title: "objects".to_owned(), columns, rows: together(uses(spec).into_iter().map(row)), note }
 }
 
+/// By function.
+type Qualifiers = BTreeMap<Function, BTreeSet<u8>>;
+
 fn objects_sent(sent: &crate::master::Sent) -> Section {
-    let mut all: BTreeMap<(u8, u8), Vec<(Function, BTreeSet<u8>)>> = BTreeMap::new();
+    let mut all: BTreeMap<(u8, u8), Qualifiers> = BTreeMap::new();
     for (function, objects) in sent {
         for (group, variation, qualifier) in objects.iter().flatten() {
-            let of_object = all.entry((*group, *variation)).or_default();
-            match of_object.iter_mut().find(|(known, _)| known == function) {
-                Some((_, qualifiers)) => _ = qualifiers.insert(*qualifier),
-                None => of_object.push((*function, BTreeSet::from([*qualifier]))),
-            }
+            all.entry((*group, *variation)).or_default().entry(*function).or_default().insert(*qualifier);
         }
     }
-    let row = |((group, variation), functions): ((u8, u8), Vec<(Function, BTreeSet<u8>)>)| {
+    let row = |((group, variation), functions): ((u8, u8), Qualifiers)| {
         let requests = functions.into_iter().map(|(function, qualifiers)| format!("{}: {}", function.name(), hex(qualifiers)));
         vec![group.to_string(), variation.to_string(), words(group, variation), requests.collect::<Vec<_>>().join("; ")]
     };
@@ -287,15 +286,19 @@ fn objects_sent(sent: &crate::master::Sent) -> Section {
 
 fn objects_read() -> Section {
     let becomes = |group, variation| {
-        let known = lookup(group, variation).known()?;
-        Some(match known.kind {
-            kind if PointType::of(kind).is_some() => "value of a point",
-            Kind::CommonTime => "base of the relative times behind it",
-            Kind::DeviceAttribute => "told in words",
-            Kind::TimeDelay | Kind::AnalogDeadband | Kind::File => "answer to what was asked",
-            Kind::BinaryCommand | Kind::AnalogCommand => "echo and status of a control",
-            Kind::Class => return None,
-            _ => "journaled, and no point",
+        let kind = lookup(group, variation).known().map(|known| known.kind).filter(|kind| *kind != Kind::Class)?;
+        Some(if PointType::of(kind).is_some() {
+            "value of a point"
+        } else if kind == Kind::CommonTime {
+            "base of the relative times behind it"
+        } else if kind == Kind::DeviceAttribute {
+            "told in words"
+        } else if matches!(kind, Kind::TimeDelay | Kind::AnalogDeadband | Kind::File) {
+            "answer to what was asked"
+        } else if matches!(kind, Kind::BinaryCommand | Kind::AnalogCommand) {
+            "echo and status of a control"
+        } else {
+            "journaled, and no point"
         })
     };
     let attributes = |(group, variation): &(u8, u8)| *group != 0 || *variation == 255;

@@ -608,7 +608,16 @@ fn b2_38_both_roles_authentication_is_never_answered_in_kind() {
         sized(8, 1800, 1800),
         sized(9, 16, 3),
     ];
+    for variation in 0..=15 {
+        check(Role::Server, &request(1, &[120, variation, 6]), Answered("OBJECT_UNKNOWN"));
+    }
     for body in inputs {
+        // Behind a function that has another meaning it is no object that is known, or none at all.
+        for function in [2, 3, 5] {
+            let shown = shown(Role::Server, &request(function, &body));
+            let refused = |line: &String| line.contains("OBJECT_UNKNOWN") || line.contains("PARAMETER_ERROR");
+            assert!(shown.sent.len() == 1 && shown.sent.iter().all(refused) && shown.commands.is_empty(), "{shown:?}");
+        }
         check(Role::Server, &request(32, &body), Answered("RESPONSE iin=NO_FUNC_CODE_SUPPORT"));
         // Without acknowledgement: not even that.
         let shown = shown(Role::Server, &request(33, &body));
