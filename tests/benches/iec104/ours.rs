@@ -7,7 +7,7 @@ use bridge_engine::shell::{Endpoint, Hosted, SystemClock};
 use bridge_iec60870::Iec104;
 use bridge_model::{Action, Command, CommandId, CommandMode, Mono, Now, Outcome, PointId, Validity};
 use bridge_session::{Event, FrameBatch, LinkState, Protocol as _, Request, Role, Session};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::link::{CONTROLS, link, local};
 use crate::measure::{Finish, Meter, POINTS, cpu_s, drive_session as drive, quantile};

@@ -63,7 +63,7 @@ pub(crate) fn connecting(plan: &Plan, ports: &[u16]) -> Vec<LinkTask> {
 }
 
 /// One link.
-pub(crate) fn task(number: usize, protocol: impl Protocol + Copy + Send + 'static, spec: &LinkSpec, endpoint: Endpoint) -> LinkTask {
+pub(crate) fn task(number: usize, protocol: impl Protocol + Copy + 'static, spec: &LinkSpec, endpoint: Endpoint) -> LinkTask {
     let spec = spec.clone();
     LinkTask {
         link: LinkId(u16::try_from(number).expect("few links")),
