@@ -265,17 +265,21 @@ fn taken(spec: &LinkSpec) -> Section {
     Section { title: "objects".to_owned(), columns, rows: together(uses(spec).into_iter().map(row)), note }
 }
 
-/// By function.
-type Qualifiers = BTreeMap<Function, BTreeSet<u8>>;
+/// The functions that name an object, each with its qualifiers.
+type Uses = Vec<(Function, BTreeSet<u8>)>;
 
 fn objects_sent(sent: &crate::master::Sent) -> Section {
-    let mut all: BTreeMap<(u8, u8), Qualifiers> = BTreeMap::new();
+    let mut all: BTreeMap<(u8, u8), Uses> = BTreeMap::new();
     for (function, objects) in sent {
         for (group, variation, qualifier) in objects.iter().flatten() {
-            all.entry((*group, *variation)).or_default().entry(*function).or_default().insert(*qualifier);
+            let of_object = all.entry((*group, *variation)).or_default();
+            match of_object.iter_mut().find(|(known, _)| known == function) {
+                Some((_, qualifiers)) => _ = qualifiers.insert(*qualifier),
+                None => of_object.push((*function, BTreeSet::from([*qualifier]))),
+            }
         }
     }
-    let row = |((group, variation), functions): ((u8, u8), Qualifiers)| {
+    let row = |((group, variation), functions): ((u8, u8), Uses)| {
         let requests = functions.into_iter().map(|(function, qualifiers)| format!("{}: {}", function.name(), hex(qualifiers)));
         vec![group.to_string(), variation.to_string(), words(group, variation), requests.collect::<Vec<_>>().join("; ")]
     };
@@ -286,19 +290,44 @@ fn objects_sent(sent: &crate::master::Sent) -> Section {
 
 fn objects_read() -> Section {
     let becomes = |group, variation| {
-        let kind = lookup(group, variation).known().map(|known| known.kind).filter(|kind| *kind != Kind::Class)?;
-        Some(if PointType::of(kind).is_some() {
-            "value of a point"
-        } else if kind == Kind::CommonTime {
-            "base of the relative times behind it"
-        } else if kind == Kind::DeviceAttribute {
-            "told in words"
-        } else if matches!(kind, Kind::TimeDelay | Kind::AnalogDeadband | Kind::File) {
-            "answer to what was asked"
-        } else if matches!(kind, Kind::BinaryCommand | Kind::AnalogCommand) {
-            "echo and status of a control"
-        } else {
-            "journaled, and no point"
+        let known = lookup(group, variation).known()?;
+        Some(match known.kind {
+            kind if PointType::of(kind).is_some() => "value of a point",
+            Kind::CommonTime => "base of the relative times behind it",
+            Kind::DeviceAttribute => "told in words",
+            Kind::TimeDelay | Kind::AnalogDeadband | Kind::File => "answer to what was asked",
+            Kind::BinaryCommand | Kind::AnalogCommand => "echo and status of a control",
+            Kind::Class => return None,
+            // Points were taken above; the rest is kept as evidence.
+            Kind::BinaryInput
+            | Kind::BinaryInputEvent
+            | Kind::DoubleBitInput
+            | Kind::DoubleBitInputEvent
+            | Kind::BinaryOutput
+            | Kind::BinaryOutputEvent
+            | Kind::BinaryCommandEvent
+            | Kind::Counter
+            | Kind::FrozenCounter
+            | Kind::CounterEvent
+            | Kind::FrozenCounterEvent
+            | Kind::AnalogInput
+            | Kind::FrozenAnalogInput
+            | Kind::AnalogInputEvent
+            | Kind::FrozenAnalogInputEvent
+            | Kind::AnalogOutput
+            | Kind::AnalogOutputEvent
+            | Kind::AnalogCommandEvent
+            | Kind::TimeAndDate
+            | Kind::InternalIndications
+            | Kind::Application
+            | Kind::OperationStatus
+            | Kind::UnsignedInteger
+            | Kind::OctetString
+            | Kind::OctetStringEvent
+            | Kind::TerminalOutput
+            | Kind::TerminalEvent
+            | Kind::SecurityStatistic
+            | Kind::SecurityStatisticEvent => "journaled, and no point",
         })
     };
     let attributes = |(group, variation): &(u8, u8)| *group != 0 || *variation == 255;

@@ -1,6 +1,6 @@
 //! The front door: checks, sessions, and the two things a profile's tests need.
 
-use bridge_model::{Cause, Command, CommandMode, DoublePoint, PointUpdate, Utc, Value};
+use bridge_model::{Action, Cause, Command, CommandMode, DoublePoint, PointUpdate, Utc, Value};
 use bridge_session::read::problem;
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec, Protocol, Rendered, Role, Session, Transports};
 
@@ -99,9 +99,10 @@ impl Protocol for Dnp3 {
         };
         let mut writer = FragmentWriter::new(Params::from_fields(&spec.params).max_transmit);
         object.write(&permit, &mut writer, 0, function, address.address.index);
-        let value = match object {
-            ControlObject::Relay(crob) => Field::Text(crate::text::describe_code(crob.code)),
-            ControlObject::Analog(output) => number(output.value()),
+        let (value, code) = match (object, command.action) {
+            (ControlObject::Relay(crob), Action::Switch(on)) => (Field::Bool(on), crate::text::describe_code(crob.code)),
+            (ControlObject::Relay(crob), Action::Set(_)) => (Field::Bool(false), crate::text::describe_code(crob.code)),
+            (ControlObject::Analog(output), _) => (number(output.value()), format!("g41v{}", address.variation)),
         };
         let fields = [
             ("outstation", Field::Int(i64::from(address.address.outstation))),
@@ -109,6 +110,7 @@ impl Protocol for Dnp3 {
             ("index", Field::Int(i64::from(address.address.index))),
             ("function", Field::Text(function.name().to_owned())),
             ("value", value),
+            ("code", Field::Text(code)),
         ];
         Ok(Rendered {
             text: format!("outstation {}: {}", address.address.outstation, describe(writer.octets())),

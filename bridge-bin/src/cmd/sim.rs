@@ -3,11 +3,11 @@
 mod ems;
 mod lives;
 mod station;
+mod way;
 
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::BufRead as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +17,12 @@ use bridge_diag::Report;
 use bridge_engine::shell::{Endpoint, Hosted, SystemClock, host};
 use bridge_model::{CommandMode, LinkId, Mono, Now};
 use bridge_profile::{Plan, parse_duration};
-use bridge_session::{Event, LinkSpec, LinkState, Role, Session};
-use bridge_sim::{FileLedger, Ledger, Misbehaviour, NAMED, Names, Side, named};
+use bridge_session::{Event, Field, LinkSpec, LinkState, Role, Session};
+use bridge_sim::{FileLedger, Ledger, Misbehaviour, NAMED, Names, Side, Standard, named};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use tokio::sync::watch;
 
+use self::way::{AnyWay, TcpWay};
 use super::sim_tls::TlsArgs;
 use crate::config::compile_profile;
 use crate::fault::Fault;
@@ -50,6 +51,21 @@ pub(crate) enum Args {
         a control's feedback names follows it. Two units of 250 MW, U1 and U2, are modelled as a thermal plant."
     )]
     Iec104(Box<Iec104>),
+    /// An outstation, an EMS or a master that speaks DNP3 (IEEE 1815), from any profile.
+    #[command(
+        after_help = "Examples:\n  ies-bridge sim dnp3 --role station --profile my-park --listen 127.0.0.1:20000 --ledger park.jsonl\n  \
+        ies-bridge sim dnp3 --role master --profile my-park --connect 127.0.0.1:20000 --ledger master.jsonl\n  \
+        ies-bridge sim dnp3 --role station --profile my-park --udp 127.0.0.1:20000 --ledger park.jsonl\n  \
+        ies-bridge sim dnp3 --role station --profile my-park --serial /dev/pts/7 --baud 9600 --ledger park.jsonl\n  \
+        ies-bridge sim dnp3 --role ems --profile my-gateway --link ems --connect 127.0.0.1:20001 --ledger ems.jsonl\n  \
+        ies-bridge sim dnp3 --role station --profile my-park --listen 127.0.0.1:20000 --ledger park.jsonl --misbehave restart-storm\n\n\
+        It prints READY, then one line per event, and reads the lines that `sim iec104` reads: `set`, `on`, `off`, `interrogate` for an EMS or a \
+        master, `change POINT VALUE` for a station, `quit` for all. It ends when its input ends, unless --no-stdin is given.\n\n\
+        A station serves what the profile's link reads, of all its outstations on one line: changes of state are events of class 1, measurands \
+        of class 2, counters of class 3. Analogue outputs are taken within the control's limits and echoed, binary outputs stay as they are \
+        switched, and both show it by the output status of their index. Where the link shows an available power, the output never exceeds it."
+    )]
+    Dnp3(Box<Dnp3>),
 }
 
 /// What is simulated.
@@ -75,6 +91,37 @@ impl SimRole {
 /// Arguments of `sim iec104`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Iec104 {
+    #[command(flatten)]
+    end: EndArgs,
+    #[command(flatten)]
+    way: TcpWay,
+    /// Do something wrong on purpose, to prove that it is noticed.
+    #[arg(long, value_name = "NAME", value_parser = names(Standard::Iec104))]
+    misbehave: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
+/// Arguments of `sim dnp3`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Dnp3 {
+    #[command(flatten)]
+    end: EndArgs,
+    #[command(flatten)]
+    way: AnyWay,
+    /// The speed of a serial line, bits per second.
+    #[arg(long, value_name = "BAUD", default_value_t = 9600)]
+    baud: u32,
+    /// Do something wrong on purpose, to prove that it is noticed.
+    #[arg(long, value_name = "NAME", value_parser = names(Standard::Dnp3))]
+    misbehave: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
+/// Arguments of every simulated end.
+#[derive(clap::Args, Debug)]
+struct EndArgs {
     /// What to simulate.
     #[arg(long, value_enum)]
     role: SimRole,
@@ -84,21 +131,12 @@ pub(crate) struct Iec104 {
     /// The link of the profile, if it has several of that side.
     #[arg(long)]
     link: Option<String>,
-    /// Listen here (a station, unless its link has it connect).
-    #[arg(long, value_name = "ADDR", conflicts_with = "connect", required_unless_present = "connect")]
-    listen: Option<SocketAddr>,
-    /// Connect to here (an EMS, a master, or a station of a server link of both directions).
-    #[arg(long, value_name = "ADDR")]
-    connect: Option<SocketAddr>,
     /// Its own log, one JSON object per line; appended.
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
     /// Everything random comes from this.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Do something wrong on purpose, to prove that it is noticed.
-    #[arg(long, value_name = "NAME", value_parser = names())]
-    misbehave: Option<String>,
     /// Points that change by themselves, for example U1.bfp_a,U1.id_fan (a station).
     #[arg(long, value_delimiter = ',', value_name = "POINTS")]
     events: Vec<String>,
@@ -123,8 +161,6 @@ pub(crate) struct Iec104 {
     /// Do not read standard input; end on a signal only.
     #[arg(long)]
     no_stdin: bool,
-    #[command(flatten)]
-    tls: TlsArgs,
 }
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
@@ -182,47 +218,46 @@ impl<S: Simulated> Hosted for Host<S> {
     }
 }
 
-fn names() -> PossibleValuesParser {
-    PossibleValuesParser::new(NAMED.iter().map(|named| PossibleValue::new(named.name).help(named.what)))
+fn names(standard: Standard) -> PossibleValuesParser {
+    let own = NAMED.iter().filter(|named| named.is_of(standard));
+    PossibleValuesParser::new(own.map(|named| PossibleValue::new(named.name).help(named.what)))
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Args::Iec104(args) = args;
-    let plan = plan(args)?;
-    let (link, spec) = link(args, &plan)?;
-    let misbehaviours = misbehaviours(args)?;
+    let (standard, end, way, misbehave, tls) = match args {
+        Args::Iec104(args) => (Standard::Iec104, &args.end, args.way.chosen(), &args.misbehave, &args.tls),
+        Args::Dnp3(args) => (Standard::Dnp3, &args.end, args.way.chosen(args.baud), &args.misbehave, &args.tls),
+    };
+    let way = way.ok_or_else(|| Fault::new("no way to the bridge is chosen"))?;
+    let plan = plan(end)?;
+    let (link, mut spec) = link(standard, end, &plan)?;
+    // As `check` asks of links of such ways.
+    if standard == Standard::Dnp3 && !way.is_connection() {
+        spec.params.entry("connected".to_owned()).or_insert(Field::Bool(false));
+    }
+    let misbehaviours = misbehaviours(standard, end.role.side(), misbehave.as_deref())?;
     let (stop_in, stop) = watch::channel(false);
     let lines = Lines::default();
-    if !args.no_stdin {
+    if !end.no_stdin {
         read_lines(Arc::clone(&lines), stop_in.clone());
     }
-    let file = OpenOptions::new().create(true).append(true).open(&args.ledger);
-    let file = file.map_err(|e| Fault::new(format!("the ledger {} cannot be written", args.ledger.display())).because(&e))?;
+    let file = OpenOptions::new().create(true).append(true).open(&end.ledger);
+    let file = file.map_err(|e| Fault::new(format!("the ledger {} cannot be written", end.ledger.display())).because(&e))?;
     let ledger: Box<dyn Ledger> = Box::new(FileLedger::new(file));
-    match (spec.role, args.listen.is_some()) {
-        (Role::Client, true) => return Err(Fault::new("this end of the link connects").fix("use --connect ADDR").into()),
-        (Role::Server, false) => return Err(Fault::new("this end of the link listens").fix("use --listen ADDR").into()),
-        (Role::Client, false) | (Role::Server, true) => {}
-    }
-    let endpoint = match (args.listen, args.connect) {
-        (Some(addr), _) => Endpoint::listen(addr, vec![IpAddr::V4(Ipv4Addr::LOCALHOST), addr.ip()]),
-        (None, Some(addr)) => Endpoint::connect(addr),
-        (None, None) => return Err(Fault::new("neither --listen nor --connect").into()),
-    };
-    let endpoint = args.tls.over(endpoint)?;
+    let endpoint = tls.over(way.endpoint(spec.role)?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = SystemClock::new();
     let names =
-        Names { monitor: monitor_names(&plan, args.role), control: plan.controls.iter().map(|control| control.id.clone()).collect() };
-    match args.role {
+        Names { monitor: monitor_names(&plan, end.role), control: plan.controls.iter().map(|control| control.id.clone()).collect() };
+    match end.role {
         SimRole::Station => {
-            let hosted = station::StationHost::new(args, plan, (link, &spec), names, misbehaviours, ledger, clock.now())?;
+            let hosted = station::StationHost::new((standard, end), plan, (link, &spec), names, misbehaviours, ledger, clock.now())?;
             let hosted = Host::new(hosted, lines);
             runtime.block_on(drive(hosted, endpoint, clock, (stop_in, stop)))
         }
         SimRole::Ems | SimRole::Master => {
-            let hosted = Host::new(ems::EmsHost::new(args, plan, &spec, names, misbehaviours, ledger), lines);
+            let hosted = Host::new(ems::EmsHost::new((standard, end), plan, &spec, names, misbehaviours, ledger), lines);
             runtime.block_on(drive(hosted, endpoint, clock, (stop_in, stop)))
         }
     }
@@ -267,7 +302,7 @@ fn read_lines(lines: Lines, stop: watch::Sender<bool>) {
     });
 }
 
-fn plan(args: &Iec104) -> Result<Plan, Fault> {
+fn plan(args: &EndArgs) -> Result<Plan, Fault> {
     let mut report = Report::new();
     let plan = compile_profile(&args.profile, &args.profile.display().to_string(), &mut report);
     plan.ok_or_else(|| {
@@ -277,7 +312,7 @@ fn plan(args: &Iec104) -> Result<Plan, Fault> {
 }
 
 /// The simulated side's link: ours with its role flipped, or ours itself for a master.
-fn link(args: &Iec104, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
+fn link(standard: Standard, args: &EndArgs, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
     let fits = |index: u16| {
         let link = plan.links.get(usize::from(index)).filter(|link| args.link.as_ref().is_none_or(|wanted| *wanted == link.spec.name));
         link.is_some_and(|link| {
@@ -287,14 +322,17 @@ fn link(args: &Iec104, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
                 SimRole::Master => link.spec.role == Role::Client,
                 SimRole::Ems => link.spec.role == Role::Server,
             };
-            link.protocol == "iec104" && place
+            link.protocol == standard.name() && place
         })
     };
     let mut found = (0_u16..).zip(plan.reversed()).filter(|(index, _)| fits(*index));
     match (found.next(), found.next()) {
         (Some((index, spec)), None) => {
-            let role = if args.role == SimRole::Master { Role::Client } else { spec.role };
-            Ok((LinkId(index), LinkSpec { role, ..spec }))
+            let spec = match args.role {
+                SimRole::Master => LinkSpec { role: Role::Client, ..spec },
+                SimRole::Station | SimRole::Ems => standard.far_side(&spec),
+            };
+            Ok((LinkId(index), spec))
         }
         (Some(_), Some(_)) => Err(Fault::new("the profile has several such links").fix("choose one with --link NAME")),
         (None, _) => {
@@ -306,15 +344,10 @@ fn link(args: &Iec104, plan: &Plan) -> Result<(LinkId, LinkSpec), Fault> {
     }
 }
 
-fn misbehaviours(args: &Iec104) -> Result<Vec<Misbehaviour>, Fault> {
-    let Some(name) = &args.misbehave else { return Ok(Vec::new()) };
-    let of = |named: &bridge_sim::Named| match args.role.side() {
-        Side::Station => named.station,
-        Side::Ems => named.ems,
-    };
-    let found = named(name).and_then(of);
-    found.map(|misbehaviour| vec![misbehaviour]).ok_or_else(|| {
-        let can: Vec<&str> = NAMED.iter().filter(|named| of(named).is_some()).map(|named| named.name).collect();
+fn misbehaviours(standard: Standard, side: Side, name: Option<&str>) -> Result<Vec<Misbehaviour>, Fault> {
+    let Some(name) = name else { return Ok(Vec::new()) };
+    named(name).and_then(|named| named.of(standard, side)).map(|misbehaviour| vec![misbehaviour]).ok_or_else(|| {
+        let can: Vec<&str> = NAMED.iter().filter(|named| named.of(standard, side).is_some()).map(|named| named.name).collect();
         Fault::new(format!("--misbehave {name} is none of this role")).fix(format!("one of {}", can.join(", ")))
     })
 }

@@ -4,9 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use bridge_diag::Report;
+use bridge_dnp3::Dnp3;
 use bridge_iec60870::Iec104;
 use bridge_profile::{ControlKind, Files, Plan, PointSource, RampBy, ServedClass, TestOutcome, compile, run_test};
 use bridge_session::{AddressUse, Field, Protocol, Role};
+
+const PROTOCOLS: &[&dyn Protocol] = &[&Iec104, &Dnp3];
 
 struct Folder(PathBuf);
 
@@ -19,7 +22,7 @@ impl Files for Folder {
 fn shipped(name: &str) -> Plan {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../cim-profiles").join(name);
     let mut report = Report::new();
-    let plan = compile(&Folder(folder), "profile.toml", &[&Iec104], &mut report);
+    let plan = compile(&Folder(folder), "profile.toml", PROTOCOLS, &mut report);
     assert!(report.diagnostics().is_empty(), "{}", report.render_text());
     plan.expect("no problem, so a plan")
 }
@@ -27,7 +30,7 @@ fn shipped(name: &str) -> Plan {
 fn run_all(plan: &Plan) -> (usize, usize) {
     let (mut passed, mut engine) = (0, 0);
     for case in &plan.tests {
-        match run_test(plan, &[&Iec104], case) {
+        match run_test(plan, PROTOCOLS, case) {
             TestOutcome::Passed => passed += 1,
             TestOutcome::NeedsEngine => engine += 1,
             TestOutcome::Failed(problems) => panic!("{} ({}):\n{}", case.name, case.place, problems.join("\n")),
@@ -51,6 +54,14 @@ fn the_station() {
 }
 
 #[test]
+fn the_park() {
+    let plan = shipped("solar-park-dnp3");
+    assert_eq!(plan.points.len(), 13 + 8 * 4);
+    assert_eq!(plan.controls.len(), 3, "a set-point, a limit and its switch");
+    assert_eq!(run_all(&plan), (7, 5));
+}
+
+#[test]
 fn the_gateway() {
     let plan = shipped("ems-gateway-104");
     assert_eq!(plan.served.len(), 3 + 2 * 34);
@@ -64,10 +75,25 @@ fn the_gateway() {
     );
 }
 
-/// Every point the gateway expects of the station is there under the same resource, type and basis.
 #[test]
-fn the_gateway_fits_the_station() {
-    let (station, gateway) = (shipped("thermal-station-104"), shipped("ems-gateway-104"));
+fn the_gateway_of_the_park() {
+    let plan = shipped("ems-gateway-dnp3");
+    assert_eq!(plan.served.len(), 13 + 7 + 8 * 4);
+    assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_) | ControlKind::Ask(_))));
+    assert_eq!(run_all(&plan), (2, 3));
+    let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
+    assert_eq!(classes, 1 + 5 + 5 + 8 * 2, "the far bridge, states of the park, three of the progress, two of a curtailment, of each block two");
+}
+
+/// Every point a gateway expects of its station is there under the same resource, type and basis.
+#[test]
+fn the_gateways_fit_their_stations() {
+    fits("thermal-station-104", "ems-gateway-104");
+    fits("solar-park-dnp3", "ems-gateway-dnp3");
+}
+
+fn fits(station: &str, gateway: &str) {
+    let (station, gateway) = (shipped(station), shipped(gateway));
     for point in &gateway.points {
         let PointSource::Remote { era, measurement, .. } = &point.source else { panic!("{} is not remote", point.id) };
         let twin = station

@@ -191,19 +191,11 @@ impl Ems {
 
     /// For how long a received frame is not acknowledged.
     fn keeps_back(&self) -> Duration {
-        let one = |misbehaviour: &Misbehaviour| match misbehaviour {
-            Misbehaviour::NeverAcknowledge => Some(NEVER),
-            Misbehaviour::AcknowledgeLate { by } => Some(*by),
-            Misbehaviour::OmitEvent { .. }
-            | Misbehaviour::ExecuteLate { .. }
-            | Misbehaviour::SilentAfterExecute
-            | Misbehaviour::ExecuteTwice
-            | Misbehaviour::NeverAnswer
-            | Misbehaviour::AnswerLate { .. }
-            | Misbehaviour::ClockOff { .. }
-            | Misbehaviour::ClockSteps { .. }
-            | Misbehaviour::StopStartStorm { .. }
-            | Misbehaviour::Avalanche { .. } => None,
+        let one = |misbehaviour: &Misbehaviour| {
+            if let Misbehaviour::AcknowledgeLate { by } = misbehaviour {
+                return Some(*by);
+            }
+            (*misbehaviour == Misbehaviour::NeverAcknowledge).then_some(NEVER)
         };
         self.misbehaviours.iter().find_map(one).unwrap_or_default()
     }
@@ -278,10 +270,13 @@ impl Ems {
                 self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
             }
             Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
+            Event::Reach { points, answering } => {
+                let text = format!("{} points {}", points.len(), if *answering { "answer again" } else { "do not answer" });
+                self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(text));
+            }
             Event::CommandReceived(_)
             | Event::Delivered(_)
             | Event::DeliveredOf(..)
-            | Event::Reach { .. }
             | Event::FilePart { .. }
             | Event::SelectLapsed(_)
             | Event::Suspicious(_) => {}
@@ -393,5 +388,13 @@ impl Session for Ems {
 
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
         self.session.user_timeout(channel, now)
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        self.session.connect_timeout()
+    }
+
+    fn channels_max(&self) -> Option<usize> {
+        self.session.channels_max()
     }
 }

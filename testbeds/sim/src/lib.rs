@@ -10,6 +10,9 @@
 mod avalanche;
 mod clock;
 mod disk;
+mod dnp3;
+mod dnp3_frame;
+mod dnp3_tamper;
 mod ems;
 mod framing;
 mod iec104;
@@ -21,6 +24,7 @@ mod plant;
 mod process;
 mod rng;
 mod source;
+mod standard;
 mod station;
 mod storm;
 mod topology;
@@ -40,6 +44,7 @@ pub use plant::{Plant, PlantBinding, PlantChange, PlantPoint, PlantRefusal, Quan
 pub use process::{Life, Loop, Process};
 pub use rng::{Rng, TraceHash};
 pub use source::{Generator, GeneratorKind};
+pub use standard::Standard;
 pub use station::{EVENT_BUFFER, EVENT_WINDOW, Names, Station, StationOptions};
 pub use topology::{HostId, NetOptions};
 pub use verdict::{Book, ControlMap, Dispatch, PointMap, Verdict, compare, still_good};

@@ -44,6 +44,10 @@ pub struct Loop {
     pub rate: f64,
     /// The time constant of the lag.
     pub lag: Duration,
+    /// What follows is never above this point of the process: the power that the sun gives.
+    pub ceiling: Option<PointId>,
+    /// The latch that has to be on; while it is off, what follows goes as high as it may.
+    pub enable: Option<PointId>,
 }
 
 /// One change.
@@ -64,9 +68,18 @@ struct Held {
 #[derive(Debug)]
 struct Driven {
     spec: Loop,
+    /// The control that drives the same point and was there before: what follows is the lower of both.
+    beside: Option<PointId>,
     target: f64,
     value: f64,
     told: f64,
+}
+
+/// A control that stays as it was switched.
+#[derive(Debug)]
+struct Latch {
+    on: bool,
+    shown: Option<PointId>,
 }
 
 /// The process.
@@ -74,6 +87,7 @@ struct Driven {
 pub struct Process {
     points: BTreeMap<PointId, Held>,
     loops: BTreeMap<PointId, Driven>,
+    latches: BTreeMap<PointId, Latch>,
     /// Between two changes of a walking or counting point; zero is never.
     every: Duration,
     next_walk: Mono,
@@ -96,6 +110,7 @@ impl Process {
         Self {
             points: BTreeMap::new(),
             loops: BTreeMap::new(),
+            latches: BTreeMap::new(),
             every,
             next_walk: Mono(0),
             next_step: Mono(0),
@@ -118,11 +133,26 @@ impl Process {
 
     /// With one more control; its points are not given a life of their own.
     #[must_use]
-    pub fn with_loop(mut self, spec: Loop) -> Self {
+    pub fn with_loop(mut self, mut spec: Loop) -> Self {
         for point in [spec.echo, spec.follows].into_iter().flatten() {
             self.points.remove(&point);
         }
-        self.loops.insert(spec.control, Driven { spec, target: spec.start, value: spec.start, told: spec.start });
+        let first = |held: &&Driven| spec.follows.is_some() && held.spec.follows == spec.follows;
+        let beside = self.loops.values().find(first).map(|held| held.spec.control);
+        if beside.is_some() {
+            spec.follows = None;
+        }
+        self.loops.insert(spec.control, Driven { spec, beside, target: spec.start, value: spec.start, told: spec.start });
+        self
+    }
+
+    /// With a control that stays as it is switched, off at first, and the point that shows it.
+    #[must_use]
+    pub fn with_latch(mut self, control: PointId, shown: Option<PointId>) -> Self {
+        if let Some(point) = shown {
+            self.points.remove(&point);
+        }
+        self.latches.insert(control, Latch { on: false, shown });
         self
     }
 
@@ -134,7 +164,8 @@ impl Process {
             let follows = driven.spec.follows.filter(|point| driven.spec.echo != Some(*point));
             [echo, follows.map(|point| (point, Value::Real(driven.told)))].into_iter().flatten()
         });
-        held.chain(driven).collect()
+        let latches = self.latches.values().filter_map(|latch| latch.shown.map(|point| (point, Value::Bool(latch.on))));
+        held.chain(driven).chain(latches).collect()
     }
 
     /// Whether the process would do this; a control that it does not know it takes.
@@ -146,14 +177,21 @@ impl Process {
                 let lawful = (driven.spec.min - slack..=driven.spec.max + slack).contains(&target);
                 if lawful { Ok(()) } else { Err("outside its limits") }
             }
+            (None, Action::Set(_)) if self.latches.contains_key(&control) => Err("it is switched, not set"),
             (Some(_), Action::Switch(_)) | (None, Action::Set(_) | Action::Switch(_)) => Ok(()),
         }
     }
 
     /// Executes a command that was checked: the echo at once, the rest with time.
     pub(crate) fn handle_command(&mut self, control: PointId, action: Action, now: Now) {
-        let Some(driven) = self.loops.get_mut(&control) else { return };
         let stamp = Utc::from_millis(now.utc.as_millis());
+        if let (Some(latch), Action::Switch(on)) = (self.latches.get_mut(&control), action) {
+            latch.on = on;
+            let change = latch.shown.map(|point| ProcessChange { point, value: Value::Bool(on), stamp, by_command: true });
+            self.changes.extend(change);
+            return;
+        }
+        let Some(driven) = self.loops.get_mut(&control) else { return };
         match action {
             Action::Set(target) => {
                 driven.target = target;
@@ -189,7 +227,7 @@ impl Process {
 
     /// When the next step is due.
     pub(crate) fn poll_timeout(&self) -> Option<Mono> {
-        let moving = self.loops.values().any(Driven::moves);
+        let moving = self.loops.values().any(|driven| driven.moves(self.wanted(driven)));
         [moving.then_some(self.next_step), Some(self.next_walk).filter(|at| *at != Mono::NEVER)].into_iter().flatten().min()
     }
 
@@ -197,17 +235,31 @@ impl Process {
         self.changes.pop_front()
     }
 
+    /// Where what follows a control goes: the lowest of what the controls of the same point ask.
+    fn wanted(&self, driven: &Driven) -> f64 {
+        let beside = self.loops.values().filter(|other| other.beside == Some(driven.spec.control));
+        beside.map(|other| self.asked(other)).fold(self.asked(driven), f64::min)
+    }
+
+    /// What one control asks: its target, if it is enabled, under its ceiling.
+    fn asked(&self, driven: &Driven) -> f64 {
+        let is_on = driven.spec.enable.and_then(|latch| self.latches.get(&latch)).is_none_or(|latch| latch.on);
+        let ceiling = driven.spec.ceiling.and_then(|point| self.points.get(&point)).map_or(f64::INFINITY, |held| held.value);
+        if is_on { driven.target.min(ceiling) } else { driven.spec.max.min(ceiling) }
+    }
+
     fn follow(&mut self, utc: Utc) {
         let dt = Self::STEP.as_secs_f64();
         let stamp = Utc::from_millis(utc.as_millis());
-        for driven in self.loops.values_mut().filter(|driven| driven.moves()) {
+        let wanted: Vec<f64> = self.loops.values().map(|driven| self.wanted(driven)).collect();
+        for (driven, wanted) in self.loops.values_mut().zip(wanted).filter(|(driven, wanted)| driven.moves(*wanted)) {
             let spec = driven.spec;
             let most = spec.rate * dt;
-            let gap = driven.target - driven.value;
+            let gap = wanted - driven.value;
             let step = (gap * (dt / spec.lag.as_secs_f64().max(dt))).clamp(-most, most);
             let small = (spec.max - spec.min).abs() * Self::REPORT_SHARE;
-            driven.value = if gap.abs() <= small { driven.target } else { driven.value + step };
-            let told = (driven.value - driven.told).abs() >= small || driven.value == driven.target && driven.told != driven.target;
+            driven.value = if gap.abs() <= small { wanted } else { driven.value + step };
+            let told = (driven.value - driven.told).abs() >= small || driven.value == wanted && driven.told != wanted;
             if let Some(point) = spec.follows.filter(|point| told && spec.echo != Some(*point)) {
                 self.changes.push_back(ProcessChange { point, value: Value::Real(driven.value), stamp, by_command: false });
             }
@@ -245,8 +297,8 @@ impl Held {
 
 impl Driven {
     #[expect(clippy::float_cmp, reason = "what has arrived is set to the target itself")]
-    fn moves(&self) -> bool {
-        self.value != self.target || self.told != self.target
+    fn moves(&self, wanted: f64) -> bool {
+        self.value != wanted || self.told != wanted
     }
 }
 
@@ -275,6 +327,8 @@ mod tests {
             follows: Some(LEVEL),
             rate: 5.0,
             lag: Duration::from_secs(1),
+            ceiling: None,
+            enable: None,
         };
         let mut process = Process::new(seed, Duration::from_secs(1))
             .with_point(LEVEL, Life::Rest(Value::Real(0.0)))
@@ -336,5 +390,46 @@ mod tests {
         };
         assert_eq!(sorted(all(3, 100)), sorted(all(3, 733)));
         assert_ne!(all(3, 100), all(4, 100));
+    }
+
+    /// A park of 60 to 80 MW of sun and a limit with a switch.
+    #[test]
+    fn a_park_gives_what_the_sun_gives_and_no_more_than_its_limit_while_that_is_on() {
+        const LIMIT: PointId = PointId(10);
+        const ENABLE: PointId = PointId(11);
+        const SUN: PointId = PointId(12);
+        const OUTPUT: PointId = PointId(13);
+        const STATUS: PointId = PointId(14);
+        let limit = Loop {
+            control: LIMIT,
+            min: 0.0,
+            max: 100.0,
+            start: 100.0,
+            echo: None,
+            follows: Some(OUTPUT),
+            rate: 20.0,
+            lag: Duration::from_secs(1),
+            ceiling: Some(SUN),
+            enable: Some(ENABLE),
+        };
+        let mut park = Process::new(3, Duration::from_secs(1))
+            .with_point(SUN, Life::Walk { low: 60.0, high: 80.0 })
+            .with_loop(limit)
+            .with_latch(ENABLE, Some(STATUS));
+        park.handle_timeout(at(0));
+        let last = |changes: &[ProcessChange], point| of(changes, point).last().copied().expect("it changed");
+        let free = run(&mut park, 30_000, 100);
+        assert!((last(&free, OUTPUT) - last(&free, SUN)).abs() < 3.0, "{} under a sun of {}", last(&free, OUTPUT), last(&free, SUN));
+        park.handle_command(LIMIT, Action::Set(40.0), at(30_000));
+        let off = run(&mut park, 60_000, 100);
+        assert!(last(&off, OUTPUT) > 55.0, "a limit that is not on limits nothing: {}", last(&off, OUTPUT));
+        park.handle_command(ENABLE, Action::Switch(true), at(60_000));
+        let on = run(&mut park, 90_000, 100);
+        assert_eq!((last(&on, OUTPUT), last(&on, STATUS)), (40.0, 1.0));
+        assert!(of(&on, OUTPUT).windows(2).all(|pair| (pair[1] - pair[0]).abs() <= 2.0 + 1e-9), "it ramps");
+        park.handle_command(ENABLE, Action::Switch(false), at(90_000));
+        let released = run(&mut park, 120_000, 100);
+        assert!(last(&released, OUTPUT) > 55.0 && last(&released, STATUS) == 0.0, "{}", last(&released, OUTPUT));
+        assert!(park.check(ENABLE, Action::Set(1.0)).is_err());
     }
 }

@@ -93,12 +93,12 @@ enum Shape {
 }
 
 impl Shape {
-    /// By the type name of a 60870-5 address; other protocols' addresses want numbers.
+    /// By the type name of a 60870-5 address (`ti`) or the sort of a DNP3 point (`type`); other addresses want numbers.
     fn of(address: &Fields) -> Self {
-        match address.get("ti") {
-            Some(Field::Text(ti)) if ti.starts_with("M_SP") => Self::Single,
-            Some(Field::Text(ti)) if ti.starts_with("M_DP") => Self::Double,
-            Some(Field::Text(ti)) if WHOLE.iter().any(|whole| ti.starts_with(whole)) => Self::Whole,
+        match address.get("ti").or_else(|| address.get("type")) {
+            Some(Field::Text(of)) if of.starts_with("M_SP") || of.starts_with("binary") => Self::Single,
+            Some(Field::Text(of)) if of.starts_with("M_DP") || of == "double" => Self::Double,
+            Some(Field::Text(of)) if WHOLE.iter().any(|whole| of.starts_with(whole)) => Self::Whole,
             Some(Field::Text(_) | Field::Int(_) | Field::Float(_) | Field::Bool(_)) | None => Self::Number,
         }
     }
@@ -126,7 +126,7 @@ impl Shape {
 }
 
 /// Beginnings of the type names that carry whole numbers: steps, bit strings, scaled values, totals, packed states.
-const WHOLE: [&str; 6] = ["M_ST", "M_BO", "M_ME_NB", "M_ME_TE", "M_IT", "M_PS"];
+const WHOLE: [&str; 7] = ["M_ST", "M_BO", "M_ME_NB", "M_ME_TE", "M_IT", "M_PS", "counter"];
 
 #[expect(clippy::cast_possible_truncation, reason = "rounded, and within what a wire carries")]
 fn whole(number: f64) -> Value {
@@ -248,6 +248,11 @@ impl Station {
     /// Begins to generate while it runs.
     pub fn handle_generator(&mut self, generator: Generator) {
         self.generators.push(generator);
+    }
+
+    /// No generator goes on.
+    pub fn handle_generators_stopped(&mut self) {
+        self.generators.clear();
     }
 
     /// With a point that never changes, in engineering units: what a plant has and nobody models.
@@ -480,6 +485,11 @@ impl Station {
                 self.events_delivered = self.events_delivered.max((*number).min(self.events_given));
                 self.refill(now);
             }
+            Event::DeliveredOf(first, last) => {
+                // Each number is in one run, whatever the order of the runs.
+                self.events_delivered += (last + 1).saturating_sub(*first);
+                self.refill(now);
+            }
             Event::Suspicious(what) => {
                 self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(format!("suspicious: {what:?}")));
             }
@@ -502,8 +512,7 @@ impl Station {
                 self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("switched over to channel {}", channel.0)));
             }
             Event::Standby { ready } => self.log(Entry::new(now.utc.0, EntryKind::Link).with_text(format!("{ready} standing by"))),
-            Event::DeliveredOf(..)
-            | Event::Reach { .. }
+            Event::Reach { .. }
             | Event::FilePart { .. }
             | Event::InterrogationBegan
             | Event::InterrogationEnded
@@ -754,6 +763,14 @@ impl Session for Station {
 
     fn user_timeout(&self, channel: Channel, now: Now) -> Option<Duration> {
         self.session.user_timeout(channel, now)
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        self.session.connect_timeout()
+    }
+
+    fn channels_max(&self) -> Option<usize> {
+        self.session.channels_max()
     }
 }
 

@@ -11,5 +11,6 @@ mod link_tls;
 mod reversed;
 mod select;
 mod sim;
+mod sim_dnp3;
 mod tail;
 mod words;

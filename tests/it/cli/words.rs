@@ -98,7 +98,7 @@ fn one_officer_cannot_sign_alone() {
 
 #[test]
 fn shipped_profiles_lint_clean_and_pass_their_tests() {
-    for profile in ["thermal-station-104", "ems-gateway-104"] {
+    for profile in ["thermal-station-104", "ems-gateway-104", "solar-park-dnp3", "ems-gateway-dnp3"] {
         let dir = format!("cim-profiles/{profile}");
         assert_eq!(run(&repository(), &["profile", "lint", &dir, "--format", "json"]).good().json()["errors"], 0);
         let report = run(&repository(), &["profile", "test", &dir, "--json"]).good().json();

@@ -15,16 +15,16 @@ const KILLS: u32 = 50;
 const EVENTS: usize = 6000;
 
 /// Point, value as bits, stamp.
-type Key = (String, u64, i64);
+pub(super) type Key = (String, u64, i64);
 
 /// The events of the station's own ledger, in its order.
-fn made(path: &Path) -> Vec<Key> {
+pub(super) fn made(path: &Path) -> Vec<Key> {
     let entries = ledger(path).into_iter().filter(|entry| entry.kind == EntryKind::Event);
     entries.map(|entry| (entry.point, entry.value.unwrap_or(f64::NAN).to_bits(), entry.stamp.expect("an event has a stamp"))).collect()
 }
 
 /// The time-tagged changes of states in the plant's journal, in its order, and whether each is flagged.
-fn journaled(grid: &Grid) -> Vec<(Key, bool)> {
+pub(super) fn journaled(grid: &Grid) -> Vec<(Key, bool)> {
     let journal = grid.journal("plant");
     let mut reader = journal.reader(journal.start());
     let mut found = Vec::new();

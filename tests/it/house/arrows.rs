@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Arrows that only tests and benches of a crate may use, beside those above.
 const DEV_ARROWS: &[(&str, &[&str])] = &[
     // The shipped profiles are compiled against a real adapter's addresses, which the profile crate itself sees only as a trait.
-    ("profile", &["iec60870"]),
+    ("profile", &["iec60870", "dnp3"]),
 ];
 
 /// Where concrete meets concrete.

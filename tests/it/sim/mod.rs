@@ -2,6 +2,7 @@
 
 mod backlog;
 mod curtail;
+mod dnp3;
 mod ems;
 mod faults;
 mod instructions;

@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 
 use bridge_diag::Report;
+use bridge_dnp3::Dnp3;
 use bridge_engine::{TrialOutcome, run_trial};
 use bridge_iec60870::Iec104;
 use bridge_profile::{MemoryFiles, Plan, compile};
-use bridge_session::LinkPoint;
+use bridge_session::{LinkPoint, Protocol};
 
 use crate::support::{repository, reversed};
+
+const PROTOCOLS: &[&dyn Protocol] = &[&Iec104, &Dnp3];
 
 fn shipped(name: &str, edit: impl Fn(String) -> String) -> Plan {
     let path = repository().join("cim-profiles").join(name).join("profile.toml");
     let text = edit(std::fs::read_to_string(&path).expect("a shipped profile"));
     let mut report = Report::default();
     let files = MemoryFiles(BTreeMap::from([("profile.toml".to_owned(), text)]));
-    let plan = compile(&files, "profile.toml", &[&Iec104], &mut report);
+    let plan = compile(&files, "profile.toml", PROTOCOLS, &mut report);
     plan.unwrap_or_else(|| panic!("{}", report.render_text()))
 }
 
 fn failures(plan: &Plan) -> Vec<String> {
-    let outcome = |test| match run_trial(plan, &[&Iec104], test) {
+    let outcome = |test| match run_trial(plan, PROTOCOLS, test) {
         TrialOutcome::Passed => None,
         TrialOutcome::Failed(lines) => Some(format!("{}\n  {}", test.name, lines.join("\n  "))),
     };
@@ -31,6 +34,14 @@ fn failures(plan: &Plan) -> Vec<String> {
 fn every_test_of_the_thermal_station_passes() {
     let plan = shipped("thermal-station-104", |text| text);
     assert!(plan.tests.len() >= 13, "{}", plan.tests.len());
+    let failed = failures(&plan);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn every_test_of_the_solar_park_passes() {
+    let plan = shipped("solar-park-dnp3", |text| text);
+    assert!(plan.tests.len() >= 12, "{}", plan.tests.len());
     let failed = failures(&plan);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
@@ -48,6 +59,14 @@ fn a1_r64_every_test_of_the_thermal_station_passes_in_the_reversed_direction() {
 fn every_test_of_the_ems_gateway_passes() {
     let plan = shipped("ems-gateway-104", |text| text);
     assert!(plan.tests.len() >= 4, "{}", plan.tests.len());
+    let failed = failures(&plan);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn every_test_of_the_parks_ems_gateway_passes() {
+    let plan = shipped("ems-gateway-dnp3", |text| text);
+    assert!(plan.tests.len() >= 5, "{}", plan.tests.len());
     let failed = failures(&plan);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

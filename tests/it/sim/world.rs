@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_diag::Report;
+use bridge_dnp3::Dnp3;
 use bridge_engine::{Bridge, LocalRequest, LocalWish, Output, Parts};
 use bridge_iec60870::Iec104;
 use bridge_ies::beckn::Envelope;
@@ -13,12 +14,12 @@ use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, Outbound, PostAnswer, Posted, Protocol, Request,
-    Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, LinkSpec, Outbound, PostAnswer, Posted, Protocol,
+    Request, Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
     Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, PlantBinding, PointMap, Rng,
-    SharedLedger, Side, SimClock, SimDisk, Station, Verdict, Wire, Wish, compare, ems_session, misbehaving, station_session,
+    SharedLedger, Side, SimClock, SimDisk, Standard, Station, Verdict, Wire, Wish, compare, misbehaving,
 };
 
 pub(crate) use super::party::{GENCO, SLDC, log_key};
@@ -29,7 +30,7 @@ use crate::support::repository;
 /// 2026-04-01 10:00 IST.
 pub(crate) const EPOCH_MS: i64 = 1_775_017_800_000;
 
-/// The two 104 links of the world.
+/// The two links of the world that leave the bridges.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum End {
     /// The plant's bridge reads its station.
@@ -122,6 +123,8 @@ pub(crate) struct World {
     pub(crate) story: Vec<(i64, usize, String)>,
     /// Why which bridge's connections ended, in its session's words.
     pub(crate) closed: Vec<(usize, String)>,
+    /// What which bridge's sessions found worth a line of the log.
+    pub(crate) findings: Vec<(usize, String)>,
     /// The last frame of each connection of the plant's link whose receipt left.
     pub(crate) receipts: BTreeMap<u32, u64>,
     /// The receiver of the plant's webhook.
@@ -169,8 +172,19 @@ fn profile(name: &str, edit: fn(String) -> String) -> Plan {
     let text = edit(std::fs::read_to_string(&path).expect("a shipped profile"));
     let mut report = Report::default();
     let files = MemoryFiles(BTreeMap::from([("profile.toml".to_owned(), text)]));
-    let plan = compile(&files, "profile.toml", &[&Iec104], &mut report);
+    let plan = compile(&files, "profile.toml", &[&Iec104, &Dnp3], &mut report);
     plan.unwrap_or_else(|| panic!("{}", report.render_text()))
+}
+
+fn protocol(name: &str) -> &'static dyn Protocol {
+    if name == Dnp3.name() { &Dnp3 } else { &Iec104 }
+}
+
+/// The other end of a profile's link, in its standard.
+fn far_side(plan: &Plan, link: usize) -> Option<(Standard, LinkSpec)> {
+    let flipped = plan.reversed().into_iter().nth(link)?;
+    let standard = Standard::named(&plan.links.get(link)?.protocol)?;
+    Some((standard, standard.far_side(&flipped)))
 }
 
 impl World {
@@ -189,7 +203,7 @@ impl World {
         let (station_spare, gateway_spare) = (spare("station-b"), spare("sldc-b"));
         let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
 
-        let spec = thermal.reversed().remove(0);
+        let (standard, spec) = far_side(&thermal, 0).expect("a link to the station");
         // A station that is the client of a link of both directions connects to the plant's bridge.
         let station_wire = match spec.role {
             LinkRole::Server => accept(station_host, station_spare, PORT),
@@ -200,23 +214,23 @@ impl World {
             control: thermal.controls.iter().map(|control| control.id.clone()).collect(),
         };
         let options = (tune.station)();
-        let session = misbehaving(station_session(&spec, true), Side::Station, &options.misbehaviours);
+        let session = misbehaving(standard.station(&spec), Side::Station, &options.misbehaviours);
         let station = Station::new(session, &spec, names, options, Box::new(station_ledger.clone())).with_plant(
             (tune.plant)(rng.next_u64()),
             &PlantBinding { units: tune.units.map(str::to_owned).to_vec(), ..PlantBinding::default() },
         );
 
-        let spec = gateway.reversed().remove(0);
+        let (standard, spec) = far_side(&gateway, 0).expect("a link to the EMS");
         let names = || Names {
             monitor: gateway.served.iter().map(|served| served.id.clone()).collect(),
             control: gateway.controls.iter().map(|control| control.id.clone()).collect(),
         };
-        let session = misbehaving(ems_session(&spec), Side::Ems, tune.ems);
+        let session = misbehaving(standard.ems(&spec), Side::Ems, tune.ems);
         let ems =
             Ems::new(session, names(), Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone())).with_misbehaviours(tune.ems.to_vec());
-        let second = gateway.reversed().get(1).map(|spec| {
+        let second = far_side(&gateway, 1).map(|(standard, spec)| {
             let ledger = SharedLedger::default();
-            let ems = Ems::new(ems_session(spec), names(), Vec::new(), rng.next_u64(), Box::new(ledger.clone()));
+            let ems = Ems::new(standard.ems(&spec), names(), Vec::new(), rng.next_u64(), Box::new(ledger.clone()));
             Second { ems, wire: Wire::dial(net.host("ems-b"), (sldc, PORT + 1), Duration::from_secs(2)), ledger }
         });
 
@@ -250,6 +264,7 @@ impl World {
             second,
             story: Vec::new(),
             closed: Vec::new(),
+            findings: Vec::new(),
             receipts: BTreeMap::new(),
             receiver: Receiver::default(),
             posted: Vec::new(),
@@ -299,7 +314,7 @@ impl World {
             .iter()
             .zip(PORT..)
             .map(|(link, port)| LinkNode {
-                session: Iec104.session(&link.spec),
+                session: protocol(&link.protocol).session(&link.spec),
                 wire: if link.spec.role == LinkRole::Client {
                     dial(node.host, station, station_spare, Duration::from_secs(1))
                 } else {
@@ -537,6 +552,8 @@ impl World {
                 busy = true;
                 if let Event::Closed { cause, .. } = &event {
                     self.closed.push((party, cause.clone()));
+                } else if let Event::Refused { what } = &event {
+                    self.findings.push((party, what.clone()));
                 }
                 bridge.handle_event(link, event, now);
             }

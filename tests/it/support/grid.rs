@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use bridge_diag::Report;
+use bridge_dnp3::Dnp3;
 use bridge_iec60870::Iec104;
 use bridge_journal::{FileDisk, ReadOnly, open_read_only};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
@@ -31,12 +32,25 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// Keys, trust bundle and configurations below a scratch folder; `edit` changes the plant's profile before it is pinned.
+    /// Keys, trust bundle and configurations below a scratch folder; `edit` changes both profiles before they are pinned.
     #[track_caller]
     pub(crate) fn new(test: &str, edit: impl Fn(String) -> String) -> Self {
+        let shipped = |name: &str| std::fs::read_to_string(repository().join("cim-profiles").join(name).join("profile.toml"));
+        Self::of(test, PROFILES.map(|name| edit(shipped(name).expect("a shipped profile"))))
+    }
+
+    /// The same over DNP3, with the profiles of the simulations.
+    #[track_caller]
+    pub(crate) fn over_dnp3(test: &str) -> Self {
+        Self::of(test, [include_str!("../sim/dnp3/plant.toml"), include_str!("../sim/dnp3/gateway.toml")].map(str::to_owned))
+    }
+
+    /// The plant's profile and the load despatch centre's.
+    #[track_caller]
+    fn of(test: &str, profiles: [String; 2]) -> Self {
         let site = Site::new(test);
         let [rtu, ems, plant, ldc] = std::array::from_fn(|_| free_port());
-        let [thermal, gateway] = PROFILES.map(|name| own_profile(&site.dir, name, &edit));
+        let [thermal, gateway] = [0, 1].map(|at| own_profile(&site.dir, PROFILES[at], &profiles[at]));
         configure(
             &site,
             &PLANT,
@@ -179,15 +193,13 @@ pub(crate) fn terminate(process: &mut Process) {
     process.wait_for_line("STOPPED", PATIENCE);
 }
 
-fn own_profile(dir: &Path, name: &str, edit: impl Fn(String) -> String) -> Plan {
-    let text = std::fs::read_to_string(repository().join("cim-profiles").join(name).join("profile.toml")).expect("a shipped profile");
-    let text = edit(text);
+fn own_profile(dir: &Path, name: &str, text: &str) -> Plan {
     let folder = dir.join("own").join(name);
     std::fs::create_dir_all(&folder).expect("writable");
-    std::fs::write(folder.join("profile.toml"), &text).expect("writable");
+    std::fs::write(folder.join("profile.toml"), text).expect("writable");
     let mut report = Report::default();
-    let files = MemoryFiles([("profile.toml".to_owned(), text)].into());
-    compile(&files, "profile.toml", &[&Iec104], &mut report).unwrap_or_else(|| panic!("{}", report.render_text()))
+    let files = MemoryFiles([("profile.toml".to_owned(), text.to_owned())].into());
+    compile(&files, "profile.toml", &[&Iec104, &Dnp3], &mut report).unwrap_or_else(|| panic!("{}", report.render_text()))
 }
 
 fn configure(site: &Site, own: &Names, (peer, name): (&Names, &str), profile: &str, ports: [u16; 2], extra: &str) {

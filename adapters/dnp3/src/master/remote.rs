@@ -257,6 +257,12 @@ impl Remote {
         }
     }
 
+    /// It sends events before everything was read, though nobody enabled that: they are not confirmed, and until they are it puts the READ
+    /// off (row 33). So it is told to be quiet, as at the start; what enables it again is wanted already.
+    pub(super) fn quieten(&mut self) {
+        self.disable = !self.is_polled_only;
+    }
+
     /// Everything is to be read.
     pub(super) fn want_integrity(&mut self, reason: Reason) {
         self.integrity = self.integrity.or(Some(reason));
@@ -335,14 +341,20 @@ impl Remote {
         indicated
     }
 
-    /// A poll of events ended: if it brought none although some are said to wait, the next one waits longer and longer.
-    pub(super) fn events_read(&mut self, brought: bool, now: Mono) {
+    /// A poll of events ended: if it brought none although some are said to wait, the next one waits longer and longer. Gives that wait
+    /// from the second such poll in a row on: the first may have crossed with an event.
+    pub(super) fn events_read(&mut self, brought: bool, now: Mono) -> Option<Duration> {
         if brought {
             (self.waiting_at, self.empty_rest) = (Mono(0), EMPTY_REST);
-        } else if self.waiting != 0 {
-            self.waiting_at = now + self.empty_rest;
-            self.empty_rest = (self.empty_rest * 2).min(EMPTY_REST_MAX);
+            return None;
         }
+        if self.waiting == 0 {
+            return None;
+        }
+        let rest = self.empty_rest;
+        self.waiting_at = now + rest;
+        self.empty_rest = (rest * 2).min(EMPTY_REST_MAX);
+        (rest > EMPTY_REST).then_some(rest)
     }
 }
 

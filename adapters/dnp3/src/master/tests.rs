@@ -354,6 +354,17 @@ fn a2_r31_events_before_everything_was_read_are_not_confirmed_and_so_offered_aga
     assert_eq!((bench.updates.len(), bench.updates[0].cause), (1, Cause::Spontaneous));
 }
 
+/// A READ is put off while an unsolicited response waits for its CONFIRM: who sends events that are not taken yet is told to stop first.
+#[test]
+fn a2_r30_r33_events_after_a_restart_do_not_hold_up_the_reading_of_everything() {
+    let mut bench = started(&[]);
+    bench.tx();
+    bench.rx(&unsolicited(1, [0x80, 0], &binary_event(0, 0x81, 1)));
+    let lines = bench.tx();
+    assert!(lines.len() == 1 && lines[0].contains("DISABLE_UNSOLICITED"), "{lines:?}");
+    assert!(bench.told().iter().any(|what| what.contains("before everything was read")));
+}
+
 #[test]
 fn a2_r32_a_repeated_unsolicited_response_is_confirmed_again_and_its_events_taken_once() {
     let mut bench = started(&[]);

@@ -87,6 +87,7 @@ fn a_command_is_shown_with_its_octets() {
     let shown = Dnp3.render_command(&spec(), &command(0, Action::Switch(true), CommandMode::SelectExecute)).unwrap();
     assert_eq!(shown.bytes, [0xC0, 3, 12, 1, 0x28, 1, 0, 0, 0, 3, 1, 0xE8, 3, 0, 0, 0xE8, 3, 0, 0, 0]);
     assert!(shown.text.starts_with("outstation 10: seq=0 SELECT; g12v1"), "{}", shown.text);
+    assert_eq!((&shown.fields["value"], &shown.fields["code"]), (&Field::Bool(true), &text("LATCH_ON")));
     let shown = Dnp3.render_command(&spec(), &command(1, Action::Set(210.5), CommandMode::Direct)).unwrap();
     assert_eq!((&shown.fields["function"], &shown.fields["value"]), (&text("DIRECT_OPERATE"), &Field::Float(210.5)));
     assert_eq!((&shown.fields["index"], &shown.fields["outstation"]), (&Field::Int(300), &Field::Int(10)));

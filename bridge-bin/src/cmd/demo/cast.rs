@@ -1,4 +1,4 @@
-//! The four processes of the demonstration: started from this very program, heard line by line, spoken to, killed.
+//! The six processes of the demonstration: started from this very program, heard line by line, spoken to, killed.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use bridge_engine::shell::SystemClock;
 
-use super::folder::{Folder, Party, Tempo};
+use super::folder::{Folder, GATEWAY, PARK, PARK_GATEWAY, Party, THERMAL, Tempo};
 use super::teller::Teller;
 
 /// Lines of all processes that are remembered; a process that says more is read and not remembered.
@@ -22,31 +22,42 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Actor {
     Station,
+    Park,
     Genco,
     Sldc,
     Ems,
+    ReEms,
 }
 
 impl Actor {
-    const ALL: [Self; 4] = [Self::Station, Self::Genco, Self::Sldc, Self::Ems];
+    const ALL: [Self; 6] = [Self::Station, Self::Park, Self::Genco, Self::Sldc, Self::Ems, Self::ReEms];
 
     /// As the story calls it.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Station => "station",
+            Self::Park => "solar park",
             Self::Genco => "genco bridge",
             Self::Sldc => "sldc bridge",
             Self::Ems => "EMS",
+            Self::ReEms => "park's EMS",
         }
     }
 
     const fn file(self) -> &'static str {
         match self {
             Self::Station => "rtu",
+            Self::Park => "park",
             Self::Genco => "genco",
             Self::Sldc => "sldc",
             Self::Ems => "ems",
+            Self::ReEms => "re_ems",
         }
+    }
+
+    /// Whether it is a simulator: it writes a ledger, and listens to lines.
+    const fn is_simulated(self) -> bool {
+        matches!(self, Self::Station | Self::Park | Self::Ems | Self::ReEms)
     }
 
     const fn place(self) -> usize {
@@ -76,7 +87,7 @@ struct Running {
 
 /// The processes. Dropped, all of them are killed and reaped.
 pub(super) struct Cast {
-    running: [Option<Running>; 4],
+    running: [Option<Running>; 6],
     heard: Arc<Mutex<Vec<Heard>>>,
     teller: Arc<Teller>,
     pub(super) clock: SystemClock,
@@ -88,7 +99,7 @@ pub(super) struct Cast {
 impl Cast {
     /// Nobody yet.
     pub(super) fn new(teller: Arc<Teller>, clock: SystemClock, faults: Faults, seed: u64, tempo: Tempo) -> Self {
-        Self { running: [const { None }; 4], heard: Arc::default(), teller, clock, faults, seed, tempo }
+        Self { running: [const { None }; 6], heard: Arc::default(), teller, clock, faults, seed, tempo }
     }
 
     fn command(&self, folder: &Folder, who: Actor) -> anyhow::Result<Command> {
@@ -97,11 +108,19 @@ impl Cast {
             Actor::Station => {
                 command.args(["sim", "iec104", "--role", "station", "--plant-lag", "300ms", "--plant-ramp"]);
                 command.arg(format!("{:.0}", self.tempo.ramp * 2.0));
-                command.arg("--profile").arg(folder.profile(Party::Genco)).arg("--listen").arg(folder.ports.station.to_string());
+                command.arg("--profile").arg(folder.profile(THERMAL)).arg("--listen").arg(folder.ports.station.to_string());
+            }
+            Actor::Park => {
+                command.args(["sim", "dnp3", "--role", "station", "--plant-lag", "300ms", "--profile"]).arg(folder.profile(PARK));
+                command.arg("--listen").arg(folder.ports.park.to_string());
             }
             Actor::Ems => {
-                command.args(["sim", "iec104", "--role", "ems", "--profile"]).arg(folder.profile(Party::Sldc));
+                command.args(["sim", "iec104", "--role", "ems", "--profile"]).arg(folder.profile(GATEWAY));
                 command.arg("--connect").arg(folder.ports.ems.to_string());
+            }
+            Actor::ReEms => {
+                command.args(["sim", "dnp3", "--role", "ems", "--profile"]).arg(folder.profile(PARK_GATEWAY));
+                command.arg("--connect").arg(folder.ports.re_ems.to_string());
             }
             Actor::Genco => {
                 command.arg("run").arg(folder.of(Party::Genco)).arg("--story");
@@ -113,7 +132,7 @@ impl Cast {
                 command.arg("run").arg(folder.of(Party::Sldc)).arg("--story");
             }
         }
-        if matches!(who, Actor::Station | Actor::Ems) {
+        if who.is_simulated() {
             command.arg("--ledger").arg(folder.ledger(who.file())).arg("--seed").arg(self.seed.to_string());
         }
         if let (Actor::Station, Some(fault)) = (who, self.faults.station) {
@@ -168,7 +187,7 @@ impl Cast {
         let Some(mut running) = self.running.get_mut(who.place()).and_then(Option::take) else { return Ok(()) };
         match who {
             // Simulators end when nobody speaks to them any more.
-            Actor::Station | Actor::Ems => drop(running.stdin.take()),
+            Actor::Station | Actor::Park | Actor::Ems | Actor::ReEms => drop(running.stdin.take()),
             Actor::Genco | Actor::Sldc => {
                 let signalled = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &running.child.id().to_string()]).status();
                 if !signalled.is_ok_and(|status| status.success()) {

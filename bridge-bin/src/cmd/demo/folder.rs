@@ -1,4 +1,4 @@
-//! The demonstration's folder: keys, a private certification authority, a trust bundle of two officers, two configurations, two profiles.
+//! The demonstration's folder: keys, a private certification authority, a trust bundle of two officers, two configurations, and their profiles.
 
 use std::fs;
 use std::io::Write as _;
@@ -18,12 +18,21 @@ use bridge_trust::{
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 
+use super::join::join;
 use crate::clock;
 use crate::config::compile_profile;
 
-/// The shipped profiles, as they were when this program was built.
-const THERMAL: &str = include_str!("../../../../cim-profiles/thermal-station-104/profile.toml");
-const GATEWAY: &str = include_str!("../../../../cim-profiles/ems-gateway-104/profile.toml");
+/// The shipped profiles, by their folders' names.
+pub(super) const THERMAL: &str = "thermal-station-104";
+pub(super) const PARK: &str = "solar-park-dnp3";
+pub(super) const GATEWAY: &str = "ems-gateway-104";
+pub(super) const PARK_GATEWAY: &str = "ems-gateway-dnp3";
+
+/// Their texts, as they were when this program was built.
+const THERMAL_TEXT: &str = include_str!("../../../../cim-profiles/thermal-station-104/profile.toml");
+const PARK_TEXT: &str = include_str!("../../../../cim-profiles/solar-park-dnp3/profile.toml");
+const GATEWAY_TEXT: &str = include_str!("../../../../cim-profiles/ems-gateway-104/profile.toml");
+const PARK_GATEWAY_TEXT: &str = include_str!("../../../../cim-profiles/ems-gateway-dnp3/profile.toml");
 
 /// A day in nanoseconds.
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -77,8 +86,12 @@ impl Party {
 pub(super) struct Ports {
     /// The station.
     pub(super) station: SocketAddr,
+    /// The solar park.
+    pub(super) park: SocketAddr,
     /// The load despatch centre's bridge, for its EMS.
     pub(super) ems: SocketAddr,
+    /// The same bridge, for the EMS of the renewables desk.
+    pub(super) re_ems: SocketAddr,
     /// The HTTPS side of the two bridges.
     pub(super) genco: SocketAddr,
     pub(super) sldc: SocketAddr,
@@ -87,10 +100,10 @@ pub(super) struct Ports {
 impl Ports {
     fn free() -> anyhow::Result<Self> {
         // Held together until all are known, so that no two are the same.
-        let listeners = (0..4).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<Vec<_>, _>>()?;
+        let listeners = (0..6).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<Vec<_>, _>>()?;
         let mut ports = listeners.iter().map(TcpListener::local_addr);
         let mut next = || ports.next().unwrap_or_else(|| Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
-        Ok(Self { station: next()?, ems: next()?, genco: next()?, sldc: next()? })
+        Ok(Self { station: next()?, park: next()?, ems: next()?, re_ems: next()?, genco: next()?, sldc: next()? })
     }
 }
 
@@ -110,6 +123,16 @@ impl Tempo {
         Self { ramp: (600.0 / stretch).round() / 10.0, stretch }
     }
 
+    /// The park's ramp towards a set-point and back from a limit, MW per minute; one step each second.
+    pub(super) fn park_ramp(self) -> f64 {
+        (6000.0 / self.stretch).round() / 10.0
+    }
+
+    /// The park's ramp down to a limit, MW per minute.
+    pub(super) fn park_fall(self) -> f64 {
+        self.park_ramp() * 2.0
+    }
+
     /// One step of the ramp, MW.
     pub(super) fn step(self) -> f64 {
         self.ramp / 60.0
@@ -122,6 +145,10 @@ pub(super) struct Folder {
     pub(super) ports: Ports,
     pub(super) thermal: Plan,
     pub(super) gateway: Plan,
+    pub(super) park: Plan,
+    pub(super) park_gateway: Plan,
+    /// The hashes of the two bridges' profiles, each two of the others as one.
+    pinned: [String; 2],
     officers: [String; 2],
 }
 
@@ -139,28 +166,35 @@ impl Folder {
         let [genco, sldc] = keys;
         let officers = trust(dir, [(Party::Genco, &genco?), (Party::Sldc, &sldc?)], now)?;
         certificates(dir)?;
-        let thermal = profile(dir, "thermal-station-104", &quicker(tempo)?)?;
-        let gateway = profile(dir, "ems-gateway-104", GATEWAY)?;
-        Ok(Self { dir: dir.to_owned(), ports: Ports::free()?, thermal, gateway, officers })
+        let (thermal_text, park_text) = (quicker(tempo)?, quicker_park(tempo)?);
+        let thermal = profile(dir, THERMAL, &thermal_text)?;
+        let park = profile(dir, PARK, &park_text)?;
+        let gateway = profile(dir, GATEWAY, GATEWAY_TEXT)?;
+        let park_gateway = profile(dir, PARK_GATEWAY, PARK_GATEWAY_TEXT)?;
+        let pinned = [
+            hash(&profile(dir, Party::Genco.name(), &join(&thermal_text, &park_text))?),
+            hash(&profile(dir, Party::Sldc.name(), &join(GATEWAY_TEXT, PARK_GATEWAY_TEXT))?),
+        ];
+        Ok(Self { dir: dir.to_owned(), ports: Ports::free()?, thermal, gateway, park, park_gateway, pinned, officers })
     }
 
     /// Writes the configurations of both bridges; each reaches the other through the wide-area link at these addresses.
     pub(super) fn configure(&self, to_genco: SocketAddr, to_sldc: SocketAddr) -> anyhow::Result<()> {
-        let Ports { station, ems, genco, sldc } = self.ports;
-        self.bridge(Party::Genco, (&self.thermal, "thermal-station-104"), genco, to_sldc, ("rtu", station))?;
-        self.bridge(Party::Sldc, (&self.gateway, "ems-gateway-104"), sldc, to_genco, ("ems", ems))
+        let Ports { station, park, ems, re_ems, genco, sldc } = self.ports;
+        let [of_genco, of_sldc] = &self.pinned;
+        self.bridge(Party::Genco, of_genco, genco, to_sldc, [("rtu", station), ("ppc", park)])?;
+        self.bridge(Party::Sldc, of_sldc, sldc, to_genco, [("ems", ems), ("re_ems", re_ems)])
     }
 
     fn bridge(
         &self,
         party: Party,
-        (plan, profile): (&Plan, &str),
+        hash: &str,
         listen: SocketAddr,
         peer: SocketAddr,
-        (link, endpoint): (&str, SocketAddr),
+        links: [(&str, SocketAddr); 2],
     ) -> anyhow::Result<()> {
         let other = party.other();
-        let hash: String = plan.hash.iter().map(|octet| format!("{octet:02x}")).collect();
         let [first, second] = &self.officers;
         let (subscribe, commands_us) = (party == Party::Sldc, party == Party::Genco);
         let (did, origin, role, name) = (party.did(), party.origin(), party.role().as_str(), party.name());
@@ -170,7 +204,7 @@ impl Folder {
             r#"schema = "ies-bridge/1"
 data_dir = "data"
 listen = "{listen}"
-profiles = [{{ path = "../profiles/{profile}", sha256 = "{hash}" }}]
+profiles = [{{ path = "../profiles/{name}", sha256 = "{hash}" }}]
 
 [identity]
 did = "{did}"
@@ -213,7 +247,8 @@ stream_silence = "{silence}s"
         );
         let dir = self.dir.join(name);
         fs::write(dir.join("bridge.toml"), text)?;
-        let site = format!("schema = \"ies-site/1\"\n\n[[link]]\nname = \"{link}\"\nendpoint = \"{endpoint}\"\npeer = \"sim\"\n");
+        let link = |(link, endpoint)| format!("\n[[link]]\nname = \"{link}\"\nendpoint = \"{endpoint}\"\npeer = \"sim\"\n");
+        let site: String = std::iter::once("schema = \"ies-site/1\"\n".to_owned()).chain(links.into_iter().map(link)).collect();
         fs::write(dir.join("site.toml"), site)?;
         Ok(())
     }
@@ -223,15 +258,12 @@ stream_silence = "{silence}s"
         self.dir.join(party.name())
     }
 
-    /// The profile's folder.
-    pub(super) fn profile(&self, party: Party) -> PathBuf {
-        self.dir.join("profiles").join(match party {
-            Party::Genco => "thermal-station-104",
-            Party::Sldc => "ems-gateway-104",
-        })
+    /// A profile's folder.
+    pub(super) fn profile(&self, name: &str) -> PathBuf {
+        self.dir.join("profiles").join(name)
     }
 
-    /// The ledger that the station (`rtu`) or the EMS (`ems`) writes.
+    /// The ledger that the station (`rtu`), the park (`park`) or their EMS (`ems`, `re_ems`) writes.
     pub(super) fn ledger(&self, of: &str) -> PathBuf {
         self.dir.join(format!("{of}.jsonl"))
     }
@@ -244,10 +276,27 @@ fn quicker(tempo: Tempo) -> anyhow::Result<String> {
         "{{ u = \"U1\", base = 1000, ramp = \"{} MW/min\", step = \"1s\", taken_within = \"3s\", followed_within = \"30s\", dwell = \"1s\" }}",
         tempo.ramp
     );
-    if THERMAL.matches(shipped).count() != 1 {
-        return Err(anyhow!("the shipped profile of the station has no {shipped}"));
+    exchange(THERMAL_TEXT, shipped, &quick)
+}
+
+/// The shipped profile with a park that is as quick.
+fn quicker_park(tempo: Tempo) -> anyhow::Result<String> {
+    let (up, down) = (tempo.park_ramp(), tempo.park_fall());
+    let (set, limit) = ("up = \"60 MW/min\", by = \"bridge\", step = \"2s\"", "up = \"60 MW/min\", down = \"300 MW/min\", by = \"bridge\", step = \"2s\"");
+    let text = exchange(PARK_TEXT, set, &format!("up = \"{up} MW/min\", by = \"bridge\", step = \"1s\""))?;
+    let text = exchange(&text, limit, &format!("up = \"{up} MW/min\", down = \"{down} MW/min\", by = \"bridge\", step = \"1s\""))?;
+    exchange(&text, "within = \"120s\", dwell = \"5s\"", "within = \"30s\", dwell = \"1s\"")
+}
+
+fn exchange(text: &str, shipped: &str, quick: &str) -> anyhow::Result<String> {
+    if text.matches(shipped).count() != 1 {
+        return Err(anyhow!("the shipped profile has no {shipped}, or several"));
     }
-    Ok(THERMAL.replace(shipped, &quick))
+    Ok(text.replace(shipped, quick))
+}
+
+fn hash(plan: &Plan) -> String {
+    plan.hash.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn profile(dir: &Path, name: &str, text: &str) -> anyhow::Result<Plan> {
@@ -258,7 +307,8 @@ fn profile(dir: &Path, name: &str, text: &str) -> anyhow::Result<Plan> {
     compile_profile(&folder, name, &mut report).ok_or_else(|| anyhow!("{}", report.render_text()))
 }
 
-/// A bundle that both bridges believe; gives the officers' public keys. The load despatch centre may dispatch U1 and nothing else.
+/// A bundle that both bridges believe; gives the officers' public keys. The load despatch centre has authority over U1 and the
+/// park, and over nothing else.
 fn trust(dir: &Path, parties: [(Party, &KeyStore); 2], now: Now) -> anyhow::Result<[String; 2]> {
     let from = Timestamp(now.utc.0 - DAY_NS);
     let until = Timestamp(now.utc.0 + DAY_NS);
@@ -295,7 +345,7 @@ fn trust(dir: &Path, parties: [(Party, &KeyStore); 2], now: Now) -> anyhow::Resu
             party: Party::Sldc.did(),
             role: Party::Sldc.role(),
             verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop],
-            eras: vec!["era:in/wr/tps-a/u1".to_owned()],
+            eras: vec!["era:in/wr/tps-a/u1".to_owned(), "era:in/rj/solar-b".to_owned()],
         }],
     };
     let mut signers = Vec::new();
@@ -336,12 +386,29 @@ fn certificates(dir: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tempo, quicker};
+    use super::{GATEWAY_TEXT, PARK_GATEWAY_TEXT, Tempo, join, quicker, quicker_park};
 
     #[test]
     fn the_shipped_profile_can_be_made_quicker() {
         let text = quicker(Tempo::fit(90)).expect("the shipped profile");
         assert!(text.contains("base = 1000, ramp = \"40 MW/min\""), "{text}");
         assert!((Tempo::fit(60).step() - 1.0).abs() < 1e-9);
+        let park = quicker_park(Tempo::fit(60)).expect("the shipped profile");
+        assert!(park.contains("down = \"1200 MW/min\", by = \"bridge\", step = \"1s\""), "{park}");
+    }
+
+    /// A bridge's profile is two of the shipped ones: both links, and everything else that each of them has.
+    #[test]
+    fn two_shipped_profiles_are_one() {
+        let dir = std::env::temp_dir().join(format!("ies-bridge-join-{}", std::process::id()));
+        let (thermal, park) = (quicker(Tempo::fit(60)).expect("shipped"), quicker_park(Tempo::fit(60)).expect("shipped"));
+        for (first, second) in [(thermal.as_str(), park.as_str()), (GATEWAY_TEXT, PARK_GATEWAY_TEXT)] {
+            let plan = |text| super::profile(&dir, "p", text).expect("it compiles");
+            let (one, other, both) = (plan(first), plan(second), plan(&join(first, second)));
+            let counts = |plan: &super::Plan| [plan.links.len(), plan.points.len(), plan.controls.len(), plan.served.len(), plan.tests.len()];
+            let sums: Vec<usize> = counts(&one).into_iter().zip(counts(&other)).map(|(one, other)| one + other).collect();
+            assert_eq!(counts(&both).to_vec(), sums);
+        }
+        std::fs::remove_dir_all(&dir).expect("ours");
     }
 }

@@ -146,6 +146,16 @@ pub(super) fn tally(journal: &ReadOnly) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
+/// Orders that a bridge accepted: control, target, and when (UTC nanoseconds).
+pub(super) fn accepted(journal: &ReadOnly) -> anyhow::Result<Vec<(String, f64, i64)>> {
+    let operations = read_operations(journal)?;
+    let accepted = operations.into_values().filter(|operation| !operation.ours).filter_map(|operation| {
+        let (at, ..) = operation.history.iter().find(|(_, _, status, _)| status == "ACCEPTED")?;
+        Some((operation.control, operation.target, *at))
+    });
+    Ok(accepted.collect())
+}
+
 /// Flips one bit in the middle of the journal, as someone would who has something to hide; says where.
 pub(super) fn flip(config: &Path) -> anyhow::Result<String> {
     let dir = config.join("data").join("journal");

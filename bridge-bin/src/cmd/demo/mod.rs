@@ -1,8 +1,9 @@
-//! `demo`: a station, two bridges and an EMS as four processes on this machine, and a story that proves itself from the stations' own
-//! ledgers. This process is nobody of the four: it builds their folder, starts them, cuts the link between the bridges, and judges.
+//! `demo`: a station, a solar park, two bridges and two EMSs as six processes on this machine, and a story that proves itself from the
+//! stations' own ledgers. This process is nobody of the six: it builds their folder, starts them, cuts the link between the bridges, and judges.
 
 mod cast;
 mod folder;
+mod join;
 mod journals;
 mod ledgers;
 mod story;
@@ -35,7 +36,7 @@ const LONGEST: u32 = 3600;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  ies-bridge demo --seconds 90 --report demo.json\n\n\
     Exit code 0 only if everything went as told: each step of the story, both journals verified offline, and nothing lost, double, late\n\
-    or wrong in the ledgers that the station and the EMS wrote themselves.")]
+    or wrong in the ledgers that the stations and their EMSs wrote themselves.")]
 pub(crate) struct Args {
     /// How long it may take; 60 at least.
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(i64::from(SHORTEST)..=i64::from(LONGEST)))]
@@ -97,7 +98,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let outcome = outcome.map_err(|error| {
         Fault::new("the demonstration could not be given")
             .because_of(format!("{error:#}"))
-            .fix("--dir DIR keeps the logs of all four processes")
+            .fix("--dir DIR keeps the logs of all six processes")
     })?;
     if let Some(path) = &args.report {
         let text = format!("{:#}\n", outcome.json(args.seconds, args.seed));
@@ -124,17 +125,18 @@ fn tell(
         },
         genco: (args.sabotage == Some(Sabotage::LieCounter)).then_some("lie-counter"),
     };
-    teller.line("IES Bridge: a thermal station, the generating company's bridge, the load despatch centre's bridge and its legacy EMS.");
-    teller.line("Four processes on this machine; only the story below passes between them and you.");
+    teller.line("IES Bridge: a thermal station (IEC 104) and a solar park (DNP3), the generating company's bridge, the load despatch centre's");
+    teller.line("bridge, and its legacy EMSs, one of either protocol.");
+    teller.line("Six processes on this machine; only the story below passes between them and you.");
     teller.chapter("1. links come up, the image is read");
     let folder = Folder::make(dir, tempo, clock.now())?;
-    teller.learn(&folder.thermal);
+    teller.learn([&folder.thermal, &folder.park]);
     let link = WideArea::new();
     let (to_genco, to_sldc) =
         runtime.block_on(async { Ok::<_, std::io::Error>((link.path(folder.ports.genco).await?, link.path(folder.ports.sldc).await?)) })?;
     folder.configure(to_genco, to_sldc)?;
     let mut cast = Cast::new(Arc::clone(teller), clock, faults, args.seed, tempo);
-    for who in [Actor::Station, Actor::Genco, Actor::Sldc, Actor::Ems] {
+    for who in [Actor::Station, Actor::Park, Actor::Genco, Actor::Sldc, Actor::Ems, Actor::ReEms] {
         cast.start(&folder, who)?;
     }
     let mut story = Story::new(cast, (&folder, &link), (tempo, args.seconds), teller, interrupted);

@@ -1,5 +1,7 @@
 //! The story, step by step; each step says what must be seen and in which time, and what was seen if it was not.
 
+mod park;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +39,10 @@ const COMPLETED: f64 = 4.0;
 const REJECTED: f64 = 5.0;
 const PARTIAL: f64 = 6.0;
 const EXPIRED: f64 = 8.0;
+const SUPERSEDED: f64 = 10.0;
+
+/// The control that most of the story is about.
+const U1: &str = "U1.p_set";
 
 /// What unit 2 goes through while nobody can see it: point and value, in order.
 const TRIP: [(&str, u8); 10] = [
@@ -65,7 +71,12 @@ pub(super) struct Story<'a> {
     interrupted: &'a Arc<AtomicBool>,
     pub(super) station: Ledger,
     pub(super) ems: Ledger,
-    points: Vec<(String, String)>,
+    pub(super) park: Ledger,
+    pub(super) re_ems: Ledger,
+    /// Names of the points that the two EMSs are shown.
+    points: [Vec<String>; 2],
+    /// Set-points of the park that its EMS was answered by status 0, and when (UTC nanoseconds).
+    pub(super) answered_at_park: Vec<(String, f64, i64)>,
     /// Each step that was not as told.
     pub(super) unexpected: Vec<String>,
     /// How many checks held.
@@ -78,8 +89,9 @@ pub(super) struct Story<'a> {
 
 type Told<T> = Result<T, String>;
 
-/// A command of the EMS.
+/// A command of an EMS.
 struct Order {
+    ems: Actor,
     id: String,
     control: String,
     target: f64,
@@ -103,7 +115,10 @@ impl<'a> Story<'a> {
             interrupted,
             station: Ledger::new(folder.ledger("rtu")),
             ems: Ledger::new(folder.ledger("ems")),
-            points: shown_points(&folder.gateway),
+            park: Ledger::new(folder.ledger("park")),
+            re_ems: Ledger::new(folder.ledger("re_ems")),
+            points: [&folder.gateway, &folder.park_gateway].map(|gateway| shown_points(gateway).into_iter().map(|(_, ems)| ems).collect()),
+            answered_at_park: Vec::new(),
             unexpected: Vec::new(),
             held: 0,
             links_up: 0,
@@ -132,6 +147,7 @@ impl<'a> Story<'a> {
     fn scenes(&mut self) -> Told<()> {
         self.links()?;
         self.normal_order()?;
+        self.park()?;
         self.link_cut()?;
         self.killed()?;
         self.refusals()?;
@@ -143,8 +159,8 @@ impl<'a> Story<'a> {
         self.said(Actor::Genco, "interrogation ended", 0, LINK_UP)?;
         self.said(Actor::Sldc, "image read", 0, LINK_UP)?;
         self.all_good(LINK_UP)?;
-        let count = self.points.len();
-        self.hold(&format!("the EMS shows all {count} values of the station as good"));
+        let [station, park] = self.points.each_ref().map(Vec::len);
+        self.hold(&format!("the EMS shows all {station} values of the station as good, the park's EMS all {park} of the park"));
         self.change("U1.bfp_b", 1)?;
         self.change("U1.pa_fan", 1)?;
         let from = 0;
@@ -160,7 +176,7 @@ impl<'a> Story<'a> {
     fn normal_order(&mut self) -> Told<()> {
         self.teller.chapter("2. the EMS orders U1 to 210 MW");
         let order = self.completed(210.0)?;
-        let progress = self.status_id(StatusKind::TimeLeft);
+        let progress = self.status_of(U1, StatusKind::TimeLeft);
         let values: Vec<f64> = self.entries_of(&progress).filter_map(|entry| entry.value).filter(|left| *left > 0.0).collect();
         if values.len() < 3 {
             return Err(format!("expected progress on {progress} while U1 ramps, saw {} values", values.len()));
@@ -175,7 +191,7 @@ impl<'a> Story<'a> {
 
     /// Step 3: the wide-area link is cut in mid-ramp and healed.
     fn link_cut(&mut self) -> Told<()> {
-        self.teller.chapter("3. the wide-area link is cut in mid-ramp");
+        self.teller.chapter("4. the wide-area link is cut in mid-ramp");
         let (order, mark) = self.ramping(12.0)?;
         let before = self.executions();
         self.link.cut();
@@ -189,11 +205,9 @@ impl<'a> Story<'a> {
         self.sleep((cut.mono + stated).since(self.cast.clock.now().mono))?;
         // One more look, so that what was written at the last moment is read.
         self.sleep(2 * LOOK)?;
-        let names: Vec<String> = self.points.iter().map(|(_, ems)| ems.clone()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let good = still_good(self.ems.entries(), &names, (cut.utc + stated).0);
+        let good = self.still_good((cut.utc + stated).0);
         if good.is_empty() {
-            self.hold(&format!("{} s after the cut the EMS shows no value as topical", stated.as_secs()));
+            self.hold(&format!("{} s after the cut no EMS shows a value as topical", stated.as_secs()));
         } else {
             self.miss(format!(
                 "expected every value NT {} s after the cut, saw {} still good: {}",
@@ -223,7 +237,7 @@ impl<'a> Story<'a> {
         self.said(Actor::Sldc, "image read", mark, LINK_UP)?;
         self.sequence_of_events(first)?;
         self.all_good(SOON)?;
-        self.status(PARTIAL, Some("ISSUER_LOST"))?;
+        self.status(U1,PARTIAL, Some("ISSUER_LOST"))?;
         self.said(Actor::Sldc, "alarm from genco", mark, SOON)?;
         let alarms = self.cast.all_said(Actor::Genco, "ALARM", 0);
         if alarms.len() == 1 && alarms.iter().all(|alarm| alarm.contains("U2.trip")) {
@@ -257,13 +271,13 @@ impl<'a> Story<'a> {
 
     /// Step 5: `kill -9` of the plant's bridge in mid-ramp.
     fn killed(&mut self) -> Told<()> {
-        self.teller.chapter("4. kill -9 of the plant's bridge in mid-ramp");
+        self.teller.chapter("5. kill -9 of the plant's bridge in mid-ramp");
         self.ramping(-10.0)?;
         self.cast.kill(Actor::Genco).map_err(|error| format!("{error:#}"))?;
         self.teller.tell("demo", "kill -9 of the genco bridge");
         // What had left the bridge may still arrive.
         self.sleep(Duration::from_millis(300))?;
-        let (steps, set) = (self.executions(), self.setpoint());
+        let (steps, set, at_park) = (self.executions(), self.setpoint(), self.park_executions());
         self.pause(1.5)?;
         let mark = self.cast.mark();
         self.start(Actor::Genco)?;
@@ -272,20 +286,21 @@ impl<'a> Story<'a> {
         self.said(Actor::Genco, "interrogation ended", mark, LINK_UP)?;
         self.said(Actor::Sldc, "image read", mark, LINK_UP)?;
         self.all_good(SOON)?;
-        self.status(PARTIAL, Some("RESTART"))?;
+        self.status(U1,PARTIAL, Some("RESTART"))?;
         if self.untouched(steps, "after the kill") {
             self.hold(&format!("nothing moved at the station; the bridge came back in HOLD at {set:.1} MW"));
         }
+        self.still_curtailed(at_park);
         Ok(())
     }
 
     /// Above Pmax, not authorised, too old.
     fn refusals(&mut self) -> Told<()> {
-        self.teller.chapter("5. what must be refused");
+        self.teller.chapter("6. what must be refused");
         let steps = self.executions();
         let order = self.order("U1", 260.0)?;
         self.refused(&order, "ABOVE_MAX")?;
-        self.status(REJECTED, Some("ABOVE_MAX"))?;
+        self.status(U1,REJECTED, Some("ABOVE_MAX"))?;
         self.hold("260 MW is above U1's 250 MW: refused");
         let order = self.order("U2", 200.0)?;
         self.refused(&order, "NOT_AUTHORISED")?;
@@ -310,23 +325,23 @@ impl<'a> Story<'a> {
         self.sleep(Duration::from_millis(1300))?;
         self.link.heal();
         self.said(Actor::Sldc, "EXPIRED", mark, SOON)?;
-        self.status(EXPIRED, None)?;
+        self.status(U1,EXPIRED, None)?;
         self.hold("an order that came too late is not carried out");
         self.untouched(steps, "for refused orders");
         Ok(())
     }
 
     fn last_order(&mut self) -> Told<()> {
-        self.teller.chapter("6. and a good order again");
+        self.teller.chapter("7. and a good order again");
         let target = (self.setpoint() - 3.0 * self.tempo.step()).round();
         let order = self.completed(target)?;
         self.hold(&format!("U1 followed to {} MW", order.target));
         Ok(())
     }
 
-    /// The orderly end: counts, then EMS, bridges, station.
+    /// The orderly end: counts, then EMSs, bridges, stations.
     fn curtain(&mut self) -> Told<()> {
-        self.teller.chapter("7. orderly stop, offline verification, ledgers compared");
+        self.teller.chapter("8. orderly stop, offline verification, ledgers compared");
         // The last values of the station reach the EMS.
         thread::sleep(Duration::from_secs(1));
         let mut up = 0;
@@ -343,10 +358,10 @@ impl<'a> Story<'a> {
             }
         }
         self.links_up = up;
-        if up != 3 {
-            unmet.push(format!("expected 3 links up at the end (station, wide area, EMS), saw {up}"));
+        if up != 5 {
+            unmet.push(format!("expected 5 links up at the end (station, park, wide area, two EMSs), saw {up}"));
         }
-        for who in [Actor::Ems, Actor::Sldc, Actor::Genco, Actor::Station] {
+        for who in [Actor::Ems, Actor::ReEms, Actor::Sldc, Actor::Genco, Actor::Station, Actor::Park] {
             if let Err(error) = self.cast.stop(who) {
                 unmet.push(format!("{error:#}"));
             }
@@ -374,7 +389,7 @@ impl<'a> Story<'a> {
             }
         }
         self.said(Actor::Sldc, "EXECUTION COMPLETED", mark, ramp + SOON)?;
-        self.status(COMPLETED, None)?;
+        self.status(U1,COMPLETED, None)?;
         Ok(order)
     }
 
@@ -390,30 +405,31 @@ impl<'a> Story<'a> {
     }
 
     fn order(&mut self, unit: &str, target: f64) -> Told<Order> {
-        let from = self.ems.entries().len();
+        let ems = if unit == "plant" { Actor::ReEms } else { Actor::Ems };
+        let from = self.seen_by(ems).len();
         let control = format!("{unit}.p_set");
-        self.say(Actor::Ems, &format!("set {unit} {target}"))?;
+        self.say(ems, &format!("set {unit} {target}"))?;
         let id = self.until("the command in the EMS's ledger", SOON, |story| {
-            let mut entries = story.ems.entries().iter().skip(from);
+            let mut entries = story.seen_by(ems).iter().skip(from);
             entries.find(|entry| entry.kind == EntryKind::Command && entry.point == control).and_then(|entry| entry.id.clone())
         })?;
-        Ok(Order { id, control, target })
+        Ok(Order { ems, id, control, target })
     }
 
     /// When the EMS saw this phase of its command.
     fn phase(&mut self, order: &Order, kind: EntryKind, word: &str) -> Told<i64> {
         let what = format!("{word} for {} to {} MW", order.control, order.target);
         self.until(&what, SOON, |story| {
-            let mut entries = story.ems.entries().iter();
+            let mut entries = story.seen_by(order.ems).iter();
             entries.find(|entry| entry.kind == kind && entry.id.as_ref() == Some(&order.id)).map(|entry| entry.t)
         })
     }
 
     /// The EMS's command is refused, and it is told why.
     fn refused(&mut self, order: &Order, code: &str) -> Told<()> {
-        let what = format!("a negative ACT CON for {} to {} MW", order.control, order.target);
+        let what = format!("a negative answer for {} to {} MW", order.control, order.target);
         let text = self.until(&what, SOON, |story| {
-            let mut entries = story.ems.entries().iter();
+            let mut entries = story.seen_by(order.ems).iter();
             let settled = entries.find(|entry| entry.kind == EntryKind::Settled && entry.id.as_ref() == Some(&order.id))?;
             settled.text.clone()
         })?;
@@ -428,11 +444,11 @@ impl<'a> Story<'a> {
         })
     }
 
-    /// The EMS's status points of U1 show this state, and this reason.
-    fn status(&mut self, state: f64, code: Option<&str>) -> Told<()> {
-        let (shown, reason) = (self.status_id(StatusKind::State), self.status_id(StatusKind::Reason));
+    /// The EMS's status points of a control show this state, and this reason.
+    fn status(&mut self, control: &str, state: f64, code: Option<&str>) -> Told<()> {
+        let (shown, reason) = (self.status_of(control, StatusKind::State), self.status_of(control, StatusKind::Reason));
         let number = code.map(reason_number);
-        let what = format!("state {state} and reason {} on the EMS's status points of U1", code.unwrap_or("of any kind"));
+        let what = format!("state {state} and reason {} on the EMS's status points of {control}", code.unwrap_or("of any kind"));
         self.until(&what, SOON, |story| {
             let last = |story: &mut Self, id: &str| story.entries_of(id).last().and_then(|entry| entry.value);
             let fits = last(story, &shown) == Some(state) && number.is_none_or(|number| last(story, &reason) == Some(number));
@@ -440,26 +456,35 @@ impl<'a> Story<'a> {
         })
     }
 
-    fn status_id(&self, what: StatusKind) -> String {
-        self.status_of("U1.p_set", what)
-    }
-
     fn status_of(&self, control: &str, what: StatusKind) -> String {
-        status_point(&self.folder.gateway, control, what).unwrap_or_default()
+        let mut gateways = [&self.folder.gateway, &self.folder.park_gateway].into_iter();
+        gateways.find_map(|gateway| status_point(gateway, control, what)).unwrap_or_default()
     }
 
+    /// What an EMS saw of a point; the two have no point in common.
     fn entries_of<'b>(&'b mut self, point: &'b str) -> impl DoubleEndedIterator<Item = &'b Entry> {
-        self.ems.entries().iter().filter(move |entry| entry.point == point)
+        self.ems.entries().iter().chain(self.re_ems.entries()).filter(move |entry| entry.point == point)
     }
 
-    /// Every value of the station is shown as good by the EMS.
+    /// What an EMS has written down.
+    fn seen_by(&mut self, ems: Actor) -> &[Entry] {
+        if ems == Actor::ReEms { self.re_ems.entries() } else { self.ems.entries() }
+    }
+
+    /// Every value of the station and of the park is shown as good by its EMS.
     fn all_good(&mut self, within: Duration) -> Told<()> {
-        let names: Vec<String> = self.points.iter().map(|(_, ems)| ems.clone()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.until("every value good at the EMS", within, |story| {
-            let good = still_good(story.ems.entries(), &names, i64::MAX);
-            (good.len() == names.len()).then_some(())
-        })
+        let count: usize = self.points.iter().map(Vec::len).sum();
+        self.until("every value good at both EMSs", within, |story| (story.still_good(i64::MAX).len() == count).then_some(()))
+    }
+
+    /// What the two EMSs hold for good at this moment, UTC nanoseconds.
+    fn still_good(&mut self, at: i64) -> Vec<String> {
+        let ledgers = [self.ems.entries(), self.re_ems.entries()];
+        let good = ledgers.into_iter().zip(&self.points).flat_map(|(entries, points)| {
+            let names: Vec<&str> = points.iter().map(String::as_str).collect();
+            still_good(entries, &names, at)
+        });
+        good.collect()
     }
 
     /// The time-tagged changes of the station as it made them, or as the EMS saw them: point, value, stamp.

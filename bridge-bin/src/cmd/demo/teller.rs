@@ -26,9 +26,9 @@ impl Teller {
         Self { clock, began: clock.now().mono, names: OnceLock::new(), alone: AtomicBool::new(false) }
     }
 
-    /// Learns what the profile calls its points.
-    pub(super) fn learn(&self, plan: &Plan) {
-        let named = plan.points.iter().filter_map(|point| Some((point.id.clone(), point.text.clone()?)));
+    /// Learns what the profiles call their points.
+    pub(super) fn learn(&self, plans: [&Plan; 2]) {
+        let named = plans.into_iter().flat_map(|plan| &plan.points).filter_map(|point| Some((point.id.clone(), point.text.clone()?)));
         // Learnt once; a second time says the same.
         drop(self.names.set(named.collect()));
     }
@@ -69,12 +69,13 @@ impl Teller {
 fn words(names: &BTreeMap<String, String>, who: Actor, line: &str) -> Option<String> {
     let line = line.replace(".p_set", "").replace("era:in/wr/tps-a/bus220", "the 220 kV bus");
     let line = line.replace("era:in/wr/tps-a/u1", "U1").replace("era:in/wr/tps-a/u2", "U2").replace("era:in/wr/tps-a", "TPS-A");
+    let line = line.replace("era:in/rj/solar-b", "SOLAR-B");
     if line.starts_with("READY") {
         return Some("is ready".to_owned());
     }
     match who {
-        Actor::Station => station(names, &line),
-        Actor::Ems => ems(&line),
+        Actor::Station | Actor::Park => station(names, &line),
+        Actor::Ems | Actor::ReEms => ems(who, &line),
         Actor::Genco => bridge(&line),
         Actor::Sldc => sldc(&line),
     }
@@ -83,7 +84,7 @@ fn words(names: &BTreeMap<String, String>, who: Actor, line: &str) -> Option<Str
 fn station(names: &BTreeMap<String, String>, line: &str) -> Option<String> {
     if let Some(command) = line.strip_prefix("command ") {
         let parts: Vec<&str> = command.split_whitespace().collect();
-        let [unit, "set", value, mode] = parts.as_slice() else { return Some(line.to_owned()) };
+        let [unit, "set", value, mode] = parts.as_slice() else { return Some(format!("receives {command}")) };
         let value = value.parse().map_or_else(|_| (*value).to_owned(), |value: f64| format!("{value:.1}"));
         let verb = match *mode {
             "select" => "select",
@@ -105,7 +106,7 @@ fn station(names: &BTreeMap<String, String>, line: &str) -> Option<String> {
     }
 }
 
-fn ems(line: &str) -> Option<String> {
+fn ems(who: Actor, line: &str) -> Option<String> {
     if let Some(order) = line.strip_prefix("sent ") {
         let (unit, target) = order.split_once(' ')?;
         return Some(format!("orders {unit} to {target}"));
@@ -121,6 +122,7 @@ fn ems(line: &str) -> Option<String> {
         };
     }
     match line {
+        "ACT CON" if who == Actor::ReEms => Some("status 0: the order is accepted".to_owned()),
         "ACT CON" => Some("ACT CON: the order is accepted".to_owned()),
         "ACT TERM" => Some("ACT TERM: the plant took the first step".to_owned()),
         "started" => Some("is served by the sldc bridge".to_owned()),

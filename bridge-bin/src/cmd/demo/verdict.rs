@@ -9,7 +9,7 @@ use bridge_sim::Verdict;
 use serde_json::{Value, json};
 
 use super::folder::{Folder, Party};
-use super::journals::{Sums, audit, flip, sums, tally, verify};
+use super::journals::{Sums, accepted, audit, flip, sums, tally, verify};
 use super::ledgers::judge;
 use super::story::Story;
 use super::teller::Teller;
@@ -74,6 +74,10 @@ pub(super) fn settle(story: Story<'_>, folder: &Folder, flip_byte: bool, teller:
     };
     let (sent, received) = (readable(&genco, "genco"), readable(&sldc, "sldc"));
     let operations = tally(&sldc).unwrap_or_default();
+    match accepted(&genco) {
+        Ok(accepted) => unexpected.extend(too_early(&story.answered_at_park, &accepted)),
+        Err(error) => unexpected.push(format!("expected operations of the genco bridge that can be read, saw: {error:#}")),
+    }
     let (agree, lies) = audit(&sent, &received);
     drop((genco, sldc));
     if flip_byte {
@@ -90,7 +94,7 @@ pub(super) fn settle(story: Story<'_>, folder: &Folder, flip_byte: bool, teller:
     let verified = proofs.iter().all(|proof| proof.verdict == Proof::Verified);
     let events_sealed = proofs.first().map_or(0, |proof| proof.leaves);
 
-    let (verdict, events_delivered) = judge(folder, &story.station, &story.ems, story.elsewhere.clone())?;
+    let (verdict, events_delivered) = judge(folder, &story)?;
     for finding in verdict.details.iter().take(FINDINGS) {
         teller.tell("demo", finding);
     }
@@ -136,6 +140,15 @@ pub(super) fn settle(story: Story<'_>, folder: &Folder, flip_byte: bool, teller:
     Ok(outcome)
 }
 
+/// Answers of status 0 that did not wait for the far bridge's acceptance (R15): an EMS was told yes before anybody had said it.
+fn too_early(answered: &[(String, f64, i64)], accepted: &[(String, f64, i64)]) -> Vec<String> {
+    let waited = |(control, target, at): &&(String, f64, i64)| {
+        !accepted.iter().any(|(of, wanted, when)| of == control && (wanted - target).abs() < 1e-6 && when <= at)
+    };
+    let early = answered.iter().filter(waited);
+    early.map(|(control, target, _)| format!("expected status 0 for {control} to {target} MW after the genco bridge's acceptance, saw it before")).collect()
+}
+
 fn proof_text(party: Party, proof: &Report) -> String {
     let Report { batches, leaves, frames, .. } = proof;
     let problem = proof.first_problem.as_ref().map_or_else(String::new, |problem| format!(": {problem}"));
@@ -152,7 +165,7 @@ fn summary(outcome: &Outcome, held: u32, unexpected: &[String], agree: usize, te
     let Outcome { verdict, operations, .. } = outcome;
     teller.line("");
     teller.line(&format!(
-        "links up {}   updates in {}   leaves sealed {}   events at the EMS {}   attestations that hold {agree}",
+        "links up {}   updates in {}   leaves sealed {}   events at the EMSs {}   attestations that hold {agree}",
         outcome.links_up, outcome.updates_in, outcome.events_sealed, outcome.events_delivered
     ));
     teller.line(&format!(
@@ -160,7 +173,7 @@ fn summary(outcome: &Outcome, held: u32, unexpected: &[String], agree: usize, te
         operations.completed, operations.partial, operations.refused, operations.expired, operations.not_operated, operations.indeterminate
     ));
     teller.line(&format!(
-        "from the ledgers of station and EMS: {} lost, {} double, {} late, {} wrong ({} events, {} values, {} set-points compared)",
+        "from the ledgers of both stations and both EMSs: {} lost, {} double, {} late, {} wrong ({} events, {} values, {} set-points compared)",
         verdict.lost, verdict.double, verdict.late, verdict.wrong, verdict.events, verdict.values, verdict.executions
     ));
     for unmet in unexpected {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bridge_model::{Action, CommandMode, Now};
 use bridge_profile::{ControlKind, Plan};
 use bridge_session::{Event, LinkSpec, Phase, Session};
-use bridge_sim::{Ems, Ledger, Misbehaviour, Names, Side, Wish, ems_session, master_session, misbehaving};
+use bridge_sim::{Ems, Ledger, Misbehaviour, Names, Side, Standard, Wish, misbehaving};
 
-use super::{Iec104, SimRole, Simulated, link_text, tell};
+use super::{EndArgs, SimRole, Simulated, link_text, tell};
 
 /// How long a master waits for its command.
 const LIFE: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ pub(super) struct EmsHost {
 
 impl EmsHost {
     pub(super) fn new(
-        args: &Iec104,
+        (standard, args): (Standard, &EndArgs),
         plan: Plan,
         spec: &LinkSpec,
         names: Names,
@@ -28,7 +28,7 @@ impl EmsHost {
         ledger: Box<dyn Ledger>,
     ) -> Self {
         // An EMS holds a command to be done at its ACT TERM; a master as its link's `term` says.
-        let session = if args.role == SimRole::Master { master_session(spec) } else { ems_session(spec) };
+        let session = if args.role == SimRole::Master { standard.master(spec) } else { standard.ems(spec) };
         let session = misbehaving(session, Side::Ems, &misbehaviours);
         let ems = Ems::new(session, names, Vec::new(), args.seed, ledger).with_misbehaviours(misbehaviours);
         Self { ems, plan }

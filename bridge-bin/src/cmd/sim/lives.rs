@@ -6,10 +6,12 @@ use std::time::Duration;
 use bridge_model::{LinkId, PointId, Value};
 use bridge_profile::{Control, ControlKind, Drive, Plan, PlannedPoint, PointSource, Side};
 use bridge_session::{AddressUse, LinkSpec};
-use bridge_sim::{Life, Loop, PlantBinding, Process, Quantity, UnitLimits};
+use bridge_sim::{Life, Loop, PlantBinding, Process, Quantity, Standard, UnitLimits};
 
 /// Nominal voltages, kV.
 const VOLTAGES: [f64; 14] = [765.0, 400.0, 220.0, 132.0, 110.0, 66.0, 33.0, 22.0, 15.75, 11.0, 6.6, 3.3, 0.69, 0.415];
+/// What follows a control's name in that of its switch.
+const ENABLE: &str = ".enable";
 /// A plant can do at least this much faster than its bridge may ask.
 const FASTER: f64 = 2.0;
 
@@ -44,6 +46,7 @@ pub(super) fn process(
     moving: &[PointId],
     (every, lag): (Duration, Duration),
     seed: u64,
+    standard: Standard,
 ) -> Process {
     let modelled = |name: &str| binding.is_some_and(|binding| binding.resolve(name).is_some());
     let wanted = wanted(plan);
@@ -57,8 +60,12 @@ pub(super) fn process(
     }
     for point in spec.points.iter().filter(|point| point.usage == AddressUse::Control) {
         let Some(control) = plan.controls.get(point.point.index()).filter(|control| !modelled(&control.id)) else { continue };
-        if let Some(spec) = drive(control).and_then(|drive| driven(plan, link, point.point, drive, lag)) {
-            process = process.with_loop(spec);
+        let status = standard.status_of(spec, point);
+        if let Some(driven) = drive(control).and_then(|drive| driven(plan, link, point.point, drive, lag)) {
+            process = process.with_loop(Loop { echo: driven.echo.or(status), ..driven });
+        } else if control.unit.is_empty() {
+            // What has no unit is switched, and stays.
+            process = process.with_latch(point.point, status);
         }
     }
     process
@@ -94,7 +101,19 @@ fn driven(plan: &Plan, link: LinkId, control: PointId, drive: &Drive, lag: Durat
         follows: Some(drive.followed.point).filter(|point| here(*point)),
         rate: span.max(ramp * FASTER) / 60.0,
         lag,
+        ceiling: available(plan, link, drive.followed.point),
+        enable: plan.controls.get(control.index()).and_then(|control| plan.control(&format!("{}{ENABLE}", control.id))),
     })
+}
+
+/// The available power of the resource whose power a control drives, where the link shows it: nothing gives more.
+fn available(plan: &Plan, link: LinkId, followed: PointId) -> Option<PointId> {
+    let driven = plan.points.get(followed.index())?;
+    let gives = |point: &PlannedPoint| {
+        let of_it = point.resource == driven.resource && point.source == PointSource::Link(link);
+        of_it && point.measurement.trim_start_matches("x-") == "AvailableActivePower"
+    };
+    plan.points.iter().position(gives).and_then(|index| u32::try_from(index).ok()).map(PointId)
 }
 
 fn life(point: &PlannedPoint, wanted: Option<f64>) -> Life {

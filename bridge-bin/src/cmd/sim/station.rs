@@ -6,12 +6,12 @@ use bridge_model::{LinkId, Now, PointId};
 use bridge_profile::{Conversion, Plan};
 use bridge_session::{AddressUse, Event, LinkSpec, Role, Session};
 use bridge_sim::{
-    Generator, GeneratorKind, Ledger, Misbehaviour, Names, Plant, PlantBinding, Side, Station, StationOptions, UnitLimits, misbehaving,
-    station_session,
+    Generator, GeneratorKind, Ledger, Misbehaviour, Names, Plant, PlantBinding, Side, Standard, Station, StationOptions, UnitLimits,
+    misbehaving,
 };
 
 use super::lives::{is_thermal, process};
-use super::{Iec104, Simulated, duration, link_text, mode, tell};
+use super::{EndArgs, Simulated, duration, link_text, mode, tell};
 use crate::fault::Fault;
 
 /// A station on its socket.
@@ -22,7 +22,7 @@ pub(super) struct StationHost {
 
 impl StationHost {
     pub(super) fn new(
-        args: &Iec104,
+        (standard, args): (Standard, &EndArgs),
         plan: Plan,
         (link, spec): (LinkId, &LinkSpec),
         names: Names,
@@ -33,7 +33,7 @@ impl StationHost {
         let lag = duration(&args.plant_lag, "--plant-lag")?;
         let shown = &shown(spec);
         let moving = moving(args, &plan, shown)?;
-        let session = misbehaving(station_session(spec, true), Side::Station, &misbehaviours);
+        let session = misbehaving(standard.station(spec), Side::Station, &misbehaviours);
         let options = StationOptions { conversions: conversions(&plan), misbehaviours, ..StationOptions::default() };
         let limits = UnitLimits { ramp_mw_per_min: args.plant_ramp, lag_s: lag.as_secs_f64(), ..UnitLimits::default() };
         let mut station = Station::new(session, spec, names, options, ledger);
@@ -42,7 +42,7 @@ impl StationHost {
             station = station.with_plant(Plant::new(args.seed, [limits; 2], [args.start_mw; 2]), binding);
         }
         let every = duration(&args.walk_every, "--walk-every")?;
-        station = station.with_process(process(&plan, (link, shown), binding.as_ref(), &moving, (every, lag), args.seed));
+        station = station.with_process(process(&plan, (link, shown), binding.as_ref(), &moving, (every, lag), args.seed, standard));
         let every = duration(&args.event_every, "--event-every")?;
         if !moving.is_empty() {
             let generator = Generator::new(GeneratorKind::Single, moving, now.mono + every, every, args.event_count, args.seed);
@@ -60,7 +60,7 @@ fn shown(spec: &LinkSpec) -> LinkSpec {
 }
 
 /// The points of `--events`.
-fn moving(args: &Iec104, plan: &Plan, spec: &LinkSpec) -> Result<Vec<PointId>, Fault> {
+fn moving(args: &EndArgs, plan: &Plan, spec: &LinkSpec) -> Result<Vec<PointId>, Fault> {
     let on_link = |point: &PointId| spec.points.iter().any(|p| p.usage == AddressUse::Monitor && p.point == *point);
     let one = |name: &String| {
         plan.point(name)

@@ -158,6 +158,20 @@ fn a2_r46_relative_times_count_from_a_common_time_that_says_whether_it_is_synchr
     assert_eq!(bench.ask(Function::Read, &[2, 3, 6]).body, expected.concat());
 }
 
+/// What the bridge had to stamp itself (an untimed answer to an integrity poll) is no line of the sequence of events (R20).
+#[test]
+fn r20_a_stamp_that_is_not_the_sources_own_is_not_told_as_one() {
+    let mut bench = Bench::quiet(&[]);
+    let own = Timestamp::by_device(bench.now.utc);
+    let substituted = Timestamp { flags: TimeFlags::SUBSTITUTED, ..own };
+    for (number, time) in (1..).zip([Timestamp::at_receipt(bench.now.utc), substituted, own]) {
+        stamped(&mut bench, BINARY, true, number, time);
+    }
+    let time = DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets();
+    let expected = [&[2, 1, 0x28, 2, 0, 0, 0, 0x81, 0, 0, 0x81][..], &[2, 2, 0x28, 1, 0, 0, 0, 0x81], &time].concat();
+    assert_eq!(bench.ask(Function::Read, &CLASS_1).body, expected);
+}
+
 #[test]
 fn r21_stamps_are_in_the_zone_of_the_link() {
     let mut spec = spec(&[("unsolicited", text(""))]);

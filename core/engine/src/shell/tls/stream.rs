@@ -20,6 +20,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use socket2::SockRef;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -33,6 +34,9 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Octets of one handshake from the peer.
 pub const HANDSHAKE_BYTES: usize = 128 << 10;
+
+/// Reads after a failed write, each of what the library takes at a time.
+const LAST_READS: usize = 8;
 
 /// Judges the peer within the handshake, and remembers in words what it found.
 struct Judge {
@@ -242,7 +246,10 @@ impl Handshake {
                 match self.tls.write_tls(&mut wire) {
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                    Err(error) => return Poll::Ready(Err(broken(&error))),
+                    Err(error) => {
+                        let said = last_words(&self.stream, &mut self.tls);
+                        return Poll::Ready(Err(said.unwrap_or_else(|| broken(&error))));
+                    }
                 }
             }
             if !self.tls.is_handshaking() {
@@ -350,7 +357,10 @@ impl TlsStream {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => {
+                    let said = last_words(&self.stream, &mut self.tls);
+                    return Poll::Ready(Err(said.map_or(error, |refusal| io::Error::new(io::ErrorKind::InvalidData, refusal))));
+                }
             }
         }
         Poll::Ready(Ok(()))
@@ -381,6 +391,21 @@ impl TlsStream {
             Some(_) | None => "TLS",
         }
     }
+}
+
+/// Why the peer closed, if it said so. In TLS 1.3 a client's first octets cross the server's refusal, and the write fails while the alert lies
+/// unread in the kernel; the runtime has not heard of it yet and would not read it, so the socket is asked directly.
+fn last_words(stream: &TcpStream, tls: &mut Connection) -> Option<Refusal> {
+    let socket = SockRef::from(stream);
+    for _ in 0..LAST_READS {
+        if !matches!(tls.read_tls(&mut &*socket), Ok(1..)) {
+            return None;
+        }
+        if let Err(error) = tls.process_new_packets() {
+            return Some(Refusal::from_error(&error));
+        }
+    }
+    None
 }
 
 /// Writes the alert that the library prepared. If it does not fit into the kernel now, the peer sees an end only.
@@ -423,3 +448,6 @@ impl io::Write for Wire<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
