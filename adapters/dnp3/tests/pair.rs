@@ -64,6 +64,9 @@ enum Way {
     Datagrams,
 }
 
+/// One direction of a line: pieces and when each arrives.
+type Wire = VecDeque<(Mono, Vec<u8>)>;
+
 /// One session and what it said.
 struct End {
     session: Box<dyn Session>,
@@ -83,7 +86,7 @@ struct World {
     outstation: End,
     masters: Vec<End>,
     /// To the outstation and to the master, by master.
-    wires: Vec<[VecDeque<(Mono, Vec<u8>)>; 2]>,
+    wires: Vec<[Wire; 2]>,
     open: Vec<bool>,
     way: Way,
     /// Pieces of a thousand that are lost.
@@ -279,10 +282,8 @@ impl World {
 
     /// The numbers that the outstation says were delivered, in order of telling.
     fn delivered(&self) -> Vec<u64> {
-        let runs = self.outstation.events.iter().filter_map(|event| match event {
-            Event::DeliveredOf(first, last) => Some(*first..=*last),
-            _ => None,
-        });
+        let run = |event: &Event| if let Event::DeliveredOf(first, last) = event { Some(*first..=*last) } else { None };
+        let runs = self.outstation.events.iter().filter_map(run);
         runs.flatten().collect()
     }
 
