@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use bridge_model::{Now, TimeFlags, Timestamp, Zone};
+use bridge_model::{Now, TimeFlags, TimeOrigin, Timestamp, Zone};
 
 use super::attributes;
 use super::buffer::{Buffer, Entry, Lot, Wanted};
@@ -286,7 +286,8 @@ fn put_event(
     let Some(served) = image.get(held.slot) else { return Err(Refused::Unsaid) };
     let default = || if Image::source(held.of).1 { default_of(held.of).1 } else { Some(served.event) };
     let mut variation = variation.or_else(default).ok_or(Refused::Unsaid)?;
-    let stamp = held.time.filter(|time| !time.flags.contains(TimeFlags::INVALID));
+    // An event object cannot say that its time is another one's than the source's, of the change: such a time stays at home.
+    let stamp = held.time.filter(|time| time.origin == TimeOrigin::Device && !time.flags.contains(TimeFlags::INVALID));
     let time = match (variation.tag, stamp.and_then(|stamp| DnpTime::from_utc(stamp.utc, zone).map(|time| (time, stamp)))) {
         (Tag::None, _) => ObjectTime::None,
         (Tag::Absolute, Some((time, _))) => ObjectTime::Absolute(time),
