@@ -167,7 +167,8 @@ fn a_change_that_the_source_did_not_stamp_goes_out_without_a_time() {
         stamped(&mut bench, BINARY, number == 1, number, time);
     }
     let bare = [2, 1, 0x28, 1, 0, 0, 0, 0x81].to_vec();
-    let timed = [&[2, 2, 0x28, 1, 0, 0, 0, 0x01][..], &DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets()].concat();
+    let timed =
+        [&[2, 2, 0x28, 1, 0, 0, 0, 0x01][..], &DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets()].concat();
     assert_eq!(bench.ask(Function::Read, &[2, 2, 6]).body, [bare, timed].concat());
 }
 
