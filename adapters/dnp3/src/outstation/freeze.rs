@@ -78,7 +78,8 @@ impl Outstation {
 
     fn freeze_now(&mut self, s: usize, slots: &[Range<usize>], clear: bool, now: Now) {
         let Some(Station { image, buffer, .. }) = self.stations.get_mut(s) else { return };
-        let at = Timestamp::at_receipt(now.utc);
+        // The moment of a freeze is the outstation's own to stamp.
+        let at = Timestamp::by_device(now.utc);
         for slot in slots.iter().cloned().flatten() {
             let Some(served) = image.get_mut(slot) else { continue };
             let frozen = served.freeze(at, clear);

@@ -67,24 +67,28 @@ impl Teller {
 
 /// What an operator would say instead; `None` for what is no news.
 fn words(names: &BTreeMap<String, String>, who: Actor, line: &str) -> Option<String> {
-    let line = line.replace(".p_set", "").replace("era:in/wr/tps-a/bus220", "the 220 kV bus");
+    let line = line.replace("plant.p_set", "SOLAR-B").replace(".p_set", "").replace("era:in/wr/tps-a/bus220", "the 220 kV bus");
     let line = line.replace("era:in/wr/tps-a/u1", "U1").replace("era:in/wr/tps-a/u2", "U2").replace("era:in/wr/tps-a", "TPS-A");
     let line = line.replace("era:in/rj/solar-b", "SOLAR-B");
     if line.starts_with("READY") {
         return Some("is ready".to_owned());
     }
-    match who {
+    let text = match who {
         Actor::Station | Actor::Park => station(names, &line),
         Actor::Ems | Actor::ReEms => ems(who, &line),
         Actor::Genco => bridge(&line),
         Actor::Sldc => sldc(&line),
-    }
+    };
+    text.map(|text| text.replace("plant.curtail.enable", "the switch of SOLAR-B's limit").replace("plant.curtail", "SOLAR-B's limit"))
 }
 
 fn station(names: &BTreeMap<String, String>, line: &str) -> Option<String> {
     if let Some(command) = line.strip_prefix("command ") {
         let parts: Vec<&str> = command.split_whitespace().collect();
-        let [unit, "set", value, mode] = parts.as_slice() else { return Some(format!("receives {command}")) };
+        if let [switch, state @ ("on" | "off"), mode] = parts.as_slice() {
+            return Some(format!("receives {mode} {switch}: {}", state.to_uppercase()));
+        }
+        let [unit, "set", value, mode] = parts.as_slice() else { return Some(line.to_owned()) };
         let value = value.parse().map_or_else(|_| (*value).to_owned(), |value: f64| format!("{value:.1}"));
         let verb = match *mode {
             "select" => "select",
@@ -162,6 +166,7 @@ fn sldc(line: &str) -> Option<String> {
         (" EXECUTION EXECUTING", "under way"),
         (" EXECUTION COMPLETED", "FOLLOWED"),
         (" EXECUTION PARTIAL", "HELD on the way"),
+        (" EXECUTION SUPERSEDED", "DISPLACED by another order"),
     ] {
         if let Some((order, rest)) = line.split_once(stage) {
             return Some(format!("{} MW: {word}{rest}", order.replacen(' ', " to ", 1)));
@@ -184,6 +189,13 @@ mod tests {
             (Actor::Station, "command U1.p_set set 201 select", Some("receives select U1 201.0 MW")),
             (Actor::Station, "U2.mft is 1", Some("U2 boiler master fuel trip: ON")),
             (Actor::Station, "connected", None),
+            (Actor::Park, "command plant.p_set set 160.04 execute", Some("receives execute SOLAR-B 160.0 MW")),
+            (Actor::Park, "command plant.curtail set 130 select", Some("receives select SOLAR-B's limit 130.0 MW")),
+            (Actor::Park, "command plant.curtail.enable on execute", Some("receives execute the switch of SOLAR-B's limit: ON")),
+            (Actor::Ems, "ACT CON", Some("ACT CON: the order is accepted")),
+            (Actor::ReEms, "ACT CON", Some("status 0: the order is accepted")),
+            (Actor::Genco, "curtailment of era:in/rj/solar-b to 100 MW accepted", Some("curtailment of SOLAR-B to 100 MW accepted")),
+            (Actor::Sldc, "plant.p_set 220 EXECUTION SUPERSEDED (01a2)", Some("SOLAR-B to 220 MW: DISPLACED by another order (01a2)")),
             (Actor::Ems, "sent U1.p_set 210 MW", Some("orders U1 to 210 MW")),
             (Actor::Ems, "settled U1.p_set set 260 Refused(ExecuteRefused)", Some("negative ACT CON: U1 to 260 MW is refused")),
             (Actor::Genco, "dispatch of era:in/wr/tps-a/u1 to 210 MW accepted", Some("dispatch of U1 to 210 MW accepted")),
