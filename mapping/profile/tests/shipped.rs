@@ -82,7 +82,11 @@ fn the_gateway_of_the_park() {
     assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_) | ControlKind::Ask(_))));
     assert_eq!(run_all(&plan), (2, 3));
     let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
-    assert_eq!(classes, 1 + 5 + 5 + 8 * 2, "the far bridge, states of the park, three of the progress, two of a curtailment, of each block two");
+    assert_eq!(
+        classes,
+        1 + 5 + 5 + 8 * 2,
+        "the far bridge, states of the park, three of the progress, two of a curtailment, of each block two"
+    );
 }
 
 /// Every point a gateway expects of its station is there under the same resource, type and basis.

@@ -186,14 +186,7 @@ impl Folder {
         self.bridge(Party::Sldc, of_sldc, sldc, to_genco, [("ems", ems), ("re_ems", re_ems)])
     }
 
-    fn bridge(
-        &self,
-        party: Party,
-        hash: &str,
-        listen: SocketAddr,
-        peer: SocketAddr,
-        links: [(&str, SocketAddr); 2],
-    ) -> anyhow::Result<()> {
+    fn bridge(&self, party: Party, hash: &str, listen: SocketAddr, peer: SocketAddr, links: [(&str, SocketAddr); 2]) -> anyhow::Result<()> {
         let other = party.other();
         let [first, second] = &self.officers;
         let (subscribe, commands_us) = (party == Party::Sldc, party == Party::Genco);
@@ -282,7 +275,8 @@ fn quicker(tempo: Tempo) -> anyhow::Result<String> {
 /// The shipped profile with a park that is as quick.
 fn quicker_park(tempo: Tempo) -> anyhow::Result<String> {
     let (up, down) = (tempo.park_ramp(), tempo.park_fall());
-    let (set, limit) = ("up = \"60 MW/min\", by = \"bridge\", step = \"2s\"", "up = \"60 MW/min\", down = \"300 MW/min\", by = \"bridge\", step = \"2s\"");
+    let (set, limit) =
+        ("up = \"60 MW/min\", by = \"bridge\", step = \"2s\"", "up = \"60 MW/min\", down = \"300 MW/min\", by = \"bridge\", step = \"2s\"");
     let text = exchange(PARK_TEXT, set, &format!("up = \"{up} MW/min\", by = \"bridge\", step = \"1s\""))?;
     let text = exchange(&text, limit, &format!("up = \"{up} MW/min\", down = \"{down} MW/min\", by = \"bridge\", step = \"1s\""))?;
     exchange(&text, "within = \"120s\", dwell = \"5s\"", "within = \"30s\", dwell = \"1s\"")
@@ -405,7 +399,8 @@ mod tests {
         for (first, second) in [(thermal.as_str(), park.as_str()), (GATEWAY_TEXT, PARK_GATEWAY_TEXT)] {
             let plan = |text| super::profile(&dir, "p", text).expect("it compiles");
             let (one, other, both) = (plan(first), plan(second), plan(&join(first, second)));
-            let counts = |plan: &super::Plan| [plan.links.len(), plan.points.len(), plan.controls.len(), plan.served.len(), plan.tests.len()];
+            let counts =
+                |plan: &super::Plan| [plan.links.len(), plan.points.len(), plan.controls.len(), plan.served.len(), plan.tests.len()];
             let sums: Vec<usize> = counts(&one).into_iter().zip(counts(&other)).map(|(one, other)| one + other).collect();
             assert_eq!(counts(&both).to_vec(), sums);
         }

@@ -125,7 +125,9 @@ fn tell(
         },
         genco: (args.sabotage == Some(Sabotage::LieCounter)).then_some("lie-counter"),
     };
-    teller.line("IES Bridge: a thermal station (IEC 104) and a solar park (DNP3), the generating company's bridge, the load despatch centre's");
+    teller.line(
+        "IES Bridge: a thermal station (IEC 104) and a solar park (DNP3), the generating company's bridge, the load despatch centre's",
+    );
     teller.line("bridge, and its legacy EMSs, one of either protocol.");
     teller.line("Six processes on this machine; only the story below passes between them and you.");
     teller.chapter("1. links come up, the image is read");

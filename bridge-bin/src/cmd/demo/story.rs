@@ -237,7 +237,7 @@ impl<'a> Story<'a> {
         self.said(Actor::Sldc, "image read", mark, LINK_UP)?;
         self.sequence_of_events(first)?;
         self.all_good(SOON)?;
-        self.status(U1,PARTIAL, Some("ISSUER_LOST"))?;
+        self.status(U1, PARTIAL, Some("ISSUER_LOST"))?;
         self.said(Actor::Sldc, "alarm from genco", mark, SOON)?;
         let alarms = self.cast.all_said(Actor::Genco, "ALARM", 0);
         if alarms.len() == 1 && alarms.iter().all(|alarm| alarm.contains("U2.trip")) {
@@ -286,7 +286,7 @@ impl<'a> Story<'a> {
         self.said(Actor::Genco, "interrogation ended", mark, LINK_UP)?;
         self.said(Actor::Sldc, "image read", mark, LINK_UP)?;
         self.all_good(SOON)?;
-        self.status(U1,PARTIAL, Some("RESTART"))?;
+        self.status(U1, PARTIAL, Some("RESTART"))?;
         if self.untouched(steps, "after the kill") {
             self.hold(&format!("nothing moved at the station; the bridge came back in HOLD at {set:.1} MW"));
         }
@@ -300,7 +300,7 @@ impl<'a> Story<'a> {
         let steps = self.executions();
         let order = self.order("U1", 260.0)?;
         self.refused(&order, "ABOVE_MAX")?;
-        self.status(U1,REJECTED, Some("ABOVE_MAX"))?;
+        self.status(U1, REJECTED, Some("ABOVE_MAX"))?;
         self.hold("260 MW is above U1's 250 MW: refused");
         let order = self.order("U2", 200.0)?;
         self.refused(&order, "NOT_AUTHORISED")?;
@@ -325,7 +325,7 @@ impl<'a> Story<'a> {
         self.sleep(Duration::from_millis(1300))?;
         self.link.heal();
         self.said(Actor::Sldc, "EXPIRED", mark, SOON)?;
-        self.status(U1,EXPIRED, None)?;
+        self.status(U1, EXPIRED, None)?;
         self.hold("an order that came too late is not carried out");
         self.untouched(steps, "for refused orders");
         Ok(())
@@ -389,7 +389,7 @@ impl<'a> Story<'a> {
             }
         }
         self.said(Actor::Sldc, "EXECUTION COMPLETED", mark, ramp + SOON)?;
-        self.status(U1,COMPLETED, None)?;
+        self.status(U1, COMPLETED, None)?;
         Ok(order)
     }
 

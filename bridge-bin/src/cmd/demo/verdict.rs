@@ -146,7 +146,11 @@ fn too_early(answered: &[(String, f64, i64)], accepted: &[(String, f64, i64)]) -
         !accepted.iter().any(|(of, wanted, when)| of == control && (wanted - target).abs() < 1e-6 && when <= at)
     };
     let early = answered.iter().filter(waited);
-    early.map(|(control, target, _)| format!("expected status 0 for {control} to {target} MW after the genco bridge's acceptance, saw it before")).collect()
+    early
+        .map(|(control, target, _)| {
+            format!("expected status 0 for {control} to {target} MW after the genco bridge's acceptance, saw it before")
+        })
+        .collect()
 }
 
 fn proof_text(party: Party, proof: &Report) -> String {

@@ -122,7 +122,10 @@ impl Story<'_> {
         if now == executions && power.is_some_and(|power| power <= LIMIT_MW + SLACK_MW) {
             self.hold("the park still works to its limit, and nothing was written to it since");
         } else {
-            self.miss(format!("expected the park below {LIMIT_MW} MW and no write since, saw {power:?} MW and {} writes", now - executions));
+            self.miss(format!(
+                "expected the park below {LIMIT_MW} MW and no write since, saw {power:?} MW and {} writes",
+                now - executions
+            ));
         }
     }
 
