@@ -33,8 +33,6 @@ use serde_json::{Value, json};
 use crate::measure::{Figure, Target, line, load, quantile, say, start, tell};
 use crate::peer::Act;
 
-/// Until caches and windows are as they stay.
-const WARM_UP: Duration = Duration::from_millis(500);
 /// Points of an interrogation.
 const GI_POINTS: usize = 10_000;
 /// Interrogations of one measurement, and those before it.

@@ -265,8 +265,11 @@ fn taken(spec: &LinkSpec) -> Section {
     Section { title: "objects".to_owned(), columns, rows: together(uses(spec).into_iter().map(row)), note }
 }
 
+/// The functions that name an object, each with its qualifiers.
+type Uses = Vec<(Function, BTreeSet<u8>)>;
+
 fn objects_sent(sent: &crate::master::Sent) -> Section {
-    let mut all: BTreeMap<(u8, u8), Vec<(Function, BTreeSet<u8>)>> = BTreeMap::new();
+    let mut all: BTreeMap<(u8, u8), Uses> = BTreeMap::new();
     for (function, objects) in sent {
         for (group, variation, qualifier) in objects.iter().flatten() {
             let of_object = all.entry((*group, *variation)).or_default();
@@ -276,7 +279,7 @@ fn objects_sent(sent: &crate::master::Sent) -> Section {
             }
         }
     }
-    let row = |((group, variation), functions): ((u8, u8), Vec<(Function, BTreeSet<u8>)>)| {
+    let row = |((group, variation), functions): ((u8, u8), Uses)| {
         let requests = functions.into_iter().map(|(function, qualifiers)| format!("{}: {}", function.name(), hex(qualifiers)));
         vec![group.to_string(), variation.to_string(), words(group, variation), requests.collect::<Vec<_>>().join("; ")]
     };
@@ -295,7 +298,36 @@ fn objects_read() -> Section {
             Kind::TimeDelay | Kind::AnalogDeadband | Kind::File => "answer to what was asked",
             Kind::BinaryCommand | Kind::AnalogCommand => "echo and status of a control",
             Kind::Class => return None,
-            _ => "journaled, and no point",
+            // Points were taken above; the rest is kept as evidence.
+            Kind::BinaryInput
+            | Kind::BinaryInputEvent
+            | Kind::DoubleBitInput
+            | Kind::DoubleBitInputEvent
+            | Kind::BinaryOutput
+            | Kind::BinaryOutputEvent
+            | Kind::BinaryCommandEvent
+            | Kind::Counter
+            | Kind::FrozenCounter
+            | Kind::CounterEvent
+            | Kind::FrozenCounterEvent
+            | Kind::AnalogInput
+            | Kind::FrozenAnalogInput
+            | Kind::AnalogInputEvent
+            | Kind::FrozenAnalogInputEvent
+            | Kind::AnalogOutput
+            | Kind::AnalogOutputEvent
+            | Kind::AnalogCommandEvent
+            | Kind::TimeAndDate
+            | Kind::InternalIndications
+            | Kind::Application
+            | Kind::OperationStatus
+            | Kind::UnsignedInteger
+            | Kind::OctetString
+            | Kind::OctetStringEvent
+            | Kind::TerminalOutput
+            | Kind::TerminalEvent
+            | Kind::SecurityStatistic
+            | Kind::SecurityStatisticEvent => "journaled, and no point",
         })
     };
     let attributes = |(group, variation): &(u8, u8)| *group != 0 || *variation == 255;

@@ -69,6 +69,16 @@ fn a2_r24_the_matrix_of_an_outstation_is_found_by_asking_it() {
 }
 
 #[test]
+fn a2_r01_the_ports_are_the_standards() {
+    assert_eq!((bridge_dnp3::PORT, bridge_dnp3::PORT_TLS), (20_000, 19_999));
+    for role in [Role::Client, Role::Server] {
+        let profile = of_link(role, false, &[]);
+        let ports = section(&profile, "link layer").rows.iter().find(|row| row[0].starts_with("ports")).unwrap();
+        assert_eq!(ports[1], "20000, 19999");
+    }
+}
+
+#[test]
 fn what_a_link_does_not_allow_is_not_in_its_profile() {
     let plain = of_link(Role::Server, false, &[("unsolicited", text(""))]);
     assert!(!is_marked(section(&plain, "functions"), "COLD_RESTART") && !is_marked(section(&plain, "functions"), "ENABLE_UNSOLICITED"));

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_out_and_the_window_ends_are_marked() {
+    fn a1_r42_flags_go_out_and_the_window_ends_are_marked() {
         let octets = |time| Cp56Time2a::from_timestamp(time, Zone::Utc).0;
         let base = Utc::from_millis(1_775_037_600_000);
         assert_eq!(octets(Timestamp::by_device(base))[2] & 0xC0, 0);

@@ -615,7 +615,7 @@ impl Bridge {
             for point in &silent {
                 self.served.refresh(&mut self.core, &self.router.image, *point);
             }
-            self.router.write_image(&mut self.core, silent.into_iter(), now);
+            self.router.write_old(&mut self.core, &silent, now);
         }
     }
 
@@ -677,7 +677,7 @@ impl Bridge {
             for point in &aged {
                 self.served.refresh(&mut self.core, &self.router.image, *point);
             }
-            self.router.write_image(&mut self.core, aged.into_iter(), now);
+            self.router.write_old(&mut self.core, &aged, now);
         }
         self.door.purge(&mut self.core, now);
     }

@@ -263,12 +263,23 @@ impl Router {
     pub(crate) fn lose(&mut self, source: usize) {
         self.image.lose(source);
         let points: Vec<usize> = self.image.points_of(source).collect();
+        self.forget(&points);
+    }
+
+    /// Writes points that grew old although their source lives. The next reading of each counts as a first one: it makes them good again,
+    /// also at the other end, whatever its value.
+    pub(crate) fn write_old(&mut self, core: &mut Core, points: &[usize], now: Now) {
+        self.forget(points);
+        self.write_image(core, points.iter().copied(), now);
+    }
+
+    fn forget(&mut self, points: &[usize]) {
         for point in points {
-            self.upward.forget(bridge_model::PointId(u32::try_from(point).unwrap_or(u32::MAX)));
+            self.upward.forget(bridge_model::PointId(u32::try_from(*point).unwrap_or(u32::MAX)));
         }
     }
 
-    /// Writes the present image of these points as leaves marked IMAGE: a new subscriber's starting point, or points that grew old.
+    /// Writes the present image of these points as leaves marked IMAGE: a new subscriber's starting point.
     pub(crate) fn write_image(&mut self, core: &mut Core, points: impl Iterator<Item = usize>, now: Now) {
         let plan = core.plan.clone();
         for point in points {

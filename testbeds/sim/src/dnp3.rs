@@ -53,6 +53,10 @@ pub(crate) fn far_side(flipped: &LinkSpec) -> LinkSpec {
             spec.params.insert("master".to_owned(), Field::Int(i64::from(params.master())));
         }
         Role::Server => {
+            // A READ is put off while a CONFIRM is awaited: its master must not give up before that.
+            let confirm = params.response_timeout / 2;
+            let confirm = Field::Text(format!("{}ms", confirm.as_millis().max(10)));
+            spec.params.entry("confirm_timeout".to_owned()).or_insert(confirm);
             let is_served = |address: &Fields| ServedAddress::from_fields(&params, address).is_ok();
             spec.points.retain(|point| point.usage == AddressUse::Control || is_served(&point.address));
         }
@@ -110,6 +114,7 @@ mod tests {
         assert_eq!(far.points.iter().map(|point| point.point.0).collect::<Vec<_>>(), [0, 2], "frozen values are nobody's to serve");
         let params = Params::from_fields(&far.params);
         assert_eq!((params.max_transmit, params.max_receive), (300, 2048));
+        assert!(params.confirm_timeout < params.response_timeout, "a READ that is put off is answered in time");
         let served = ServedAddress::from_fields(&params, &far.points[0].address).expect("served");
         assert_eq!((served.address.outstation, served.address.index, served.class), (21, 7, 2));
     }

@@ -23,7 +23,7 @@ impl Frame {
     /// Takes the first frame off a queue; `None` until it is whole. Octets that begin none are dropped: the sessions around here send
     /// whole frames and nothing else.
     pub(crate) fn take(queue: &mut Vec<u8>) -> Option<Self> {
-        while !queue.is_empty() && !(queue.starts_with(&[0x05, 0x64]) || *queue == [0x05]) {
+        while !(queue.is_empty() || queue.starts_with(&[0x05, 0x64]) || *queue == [0x05]) {
             queue.remove(0);
         }
         let length = usize::from(*queue.get(2)?).checked_sub(5)?;

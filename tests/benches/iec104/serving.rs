@@ -16,8 +16,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::link::{free_port, link, local};
-use crate::measure::{self, OBJECTS, POINTS, say};
-use crate::ours::{Finish, Meter, drive, is_started};
+use crate::measure::{self, Finish, Meter, OBJECTS, POINTS, drive_session as drive, say};
+use crate::ours::is_started;
 use crate::{EVENTS, GI_POINTS};
 
 /// Frames of values that lie ready beyond what was acknowledged: two windows.
@@ -188,7 +188,7 @@ impl Hosted for Serve {
 /// the task of its link.
 pub(crate) fn emit() -> Result<()> {
     let clock = SystemClock::new();
-    let links = vec![measure::task(0, &link(Role::Server, POINTS, "M_ME_TF_1"), endpoint()?)];
+    let links = vec![measure::task(0, Iec104, &link(Role::Server, POINTS, "M_ME_TF_1"), endpoint()?)];
     let (finish, finished) = oneshot::channel();
     let engine = Emit { clock, next: None, seed: 1, instants: Vec::new(), out: None, finish: Some(finish) };
     let (_, instants) = measure::drive(engine, links, clock, async { Ok(json!(finished.await?)) })?;

@@ -14,7 +14,7 @@ use bridge_journal::{FileDisk, Options};
 use bridge_model::{LinkId, Now};
 use bridge_profile::Plan;
 use bridge_provenance::{Ed25519Signer, Signer};
-use bridge_session::{LinkSpec, Protocol as _};
+use bridge_session::{LinkSpec, Protocol};
 use bridge_trust::{
     BUNDLE_SCHEMA, BundleContent, BundleKey, BundleParty, Ed25519Key, Es256Key, KeyUse, TrustBundle, base64_encode, sign_bundle,
 };
@@ -58,16 +58,17 @@ pub(crate) fn parts(plan: &Arc<Plan>, signer: Box<dyn Signer>, folder: &Folder, 
 /// The links of the plan, to stations on these ports.
 pub(crate) fn connecting(plan: &Plan, ports: &[u16]) -> Vec<LinkTask> {
     let to = plan.links.iter().zip(ports).enumerate();
-    to.map(|(number, (link, port))| task(number, &link.spec, Endpoint::connect(SocketAddr::from(([127, 0, 0, 1], *port))))).collect()
+    to.map(|(number, (link, port))| task(number, Iec104, &link.spec, Endpoint::connect(SocketAddr::from(([127, 0, 0, 1], *port)))))
+        .collect()
 }
 
 /// One link.
-pub(crate) fn task(number: usize, spec: &LinkSpec, endpoint: Endpoint) -> LinkTask {
+pub(crate) fn task(number: usize, protocol: impl Protocol + Copy + 'static, spec: &LinkSpec, endpoint: Endpoint) -> LinkTask {
     let spec = spec.clone();
     LinkTask {
         link: LinkId(u16::try_from(number).expect("few links")),
-        session: Iec104.session(&spec),
-        restart: Box::new(move || Iec104.session(&spec)),
+        session: protocol.session(&spec),
+        restart: Box::new(move || protocol.session(&spec)),
         endpoint,
     }
 }

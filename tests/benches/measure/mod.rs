@@ -4,12 +4,14 @@
 
 mod engine;
 mod figures;
+mod meter;
 mod process;
 mod profile;
 mod station;
 
 pub(crate) use engine::{Folder, connecting, drive, parts, signer, task};
 pub(crate) use figures::{Figure, Target, quantile};
-pub(crate) use process::{cpu_s, line, load, resident_mb, say, start, tell};
+pub(crate) use meter::{Finish, Meter, drive_session};
+pub(crate) use process::{cpu_s, line, load, resident_mb, say, start, start_program, tell};
 pub(crate) use profile::{OBJECTS, POINTS, plan};
 pub(crate) use station::{K, Station};

@@ -18,6 +18,21 @@ fn sending(role: Role) -> (Bench, [Vec<u8>; 2]) {
 }
 
 #[test]
+fn a2_r04_the_longest_frame_is_received_and_sent() {
+    let payload: Vec<u8> = [vec![0xC0], (0..249).collect()].concat();
+    for role in ROLES {
+        let mut bench = Bench::new(LineSettings::new(role));
+        let (local, remote) = addresses(role);
+        let longest = to(role, DATA, &payload);
+        assert_eq!(longest.len(), 292);
+        assert_eq!(bench.input(&longest), [(remote, local, payload[1..].to_vec())]);
+        bench.line.send(remote, local, &payload[1..], bench.now).unwrap();
+        assert_eq!(bench.output(), from(role, DATA, &payload));
+        assert_eq!(bench.faults(), []);
+    }
+}
+
+#[test]
 fn a2_r05_a2_r06_every_primary_function_has_its_answer() {
     check_both(|role| to(role, RESET, &[]), &[], &[], &[ACK]);
     check_both(|role| to(role, STATUS, &[]), &[], &[], &[LINK_STATUS]);

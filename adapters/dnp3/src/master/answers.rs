@@ -165,6 +165,10 @@ impl Master {
         if !view.body.is_empty() && !remote.is_read {
             // Before everything was read an event would stand beside values that are older or of before a restart. Not confirmed, it
             // comes again.
+            let is_told = self.flight.is_some_and(|flight| flight.remote == at && flight.ask == Ask::Duty(Duty::Disable));
+            if !is_told {
+                remote.quieten();
+            }
             self.tell(at, || "unsolicited events before everything was read: they are offered again".to_owned(), now.mono);
             return;
         }

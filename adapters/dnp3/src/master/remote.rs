@@ -257,6 +257,12 @@ impl Remote {
         }
     }
 
+    /// It sends events before everything was read, though nobody enabled that: they are not confirmed, and until they are it puts the READ
+    /// off (row 33). So it is told to be quiet, as at the start; what enables it again is wanted already.
+    pub(super) fn quieten(&mut self) {
+        self.disable = !self.is_polled_only;
+    }
+
     /// Everything is to be read.
     pub(super) fn want_integrity(&mut self, reason: Reason) {
         self.integrity = self.integrity.or(Some(reason));

@@ -205,6 +205,35 @@ fn a2_r54_unknown_objects_are_journaled_confirmed_and_told_and_what_stands_befor
 }
 
 #[test]
+fn a2_r50_a2_r55_objects_that_are_no_points_are_journaled_and_confirmed_in_silence() {
+    let mut bench = started(&[]);
+    let fixed: [(u8, u8, usize); 12] = [
+        (13, 1, 1),
+        (13, 2, 7),
+        (43, 1, 5),
+        (43, 3, 11),
+        (43, 8, 15),
+        (50, 4, 11),
+        (102, 1, 1),
+        (110, 5, 5),
+        (111, 255, 255),
+        (112, 3, 3),
+        (113, 3, 3),
+        (121, 1, 7),
+    ];
+    for ((group, variation, size), seq) in fixed.into_iter().zip((0..16).cycle()) {
+        let objects = [&[group, variation, 0x28, 1, 0, 0, 0][..], &vec![b'a'; size]].concat();
+        bench.rx(&unsolicited(seq, [0, 0], &objects));
+        assert_eq!(bench.told(), [""; 0], "g{group}v{variation}");
+        assert_eq!(bench.tx(), [format!("seq={seq} UNS CONFIRM")], "g{group}v{variation}");
+        let (octets, _) = bench.records.last().expect("a frame");
+        assert_eq!(octets[4..], objects, "it is evidence");
+        assert!(!crate::describe(octets).contains("malformed"), "and can be read: {}", crate::describe(octets));
+    }
+    assert_eq!((bench.updates.len(), bench.records.len()), (0, fixed.len()));
+}
+
+#[test]
 fn a2_r54_indications_of_the_second_octet_are_told_and_an_integrity_poll_refused_fails() {
     let mut bench = started(&[]);
     bench.request(Request::Interrogate);
@@ -323,6 +352,17 @@ fn a2_r31_events_before_everything_was_read_are_not_confirmed_and_so_offered_aga
     bench.rx(&unsolicited(5, [0, 0], &binary_event(0, 0x81, 1)));
     assert_eq!(bench.tx(), ["seq=5 UNS CONFIRM"]);
     assert_eq!((bench.updates.len(), bench.updates[0].cause), (1, Cause::Spontaneous));
+}
+
+/// A READ is put off while an unsolicited response waits for its CONFIRM: who sends events that are not taken yet is told to stop first.
+#[test]
+fn a2_r30_r33_events_after_a_restart_do_not_hold_up_the_reading_of_everything() {
+    let mut bench = started(&[]);
+    bench.tx();
+    bench.rx(&unsolicited(1, [0x80, 0], &binary_event(0, 0x81, 1)));
+    let lines = bench.tx();
+    assert!(lines.len() == 1 && lines[0].contains("DISABLE_UNSOLICITED"), "{lines:?}");
+    assert!(bench.told().iter().any(|what| what.contains("before everything was read")));
 }
 
 #[test]

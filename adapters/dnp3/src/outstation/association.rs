@@ -53,6 +53,8 @@ pub(super) struct Unconfirmed {
     pub(super) repeated: u32,
     /// It holds no events: the announcement of a start.
     pub(super) is_null: bool,
+    /// The master stopped its classes: it is not repeated, and only its CONFIRM is still awaited.
+    pub(super) is_stopped: bool,
 }
 
 /// Unsolicited responses to one master (rows 31 to 33).

@@ -49,7 +49,7 @@ impl Outstation {
             association.unsolicited.enabled |= classes & supported;
         } else {
             association.unsolicited.enabled &= !classes;
-            self.end_unsolicited_events(s, a);
+            self.stop_unsolicited_events(s, a);
         }
         wrong
     }

@@ -286,8 +286,7 @@ fn put_event(
     let Some(served) = image.get(held.slot) else { return Err(Refused::Unsaid) };
     let default = || if Image::source(held.of).1 { default_of(held.of).1 } else { Some(served.event) };
     let mut variation = variation.or_else(default).ok_or(Refused::Unsaid)?;
-    // An event object cannot say that its time is another one's than the source's, of the change: such a time stays at home.
-    let stamp = held.time.filter(|time| time.origin == TimeOrigin::Device && !time.flags.contains(TimeFlags::INVALID));
+    let stamp = held.time.filter(|time| is_its_own(*time));
     let time = match (variation.tag, stamp.and_then(|stamp| DnpTime::from_utc(stamp.utc, zone).map(|time| (time, stamp)))) {
         (Tag::None, _) => ObjectTime::None,
         (Tag::Absolute, Some((time, _))) => ObjectTime::Absolute(time),
@@ -311,6 +310,12 @@ fn put_event(
         }
     };
     Measurement { value: held.value, flags: held.flags, time }.write_indexed(writer, variation, u32::from(served.index))
+}
+
+/// Whether a stamp is the time of the change itself. One that the bridge had to give, because the value came without one, would read as a
+/// line of the sequence of events that never was (R20): an absolute time has no mark for it, so it does not go out.
+fn is_its_own(stamp: Timestamp) -> bool {
+    stamp.origin == TimeOrigin::Device && !stamp.flags.contains(TimeFlags::INVALID) && !stamp.flags.contains(TimeFlags::SUBSTITUTED)
 }
 
 fn is_synchronised(stamp: Timestamp) -> bool {

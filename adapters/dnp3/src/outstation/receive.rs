@@ -146,7 +146,7 @@ impl Outstation {
             }
             return;
         }
-        if is_read && association.unsolicited.waiting.is_some() {
+        if is_read && self.defers_reads(s, a) {
             // Not before the unsolicited response is confirmed or given up: the same events would go twice (row 33).
             self.supersede(s, a, false, now.mono);
             if let Some(association) = self.association(s, a) {

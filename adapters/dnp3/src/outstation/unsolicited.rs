@@ -77,7 +77,7 @@ impl Outstation {
         let unsolicited = &mut association.unsolicited;
         if sent {
             unsolicited.seq = AppControl::next(seq);
-            unsolicited.waiting = Some(Unconfirmed { lot, octets, until, repeated: 0, is_null: classes.is_none() });
+            unsolicited.waiting = Some(Unconfirmed { lot, octets, until, repeated: 0, is_null: classes.is_none(), is_stopped: false });
         } else {
             unsolicited.rests_until = Some(rest);
         }
@@ -106,6 +106,10 @@ impl Outstation {
         let unsolicited = &mut association.unsolicited;
         unsolicited.rests_until = unsolicited.rests_until.filter(|until| now.mono < *until);
         let Some(waiting) = unsolicited.waiting.as_mut().filter(|waiting| now.mono >= waiting.until) else { return };
+        if waiting.is_stopped {
+            self.end_unsolicited(s, a);
+            return;
+        }
         if is_deferred {
             // The READ was put off until now: it gets the events.
             self.end_unsolicited(s, a);
@@ -136,14 +140,23 @@ impl Outstation {
         }
     }
 
-    /// As [`Outstation::end_unsolicited`], unless it is the announcement of a start.
-    pub(super) fn end_unsolicited_events(&mut self, s: usize, a: usize) {
-        if self
-            .association(s, a)
-            .is_some_and(|association| association.unsolicited.waiting.as_ref().is_some_and(|waiting| !waiting.is_null))
-        {
+    /// The master stopped classes: what is under way is not repeated. Its CONFIRM may be on the way already, so its events are offered again
+    /// only to the next READ or when the CONFIRM is overdue. The announcement of a start goes on.
+    pub(super) fn stop_unsolicited_events(&mut self, s: usize, a: usize) {
+        if let Some(waiting) = self.association(s, a).and_then(|association| association.unsolicited.waiting.as_mut()) {
+            waiting.is_stopped = !waiting.is_null;
+        }
+    }
+
+    /// Whether a READ must wait for the CONFIRM of an unsolicited response (row 33); one whose classes were stopped gives way to it.
+    pub(super) fn defers_reads(&mut self, s: usize, a: usize) -> bool {
+        let waiting = self.association(s, a).and_then(|association| association.unsolicited.waiting.as_ref());
+        let stopped = waiting.is_some_and(|waiting| waiting.is_stopped);
+        let any = waiting.is_some();
+        if stopped {
             self.end_unsolicited(s, a);
         }
+        any && !stopped
     }
 
     /// When collected events are to leave.

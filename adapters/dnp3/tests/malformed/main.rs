@@ -416,17 +416,20 @@ fn b2_33_both_roles_control_blocks_without_meaning() {
         }
     }
     // In the answer to a control of ours: it is no echo, and never reads as success.
-    for (octet, value) in [(6, 255), (6, 0), (5, 5), (5, 0xC3), (8, 0xFF)] {
-        let mut yard = commanding(CommandMode::Direct);
-        let mut body = yard.1.clone();
-        body[octet] = value;
-        yard.0.attack(&send(Role::Client, &[&[0xC0 | yard.0.seq, 129, 0, 0], &body[..]].concat()), 1);
-        assert_ne!(yard.2(&mut yard.0), Some(Outcome::Completed), "octet {octet}");
+    let answered = |change: &dyn Fn(&mut Vec<u8>)| {
+        let (mut yard, mut body) = commanding(CommandMode::Direct);
+        change(&mut body);
+        outcome(&mut yard, 0, &body)
+    };
+    assert_eq!(answered(&|_| {}), Outcome::Completed, "the echo as it is");
+    for (octet, value) in [(8, 255), (8, 0), (7, 5), (7, 0xC3), (12, 0xFF), (17, 4), (17, 127)] {
+        assert_ne!(answered(&|body| body[octet] = value), Outcome::Completed, "octet {octet}");
     }
+    assert_ne!(answered(&|body| body.truncate(0)), Outcome::Completed, "nothing");
 }
 
-/// A master whose command of the latch is on the line, the objects that it sent, and how its end is read.
-fn commanding(mode: CommandMode) -> (Yard, Vec<u8>, fn(&mut Yard) -> Option<Outcome>) {
+/// A master whose command of the latch is on the line, and the objects that it sent.
+fn commanding(mode: CommandMode) -> (Yard, Vec<u8>) {
     let mut yard = Yard::new(Role::Client);
     let life = Duration::from_secs(10);
     let not_after = Now { mono: yard.now.mono + life, utc: yard.now.utc + life };
@@ -434,25 +437,23 @@ fn commanding(mode: CommandMode) -> (Yard, Vec<u8>, fn(&mut Yard) -> Option<Outc
     yard.request(Request::Command(command));
     let sent = yard.output();
     assert!(sent.len() == 1 && sent[0].contains("g12v1 x1: 0=LATCH_ON"), "{sent:?}");
-    yard.seq = sent[0].trim_start_matches("seq=").split(' ').next().unwrap().parse().unwrap();
-    let mut echo = LATCH.to_vec();
-    // Its times are the profile's defaults.
-    echo[7..15].copy_from_slice(&times_of(&sent[0]));
-    let ended = |yard: &mut Yard| {
-        yard.pass(Duration::from_secs(30));
-        yard.output();
-        yard.session.poll_event().into_iter().chain(yard.events()).find_map(|event| match event {
-            Event::Settled { outcome, .. } => Some(outcome),
-            _ => None,
-        })
-    };
-    (yard, echo, ended)
+    yard.seq = yard.last[0] & 0x0F;
+    let body = yard.last[2..].to_vec();
+    assert_eq!(body.len(), 18, "header, count and index of two octets, block");
+    (yard, body)
 }
 
-/// The pulse times of a block in words.
-fn times_of(words: &str) -> [u8; 8] {
-    let of = |name: &str| words.split(name).nth(1).unwrap().split("ms").next().unwrap().parse::<u32>().unwrap();
-    [of(" on="), of(" off=")].map(u32::to_le_bytes).concat().try_into().unwrap()
+/// How the command ends with this answer to what is on the line, its number so much further, and when nothing more comes.
+fn outcome(yard: &mut Yard, further: u8, body: &[u8]) -> Outcome {
+    let octets = [&[0xC0 | (yard.seq + further) & 0x0F, 129, 0, 0], body].concat();
+    let mut settled = yard.attack(&send(Role::Client, &octets), 1).settled;
+    yard.pass(Duration::from_secs(30));
+    yard.output();
+    settled.extend(
+        yard.events().into_iter().filter_map(|event| if let Event::Settled { outcome, .. } = event { Some(outcome) } else { None }),
+    );
+    assert_eq!(settled.len(), 1, "once");
+    settled.remove(0)
 }
 
 #[test]
@@ -483,13 +484,13 @@ fn b2_34_both_roles_an_operate_that_was_not_selected() {
     // The right one, to show that all of these were near it.
     assert_eq!(selected().attack(&send(Role::Server, &operate(2, &LATCH)), 1).commands.len(), 1);
     // To a master: the answer to its SELECT with one bit changed is no echo, with another number no answer.
-    for (seq, bit) in [(0, 1), (2, 0)] {
-        let (mut yard, mut body, ended) = commanding(CommandMode::SelectExecute);
-        body[7] ^= bit;
-        let octets = [&[0xC0 | (yard.seq + seq) & 0x0F, 129, 0, 0], &body[..]].concat();
-        let shown = yard.attack(&send(Role::Client, &octets), 1);
-        assert!(shown.sent.iter().all(|line| !line.contains("OPERATE")), "{shown:?}");
-        assert_ne!(ended(&mut yard), Some(Outcome::Completed));
+    let (mut yard, body) = commanding(CommandMode::SelectExecute);
+    let octets = [&[0xC0 | yard.seq, 129, 0, 0], &body[..]].concat();
+    assert!(yard.attack(&send(Role::Client, &octets), 1).sent[0].contains("OPERATE"), "the echo as it is");
+    for (further, bit) in [(0, 1), (2, 0)] {
+        let (mut yard, mut body) = commanding(CommandMode::SelectExecute);
+        body[9] ^= bit;
+        assert_ne!(outcome(&mut yard, further, &body), Outcome::Completed);
     }
 }
 
@@ -586,6 +587,8 @@ fn b2_37_both_roles_files_that_lie() {
         yard.seq = sent[0].trim_start_matches("seq=").split(' ').next().unwrap().parse().unwrap();
         yard
     };
+    let lawful = shown_in(reading, |yard| send(Role::Client, &[&[0xC0 | yard.seq, 129, 0, 0], &opened(5, 10, 100, 0)[..]].concat()));
+    assert!(lawful.sent.len() == 1 && lawful.sent[0].contains("READ; g70v5"), "{lawful:?}");
     for body in [opened(0, 10, 100, 0), opened(5, u32::MAX, 0, 0), vec![70, 4, 0x5B, 1, 0xFF, 0xFF, 1], vec![70, 4, 0x5B, 1, 2, 0, 1, 0]] {
         let shown = shown_in(reading, |yard| send(Role::Client, &[&[0xC0 | yard.seq, 129, 0, 0], &body[..]].concat()));
         assert!(shown.updates.is_empty() && shown.sent.len() <= 1, "{body:02x?} {shown:?}");
@@ -608,7 +611,16 @@ fn b2_38_both_roles_authentication_is_never_answered_in_kind() {
         sized(8, 1800, 1800),
         sized(9, 16, 3),
     ];
+    for variation in 0..=15 {
+        check(Role::Server, &request(1, &[120, variation, 6]), Answered("OBJECT_UNKNOWN"));
+    }
     for body in inputs {
+        // Behind a function that has another meaning it is no object that is known, or none at all.
+        for function in [2, 3, 5] {
+            let shown = shown(Role::Server, &request(function, &body));
+            let refused = |line: &String| line.contains("OBJECT_UNKNOWN") || line.contains("PARAMETER_ERROR");
+            assert!(shown.sent.len() == 1 && shown.sent.iter().all(refused) && shown.commands.is_empty(), "{shown:?}");
+        }
         check(Role::Server, &request(32, &body), Answered("RESPONSE iin=NO_FUNC_CODE_SUPPORT"));
         // Without acknowledgement: not even that.
         let shown = shown(Role::Server, &request(33, &body));

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bridge_dnp3::Dnp3;
-use bridge_model::{Mono, Now, PointId, PointUpdate, Utc, Zone};
+use bridge_model::{Mono, Now, Outcome, PointId, PointUpdate, Utc, Zone};
 use bridge_session::{
     AddressUse, Channel, Chunk, CommandReceived, Event, Field, FrameBatch, Housekeeping, LinkPoint, LinkSpec, PeerInfo, Protocol, Request,
     Role, Session,
@@ -74,6 +74,8 @@ pub(crate) struct Shown {
     pub(crate) updates: Vec<PointUpdate>,
     /// Frames journaled.
     pub(crate) frames: usize,
+    /// How commands of ours ended.
+    pub(crate) settled: Vec<Outcome>,
 }
 
 /// A session that is open, its start behind it, and a second one beside it.
@@ -86,6 +88,8 @@ pub(crate) struct Yard {
     pub(crate) durable: bool,
     /// Of the last request on the line: a master's own, or what was sent to an outstation.
     pub(crate) seq: u8,
+    /// The last fragment that was sent to the attacker.
+    pub(crate) last: Vec<u8>,
     work: Work,
 }
 
@@ -107,6 +111,7 @@ impl Yard {
             neighbour: Dnp3.session(&spec),
             durable: true,
             seq: 0,
+            last: Vec::new(),
             work: Work::default(),
         };
         yard.session.handle_open(VICTIM, &peer(1), START);
@@ -159,7 +164,9 @@ impl Yard {
         });
         self.work.sent += out.len() as u64;
         let peer = if self.role == Role::Client { OUTSTATION } else { MASTER };
-        read(&out).iter().filter(|(to, _)| *to == peer).map(|(_, sent)| words(sent)).collect()
+        let sent: Vec<Vec<u8>> = read(&out).into_iter().filter(|(to, _)| *to == peer).map(|(_, sent)| sent).collect();
+        self.last = sent.last().cloned().unwrap_or_default();
+        sent.iter().map(|sent| words(sent)).collect()
     }
 
     pub(crate) fn events(&mut self) -> Vec<Event> {
@@ -220,6 +227,8 @@ impl Yard {
                 shown.told.push(what);
             } else if let Event::CommandReceived(command) = event {
                 shown.commands.push(command);
+            } else if let Event::Settled { outcome, .. } = event {
+                shown.settled.push(outcome);
             }
         }
         shown

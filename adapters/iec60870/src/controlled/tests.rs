@@ -240,7 +240,7 @@ fn a1_r32_unknown_type_cause_ca_and_ioa_are_mirrored() {
 }
 
 #[test]
-fn b1_25_b1_26_every_type_that_is_not_served_is_answered_with_44() {
+fn a1_r31_b1_25_every_type_that_is_not_served_is_answered_with_44() {
     let mut bench = started(&[]);
     for type_id in (0..=255_u8).filter(|t| !matches!(t, 45..=51 | 58..=64 | 100..=103 | 105 | 107 | 110..=113)) {
         bench.rx_i(&asdu(type_id, 1, 6, 21, &object(1, &[0])));
@@ -678,7 +678,7 @@ fn values_that_do_not_fit_their_type_go_out_invalid() {
 }
 
 #[test]
-fn the_links_zone_shapes_the_tag() {
+fn a1_r42_the_links_zone_shapes_the_tag() {
     let mut link = spec(Role::Server, &[]);
     link.zone = bridge_model::Zone::Ist;
     let mut bench = Bench::new(Controlled::new(&link));

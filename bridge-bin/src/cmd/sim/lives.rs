@@ -55,7 +55,8 @@ pub(super) fn process(
     for point in monitored {
         let Some(planned) = plan.points.get(point.point.index()) else { continue };
         if planned.source == PointSource::Link(link) && !modelled(&planned.id) {
-            process = process.with_point(point.point, life(planned, wanted.get(&point.point).copied()));
+            let life = sun(plan, link, point.point, planned).unwrap_or_else(|| life(planned, wanted.get(&point.point).copied()));
+            process = process.with_point(point.point, life);
         }
     }
     for point in spec.points.iter().filter(|point| point.usage == AddressUse::Control) {
@@ -65,7 +66,7 @@ pub(super) fn process(
             process = process.with_loop(Loop { echo: driven.echo.or(status), ..driven });
         } else if control.unit.is_empty() {
             // What has no unit is switched, and stays.
-            process = process.with_latch(point.point, status);
+            process = process.with_latch(point.point, status.or_else(|| switched(plan, link, &control.id)));
         }
     }
     process
@@ -106,14 +107,35 @@ fn driven(plan: &Plan, link: LinkId, control: PointId, drive: &Drive, lag: Durat
     })
 }
 
+/// How an available power without a range lives: most of what its controls may ask for.
+fn sun(plan: &Plan, link: LinkId, point: PointId, planned: &PlannedPoint) -> Option<Life> {
+    let drives = plan.controls.iter().filter_map(drive);
+    let of_it = drives.filter(|drive| drive.max.is_finite() && available(plan, link, drive.followed.point) == Some(point));
+    let most = of_it.map(|drive| drive.max).reduce(f64::max).filter(|_| planned.range.is_none())?;
+    Some(Life::Walk { low: most * 0.5, high: most * 0.8 })
+}
+
+/// The point that shows whether a limit is switched on, of the resource of the limit that the switch is named after.
+fn switched(plan: &Plan, link: LinkId, switch: &str) -> Option<PointId> {
+    let limit = plan.control(switch.strip_suffix(ENABLE)?)?;
+    let resource = plan.controls.get(limit.index())?.resource;
+    find(plan, |point| {
+        let of_it = point.resource == resource && point.source == PointSource::Link(link);
+        of_it && point.measurement.trim_start_matches("x-") == "CurtailmentActive"
+    })
+}
+
+fn find(plan: &Plan, is_it: impl Fn(&PlannedPoint) -> bool) -> Option<PointId> {
+    plan.points.iter().position(is_it).and_then(|index| u32::try_from(index).ok()).map(PointId)
+}
+
 /// The available power of the resource whose power a control drives, where the link shows it: nothing gives more.
 fn available(plan: &Plan, link: LinkId, followed: PointId) -> Option<PointId> {
     let driven = plan.points.get(followed.index())?;
-    let gives = |point: &PlannedPoint| {
+    find(plan, |point| {
         let of_it = point.resource == driven.resource && point.source == PointSource::Link(link);
         of_it && point.measurement.trim_start_matches("x-") == "AvailableActivePower"
-    };
-    plan.points.iter().position(gives).and_then(|index| u32::try_from(index).ok()).map(PointId)
+    })
 }
 
 fn life(point: &PlannedPoint, wanted: Option<f64>) -> Life {

@@ -116,7 +116,7 @@ fn a_station_that_never_answers_a_control_has_no_outcome_but_operates_nothing() 
 fn a_station_that_answers_late_is_uncertain_and_is_not_asked_twice() {
     let mut world = with_station(1608, || station("answers-late"));
     order(&mut world, "U2.p_set", 200.0);
-    world.run_for(s(30));
+    world.run_for(s(4));
     assert_eq!(ended(&world)[0].0, "INDETERMINATE", "{}", world.told());
     assert_eq!(executes(&world, "U2.p_set").len(), 1);
     order(&mut world, "U2.p_set", 205.0);

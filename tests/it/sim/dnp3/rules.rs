@@ -170,7 +170,7 @@ fn a2_r28_r16_an_overflow_of_one_class_costs_the_others_nothing() {
         assert_eq!(facts(&seen, trip).len(), 3);
     }
     let arrived: usize = STATES.iter().map(|point| facts(&seen, point).len()).sum();
-    assert!((45..=150).contains(&arrived), "of class 2 the newest are there: {arrived}");
+    assert!((35..=50).contains(&arrived), "the lanes share the depth, and of class 2 the newest are there: {arrived}");
     for point in STATES {
         assert_eq!(facts(&seen, point).last(), facts(&made, point).last(), "{point}: the newest");
     }

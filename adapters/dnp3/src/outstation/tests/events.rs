@@ -158,18 +158,18 @@ fn a2_r46_relative_times_count_from_a_common_time_that_says_whether_it_is_synchr
     assert_eq!(bench.ask(Function::Read, &[2, 3, 6]).body, expected.concat());
 }
 
-/// No object says that its time is the bridge's: the master would take it for the device's own.
+/// What the bridge had to stamp itself (an untimed answer to an integrity poll) is no line of the sequence of events (R20).
 #[test]
-fn a_change_that_the_source_did_not_stamp_goes_out_without_a_time() {
+fn r20_a_stamp_that_is_not_the_sources_own_is_not_told_as_one() {
     let mut bench = Bench::quiet(&[]);
-    let now = bench.now.utc;
-    for (number, time) in [(1, Timestamp::at_receipt(now)), (2, Timestamp::by_device(now))] {
-        stamped(&mut bench, BINARY, number == 1, number, time);
+    let own = Timestamp::by_device(bench.now.utc);
+    let substituted = Timestamp { flags: TimeFlags::SUBSTITUTED, ..own };
+    for (number, time) in (1..).zip([Timestamp::at_receipt(bench.now.utc), substituted, own]) {
+        stamped(&mut bench, BINARY, true, number, time);
     }
-    let bare = [2, 1, 0x28, 1, 0, 0, 0, 0x81].to_vec();
-    let timed =
-        [&[2, 2, 0x28, 1, 0, 0, 0, 0x01][..], &DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets()].concat();
-    assert_eq!(bench.ask(Function::Read, &[2, 2, 6]).body, [bare, timed].concat());
+    let time = DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets();
+    let expected = [&[2, 1, 0x28, 2, 0, 0, 0, 0x81, 0, 0, 0x81][..], &[2, 2, 0x28, 1, 0, 0, 0, 0x81], &time].concat();
+    assert_eq!(bench.ask(Function::Read, &CLASS_1).body, expected);
 }
 
 #[test]

@@ -66,6 +66,29 @@ fn a2_r31_only_enabled_classes_are_sent_and_a_master_may_end_it() {
 }
 
 #[test]
+fn a2_r33_a_confirmation_that_crosses_the_end_of_unsolicited_responses_counts() {
+    let mut bench = ready(&[], &[1]);
+    bench.publish(BINARY, Value::Bool(true), PublishClass::Event(5));
+    let got = bench.tx().remove(0);
+    bench.ask(Function::DisableUnsolicited, &[60, 2, 6]);
+    bench.confirm(got.control);
+    assert_eq!(bench.events().last(), Some(&Event::DeliveredOf(5, 5)));
+    // Without it the next READ gets the event at once, and a late confirmation is of nothing.
+    bench.ask(Function::EnableUnsolicited, &[60, 2, 6]);
+    bench.publish(BINARY, Value::Bool(false), PublishClass::Event(6));
+    let got = bench.tx().remove(0);
+    bench.ask(Function::DisableUnsolicited, &[60, 2, 6]);
+    bench.pass_ms(4000);
+    assert_eq!(bench.tx(), [], "it is not repeated");
+    let answer = bench.ask(Function::Read, &[60, 2, 6]);
+    assert_eq!(answer.body[..3], [2, 2, 0x28]);
+    bench.confirm(got.control);
+    assert!(!bench.events().contains(&Event::DeliveredOf(6, 6)));
+    bench.confirm(answer.control);
+    assert_eq!(bench.events().last(), Some(&Event::DeliveredOf(6, 6)));
+}
+
+#[test]
 fn a2_r32_retries_are_finite_then_there_is_a_rest_and_nothing_is_lost() {
     let mut bench = ready(&[("unsolicited_retries", Field::Int(2)), ("unsolicited_rest", text("30s"))], &[1]);
     bench.publish(BINARY, Value::Bool(true), PublishClass::Event(1));
