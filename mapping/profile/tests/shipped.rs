@@ -103,7 +103,11 @@ fn fits(station: &str, gateway: &str) {
         let twin = station
             .points
             .iter()
-            .find(|p| station.resource_of(p).unwrap().era == *era && p.measurement == *measurement && p.phases == point.phases)
+            .find(|p| {
+                station.resource_of(p).expect("every point has one").era == *era
+                    && p.measurement == *measurement
+                    && p.phases == point.phases
+            })
             .unwrap_or_else(|| panic!("{} is not in the station", point.id));
         assert_eq!((&twin.unit, twin.basis, &twin.cim_class), (&point.unit, point.basis, &point.cim_class), "{}", point.id);
     }
