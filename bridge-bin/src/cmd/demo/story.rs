@@ -272,7 +272,11 @@ impl<'a> Story<'a> {
     /// Step 5: `kill -9` of the plant's bridge in mid-ramp.
     fn killed(&mut self) -> Told<()> {
         self.teller.chapter("5. kill -9 of the plant's bridge in mid-ramp");
-        self.ramping(-10.0)?;
+        let (_, mark) = self.ramping(-10.0)?;
+        // Between two steps: a command that is out when the bridge dies is UNCERTAIN, which is another story.
+        let taken = |story: &mut Self| (story.cast.all_said(Actor::Genco, "U1.p_set: plant took", mark).len() >= 2).then_some(());
+        self.until("two steps taken, by the genco bridge's word", SOON, taken)?;
+        self.sleep(Duration::from_millis(200))?;
         self.cast.kill(Actor::Genco).map_err(|error| format!("{error:#}"))?;
         self.teller.tell("demo", "kill -9 of the genco bridge");
         // What had left the bridge may still arrive.
