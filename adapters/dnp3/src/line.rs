@@ -239,7 +239,17 @@ impl Line {
     ///
     /// Nothing of it was queued.
     pub(crate) fn send(&mut self, to: u16, from: u16, fragment: &[u8], now: Mono) -> Result<(), NotSent> {
-        self.ends.send(to, from, fragment, now)
+        let confirmed = self.ends.settings.confirmed;
+        self.ends.send(to, from, fragment, confirmed, now)
+    }
+
+    /// The same for what must not arrive late (R5): it leaves at once or not at all, the link neither holds it back nor repeats it.
+    ///
+    /// # Errors
+    ///
+    /// Nothing of it was queued.
+    pub(crate) fn send_once(&mut self, to: u16, from: u16, fragment: &[u8], now: Mono) -> Result<(), NotSent> {
+        self.ends.send(to, from, fragment, false, now)
     }
 
     /// Asks the peer for its link status now, unless it is being asked: its answer moves [`Line::heard`].
@@ -262,7 +272,7 @@ impl Line {
         self.ends.stations.get(self.ends.position(local, remote)?)?.liveness.heard()
     }
 
-    /// When the peer last answered REQUEST_LINK_STATUS, on this channel: what was sent before the question has arrived.
+    /// When the peer last answered every REQUEST_LINK_STATUS of ours, on this channel: what was sent before the last one has arrived.
     pub(crate) fn status_answered(&self, remote: u16, local: u16) -> Option<Mono> {
         self.ends.stations.get(self.ends.position(local, remote)?)?.status_answered
     }
@@ -434,12 +444,20 @@ impl Ends {
             self.findings.tell(Some(source), fault, now);
             return;
         }
-        let is_status = matches!(function, SecondaryFunction::LinkStatus | SecondaryFunction::NotSupported) && station.liveness.is_asked();
+        let is_status = match function {
+            SecondaryFunction::LinkStatus => station.questions > 0,
+            // It may be the answer to something else.
+            SecondaryFunction::NotSupported => station.liveness.is_asked(),
+            SecondaryFunction::Ack | SecondaryFunction::Nack => false,
+        };
         let (wish, fault) = station.primary.take(function, control.dfc(), &mut station.segmenter, patience, now);
         // An answer to nothing proves nothing and harms nothing.
         let fault = fault.filter(|fault| !(is_status && matches!(fault, Fault::Unasked(_))));
         if is_status {
-            station.status_answered = Some(now);
+            station.questions = station.questions.saturating_sub(1);
+            if station.questions == 0 {
+                station.status_answered = Some(now);
+            }
         }
         if !matches!(fault, Some(Fault::Unasked(_))) {
             station.liveness.hear(now);
@@ -479,7 +497,7 @@ impl Ends {
         }
     }
 
-    fn send(&mut self, to: u16, from: u16, fragment: &[u8], now: Mono) -> Result<(), NotSent> {
+    fn send(&mut self, to: u16, from: u16, fragment: &[u8], confirmed: bool, now: Mono) -> Result<(), NotSent> {
         if self.is_closing() {
             return Err(NotSent::Closing);
         }
@@ -500,7 +518,7 @@ impl Ends {
             let index = self.position(from, to).ok_or(unknown)?;
             let patience = self.settings.patience();
             let station = self.stations.get_mut(index).ok_or(unknown)?;
-            if self.settings.confirmed {
+            if confirmed {
                 if !station.primary.has_room() {
                     return Err(NotSent::Full);
                 }
@@ -600,6 +618,7 @@ impl Ends {
             return;
         }
         station.liveness.ask(now);
+        station.questions = station.questions.saturating_add(1);
         self.go_on(index, Some(Wish::Status), None, now);
     }
 

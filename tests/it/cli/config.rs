@@ -81,7 +81,7 @@ fn a_configured_link_states_what_it_can_interoperate_with() {
     assert_eq!(all["sections"][0]["clause"], "9.1");
     let wrong = site.run(&["interop", "iec104", "--config", "plant", "--link", "nowhere"]);
     assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
-    assert!(wrong.err.contains("there is no 104 link nowhere") && wrong.err.contains("rtu"), "{}", wrong.err);
+    assert!(wrong.err.contains("there is no iec104 link nowhere") && wrong.err.contains("rtu"), "{}", wrong.err);
 }
 
 /// Every folder of `fixtures/config/bad` is the good configuration with one file changed; `expected.txt` is what `check` finds.

@@ -80,7 +80,8 @@ impl FragmentWriter {
 
     /// Begins a response: `function` is one of 129 to 131.
     pub fn begin_response(&mut self, control: AppControl, function: Function, iin: Iin) {
-        debug_assert!(function.is_response(), "a request has no indications");
+        // Whatever is asked for, no request leaves by this way: it needs no permit.
+        let function = if function.is_response() { function } else { Function::Response };
         let [iin1, iin2] = iin.octets();
         self.begin(&[control.octet(), function.code(), iin1, iin2]);
     }
@@ -332,4 +333,18 @@ impl FragmentWriter {
 /// The low octets of a number.
 fn cut(octets: &[u8; 4], width: usize) -> &[u8] {
     octets.split_at_checked(width).map_or(&octets[..], |(low, _)| low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_request_is_begun_as_a_response() {
+        let mut writer = FragmentWriter::new(249);
+        for function in [Function::Operate, Function::DirectOperate, Function::ColdRestart, Function::Write] {
+            writer.begin_response(AppControl::single(0), function, Iin(0));
+            assert_eq!(writer.octets()[1], Function::Response.code());
+        }
+    }
 }

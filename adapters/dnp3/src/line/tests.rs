@@ -115,6 +115,38 @@ fn a_withdrawn_fragment_is_not_sent_again() {
 }
 
 #[test]
+fn r05_what_must_not_arrive_late_is_neither_held_back_nor_repeated_by_the_link() {
+    for role in ROLES {
+        let (mut bench, _) = sending(role);
+        bench.output();
+        let (local, remote) = addresses(role);
+        bench.line.withdraw(remote, local);
+        bench.line.send_once(remote, local, &[0xC0, 5], bench.now).unwrap();
+        assert_eq!(bench.output(), from(role, DATA, &[0xC0, 0xC0, 5]));
+        assert!(bench.line.is_drained());
+        bench.pass(Duration::from_secs(30));
+        assert_eq!(bench.output(), []);
+    }
+}
+
+#[test]
+fn r05_the_answer_to_an_older_question_proves_no_arrival() {
+    for role in ROLES {
+        let (mut bench, _) = sending(role);
+        let (local, remote) = addresses(role);
+        bench.line.withdraw(remote, local);
+        bench.line.ask_status(remote, local, bench.now);
+        // It is heard, and the answer is still on its way.
+        bench.input(&to(role, DATA, &[0xC0, 0xC0, 0]));
+        bench.line.ask_status(remote, local, bench.now);
+        bench.input(&to(role, LINK_STATUS, &[]));
+        assert_eq!(bench.line.status_answered(remote, local), None);
+        bench.input(&to(role, LINK_STATUS, &[]));
+        assert_eq!(bench.line.status_answered(remote, local), Some(bench.now));
+    }
+}
+
+#[test]
 fn a2_r08_a_peer_that_refuses_is_reset_and_tried_again_within_limits() {
     for role in ROLES {
         let (mut bench, [first, _]) = sending(role);

@@ -20,7 +20,9 @@ pub(crate) struct Station {
     pub(crate) reassembly: Reassembly,
     /// Fragments to all outstations: they may come between the segments of another.
     pub(crate) broadcasts: Reassembly,
-    /// When REQUEST_LINK_STATUS was last answered.
+    /// Questions for the link status that were not answered. Answers come in the order of the questions.
+    pub(crate) questions: u32,
+    /// When the last of them was answered: an answer to an earlier one proves nothing of what left behind that.
     pub(crate) status_answered: Option<Mono>,
     /// A confirmed fragment was given up and this was not told yet.
     pub(crate) gave_up: bool,
@@ -38,6 +40,7 @@ impl Station {
             segmenter: Segmenter::default(),
             reassembly: Reassembly::new(max_fragment),
             broadcasts: Reassembly::new(max_fragment),
+            questions: 0,
             status_answered: None,
             gave_up: false,
         }

@@ -59,7 +59,7 @@ impl Master {
         let is_last = control.fin;
         let reading = self.record(at, octets, view, Some(cause_of(flight.ask)), now);
         self.heard(at, view.iin, is_last, now);
-        self.await_durable(at, control, now.mono);
+        self.await_durable(at, control, false, now.mono);
         if !control.con && !is_last {
             self.tell(at, || "a fragment that is not the last wants no confirmation".to_owned(), now.mono);
         }
@@ -181,7 +181,7 @@ impl Master {
         }
         // What came already is evidence and nothing more.
         self.record(at, octets, view, (!is_repeated).then_some(Cause::Background), now);
-        self.await_durable(at, control, now.mono);
+        self.await_durable(at, control, is_repeated, now.mono);
         self.bound_undurable(now);
     }
 
@@ -205,18 +205,19 @@ impl Master {
     }
 
     /// A fragment that wants to be confirmed is, when it is durable (row 27).
-    fn await_durable(&mut self, at: usize, control: AppControl, now: Mono) {
+    fn await_durable(&mut self, at: usize, control: AppControl, is_repeated: bool, now: Mono) {
         if !control.con {
             return;
         }
         let Some(open) = self.open.as_mut() else { return };
         let control = if control.uns { AppControl::unsolicited(control.seq, false) } else { AppControl::single(control.seq) };
         if control.uns {
-            // Once for a fragment that came twice; and what came before this one is not waited for any more.
-            if open.awaiting.iter().any(|awaiting| awaiting.remote == at && awaiting.control == control) {
+            // Once for a fragment that came twice; and what came before another one is not waited for any more, nor confirmed in its place.
+            if is_repeated && open.awaiting.iter().any(|awaiting| awaiting.remote == at && awaiting.control == control) {
                 return;
             }
             open.awaiting.retain(|awaiting| awaiting.remote != at || !awaiting.control.uns);
+            open.confirms.retain(|(to, confirm)| *to != at || !confirm.uns || is_repeated);
         } else if let Some(remote) = self.remotes.get_mut(at) {
             remote.confirm_due = Some(now + self.params.response_timeout);
         }

@@ -408,6 +408,8 @@ impl Echo {
     fn of(sent: &[u8], view: &FragmentView<'_>) -> Self {
         match (sent.split_last(), view.body.split_last()) {
             (Some((_, asked)), Some((status, echoed))) if asked == echoed => match *status {
+                // Done and not done at once: nobody knows.
+                0 if view.iin.intersects(NOT_DONE) => Self::Other,
                 0 => Self::Same,
                 status => Self::Status(status),
             },

@@ -127,6 +127,22 @@ fn a2_r54_a_control_refused_by_indication_is_refused() {
 }
 
 #[test]
+fn a2_r54_an_echo_of_success_beside_an_indication_of_failure_never_reads_as_success() {
+    let contradicting = |request: &[u8]| response(request[0], [0, 0x01], &[&request[2..request.len() - 1], &[0]].concat());
+    let outcomes = [
+        (CommandMode::Direct, Outcome::Indeterminate(IndeterminateWhy::Unanswered)),
+        (CommandMode::Select, Outcome::Refused(Refusal::SelectRefused)),
+    ];
+    for (mode, outcome) in outcomes {
+        let mut bench = started(&[]);
+        ask(&mut bench, 0, ON, mode, 10_000);
+        let sent = bench.tx_octets();
+        bench.rx(&contradicting(&sent[0]));
+        assert_eq!(bench.settled(), [outcome]);
+    }
+}
+
+#[test]
 fn a2_r59_a_challenge_is_not_answered_and_the_command_refused() {
     let mut bench = started(&[]);
     ask(&mut bench, 0, ON, CommandMode::Direct, 10_000);

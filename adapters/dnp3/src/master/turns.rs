@@ -177,7 +177,11 @@ impl Master {
             open.awaiting.retain(|awaiting| awaiting.remote != at || awaiting.control.uns);
             open.confirms.retain(|(to, control)| *to != at || control.uns);
         }
-        let sent = open.line.send(remote.address, local, self.writer.octets(), now.mono);
+        let sent = match change {
+            // The link's own confirmation would hold it back and repeat it.
+            Some(_) => open.line.send_once(remote.address, local, self.writer.octets(), now.mono),
+            None => open.line.send(remote.address, local, self.writer.octets(), now.mono),
+        };
         let life = |not_after: Mono| not_after.since(now.mono) + CHANGE_MARGIN;
         self.flight = Some(Flight {
             remote: at,
