@@ -27,6 +27,11 @@ impl Protocol for Dnp3 {
         Transports { udp: true, serial: true, dual: true }
     }
 
+    /// A CONFIRM makes the outstation forget its events (R23: they stay unconfirmed).
+    fn may_pass(&self, role: Role) -> bool {
+        role == Role::Server
+    }
+
     fn check_link(&self, role: Role, params: &Fields) -> Vec<FieldProblem> {
         Params::check(role, params)
     }

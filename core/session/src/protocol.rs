@@ -107,6 +107,12 @@ pub trait Protocol: Send + Sync {
         Transports::default()
     }
 
+    /// Whether a link in this role may acknowledge what could not be journaled (`on_journal_failure = "pass"`, R23). A protocol whose
+    /// acknowledgement makes the peer forget its events may not as a client.
+    fn may_pass(&self, _role: Role) -> bool {
+        true
+    }
+
     /// Checks link parameters; unknown fields are problems.
     fn check_link(&self, role: Role, params: &Fields) -> Vec<FieldProblem>;
 

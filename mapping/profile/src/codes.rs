@@ -135,6 +135,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
                configuration's `event_queue_depth` holds.",
     },
     Explanation {
+        code: "profile::pass-not-offered",
+        text: "`on_journal_failure = \"pass\"` goes on acknowledging while the journal cannot be written (rule R23). A DNP3 master must not: its \
+               confirmation makes the outstation forget events that would then be nowhere. Such a link holds: its events wait at the outstation.",
+    },
+    Explanation {
         code: "profile::housekeeping-not-allowed",
         text: "Clock synchronisation, freezing and resetting of counters are off on every link (rule R22). What the link shall ask by the \
                clock must also stand in its `allow`, as `allow = \"clock_sync, counter_freeze\"`: both are said, or neither. A server link asks \

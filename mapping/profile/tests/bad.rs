@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bridge_diag::Report;
+use bridge_dnp3::Dnp3;
 use bridge_iec60870::Iec104;
 use bridge_profile::{EXPLANATIONS, Files, compile};
 
@@ -31,7 +32,7 @@ fn reports() -> BTreeMap<String, Report> {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if let Some(stem) = name.strip_suffix(".toml") {
             let mut report = Report::new();
-            let plan = compile(&Folder(folder()), &name, &[&Iec104], &mut report);
+            let plan = compile(&Folder(folder()), &name, &[&Iec104, &Dnp3], &mut report);
             assert_eq!(plan.is_some(), report.is_ok(), "{name}: a plan exactly if there is no error");
             assert!(!report.diagnostics().is_empty(), "{name} is not bad");
             out.insert(stem.to_owned(), report);

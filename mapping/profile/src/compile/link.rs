@@ -103,6 +103,11 @@ impl Scope<'_> {
             return;
         };
         let Some(role) = role else { return };
+        if failure == Some(JournalFailure::Pass) && !protocol.may_pass(role) {
+            let span = table.entry("on_journal_failure").map_or(view.span(), |e| e.node.span);
+            let what = format!("{} would confirm what is not journaled, and its station forget it", view.noun());
+            report.push(view.error("profile::pass-not-offered", span, what).fix("leave it out: such a link holds"));
+        }
         for problem in protocol.check_link(role, &params) {
             push_field_problem(&problem, table, &view, report);
         }
