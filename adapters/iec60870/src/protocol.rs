@@ -282,31 +282,10 @@ fn test_cause(field: Option<&Field>) -> Result<Cause, FieldProblem> {
     })
 }
 
-/// `2026-04-01T10:00:00[.fff][Z|+05:30]` to UTC; `None` if it is not that.
+/// As [`bridge_session::read::rfc3339`], of the years that a time tag can say: 2000 to 2099.
 fn rfc3339(text: &str) -> Option<Utc> {
-    let (date, rest) = text.split_once('T')?;
-    let (clock, offset_s) = match rest.strip_suffix('Z') {
-        Some(clock) => (clock, 0),
-        None => {
-            let at = rest.rfind(['+', '-'])?;
-            let (clock, offset) = rest.split_at(at);
-            let (sign, offset) = (if offset.starts_with('-') { -1 } else { 1 }, offset.get(1..)?);
-            let (hours, minutes) = offset.split_once(':')?;
-            (clock, sign * (hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60))
-        }
-    };
-    let mut date = date.split('-').map(str::parse::<i64>);
-    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
-    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let mut whole = whole.split(':').map(str::parse::<i64>);
-    let (hour, minute, second) = (whole.next()?.ok()?, whole.next()?.ok()?, whole.next()?.ok()?);
-    let ms: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
-    // The same calendar as the wire's: 2000 to 2099.
-    let [low, high] = u16::try_from(second * 1000 + ms).ok()?.to_le_bytes();
-    let octet = |value: i64, max: i64| u8::try_from(value).ok().filter(|v| i64::from(*v) <= max);
-    let tag = [low, high, octet(minute, 59)?, octet(hour, 23)?, octet(day, 31)?, octet(month, 12)?, octet(year - 2000, 99)?];
-    let wall_ns = Cp56Time2a(tag).wall_clock_ns(&mut DayCache::default())?;
-    Some(Utc(wall_ns - offset_s * 1_000_000_000))
+    const YEARS: std::ops::Range<i64> = 946_684_800..4_102_444_800;
+    bridge_session::read::rfc3339(text).filter(|time| YEARS.contains(&time.as_secs()))
 }
 
 #[cfg(test)]
