@@ -533,6 +533,7 @@ impl Bridge {
 
     /// What a call changed goes to those whom it concerns.
     fn spread(&mut self, now: Now) {
+        self.router.recalculate(&mut self.core, now);
         let routed = std::mem::take(&mut self.router.routed);
         for change in &routed.changes {
             self.served.offer(&mut self.core, &self.router.image, change, now);
@@ -648,7 +649,7 @@ impl Bridge {
     }
 
     fn expire(&mut self, source: usize, now: Now) {
-        self.router.image.expire(source);
+        self.router.expire(source);
         let Some(name) = self.core.plan.links.get(source).map(|link| link.spec.name.clone()) else {
             self.refresh_source(source);
             return;
@@ -722,7 +723,7 @@ impl Bridge {
         }
         self.router.handle_points(&mut self.core, &received.updates, received.current, now);
         for (point, expired) in received.stale {
-            self.router.image.mark(point, expired);
+            self.router.mark(point, expired);
             self.served.refresh(&mut self.core, &self.router.image, point);
         }
     }

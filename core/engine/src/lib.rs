@@ -10,6 +10,7 @@ mod ask;
 mod ask_cap;
 mod bridge;
 mod broker;
+mod calculated;
 mod caps;
 mod cloudevents;
 mod core;

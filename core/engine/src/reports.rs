@@ -26,8 +26,9 @@ pub(crate) struct Reports {
 
 impl Reports {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let reported =
-            |point: &bridge_profile::PlannedPoint| point.verbs.contains(Verbs::REPORT) && matches!(point.source, PointSource::Link(_));
+        let reported = |point: &bridge_profile::PlannedPoint| {
+            point.verbs.contains(Verbs::REPORT) && !matches!(point.source, PointSource::Remote { .. })
+        };
         Self { means: plan.points.iter().map(|point| reported(point).then(Mean::default)).collect(), attested: None, reported: None }
     }
 

@@ -9,6 +9,7 @@ use bridge_profile::{
 use bridge_provenance::{FrameRecord, LeafPoint, LeafValue, PointsHead, encode_points, leaf_flags, leaf_hash};
 use bridge_session::{Frame, FrameBatch};
 
+use crate::calculated::Calculated;
 use crate::core::{Core, Output, Then};
 use crate::image::Image;
 use crate::recorder::Urgency;
@@ -73,6 +74,7 @@ pub(crate) struct Router {
     upward: Upward,
     pub(crate) image: Image,
     mapped: Mapped,
+    calculated: Calculated,
     slots: Vec<Slot>,
     touched: Vec<usize>,
     slot_of: Vec<usize>,
@@ -120,11 +122,16 @@ impl Router {
         }
         let descriptor_set = descriptor_set(&plan);
         let mut descriptors = [0; 16];
+        // The last source is the bridge itself, of calculated points: it is never lost.
+        let own = own_source(core);
+        let mut image = Image::new(sources, own + 1);
+        image.revive(own);
         descriptors.copy_from_slice(&leaf_hash(descriptor_set.as_bytes())[..16]);
         Self {
             upward: Upward::new(&plan),
-            image: Image::new(sources, plan.links.len() + core.settings.peers.len()),
+            image,
             mapped: Mapped::default(),
+            calculated: Calculated::new(&plan),
             slots,
             touched: Vec::new(),
             slot_of,
@@ -203,6 +210,7 @@ impl Router {
                 core.counters.updates_received += updates.len() as u64;
                 let origin = (link.0, frame.connection, frame.number);
                 self.map(&plan, updates, duplicate, true, now);
+                self.calculate(&plan, now);
                 self.write(core, (!pass).then_some(origin), frame.received, pass, now);
             }
         }
@@ -238,8 +246,42 @@ impl Router {
                 self.take_mapped(duplicate, current, now);
             }
         }
+        self.calculate(&plan, now);
         let pass = core.passes(now);
         self.write(core, None, now.utc, pass, now);
+    }
+
+    /// Works out what is due because points were lost, grew old or expired.
+    pub(crate) fn recalculate(&mut self, core: &mut Core, now: Now) {
+        let plan = core.plan.clone();
+        if self.calculate(&plan, now) {
+            let pass = core.passes(now);
+            self.write(core, None, now.utc, pass, now);
+        }
+    }
+
+    /// Works out the calculations that are due, and those due because of them. A state that did not change is not told again.
+    fn calculate(&mut self, plan: &Plan, now: Now) -> bool {
+        let mut any = false;
+        while let Some((place, read)) = self.calculated.pop() {
+            let calculation = &plan.calculations[place];
+            let place = calculation.point.index();
+            let readings: Vec<_> = calculation.inputs.iter().map_while(|input| self.image.current(input.index())).collect();
+            let Some((mut value, quality, time)) = calculation.evaluate(&readings) else { continue };
+            let before = self.image.current(place);
+            if !value.as_f64().is_finite() {
+                let Some((last, _, _)) = before else { continue };
+                value = last;
+            }
+            if calculation.state && before.is_some_and(|(last, known, _)| last == value && known.to_bits() == quality.to_bits()) {
+                continue;
+            }
+            let cause = if read { Cause::Interrogated } else { Cause::Spontaneous };
+            let update = PointUpdate { point: calculation.point, value, quality, time, received: now.utc, cause };
+            self.map(plan, std::slice::from_ref(&update), false, true, now);
+            any = true;
+        }
+        any
     }
 
     /// Alarm delays and transit times that ran out.
@@ -248,6 +290,7 @@ impl Router {
         self.mapped.clear();
         self.upward.handle_timeout(&plan, now, &mut self.mapped);
         self.take_mapped(false, true, now);
+        self.calculate(&plan, now);
         self.write(core, None, now.utc, false, now);
     }
 
@@ -266,6 +309,20 @@ impl Router {
         self.forget(&points);
     }
 
+    /// The source stayed away too long.
+    pub(crate) fn expire(&mut self, source: usize) {
+        self.image.expire(source);
+        for point in self.image.points_of(source) {
+            self.calculated.touch(point, true);
+        }
+    }
+
+    /// The source of this point, behind a peer's stream, is lost (`expired`: for long).
+    pub(crate) fn mark(&mut self, point: usize, expired: bool) {
+        self.image.mark(point, expired);
+        self.calculated.touch(point, true);
+    }
+
     /// Writes points that grew old although their source lives. The next reading of each counts as a first one: it makes them good again,
     /// also at the other end, whatever its value.
     pub(crate) fn write_old(&mut self, core: &mut Core, points: &[usize], now: Now) {
@@ -276,6 +333,7 @@ impl Router {
     fn forget(&mut self, points: &[usize]) {
         for point in points {
             self.upward.forget(bridge_model::PointId(u32::try_from(*point).unwrap_or(u32::MAX)));
+            self.calculated.touch(*point, true);
         }
     }
 
@@ -323,6 +381,7 @@ impl Router {
         let before = if self.concerns[point] { self.image.entry(point).map(|entry| entry.value) } else { None };
         if !mapped.historic && !test {
             self.image.set(point, value, quality, time, now, current);
+            self.calculated.touch(point, read);
         }
         let slot = self.slot_of[point];
         if mapped.changed || event {
@@ -480,13 +539,20 @@ fn source_of(core: &Core, source: &PointSource) -> usize {
             let peers = &core.settings.peers;
             core.plan.links.len() + peers.iter().position(|known| known.name == *peer).unwrap_or(0)
         }
+        PointSource::Calculated => own_source(core),
     }
+}
+
+/// The number of the bridge itself among the sources, behind links and peers.
+fn own_source(core: &Core) -> usize {
+    core.plan.links.len() + core.settings.peers.len()
 }
 
 fn source_name<'a>(plan: &'a Plan, source: &'a PointSource) -> &'a str {
     match source {
         PointSource::Link(link) => &plan.links[link.index()].spec.name,
         PointSource::Remote { peer, .. } => peer,
+        PointSource::Calculated => "calculated",
     }
 }
 

@@ -279,7 +279,7 @@ fn read_descriptors(core: &Core, peer: usize, message: &Value) -> Descriptors {
         .enumerate()
         .filter_map(|(place, point)| match &point.source {
             PointSource::Remote { peer, era, measurement } if peer == name => Some(((era.as_str(), measurement.as_str()), place)),
-            PointSource::Remote { .. } | PointSource::Link(_) => None,
+            PointSource::Remote { .. } | PointSource::Link(_) | PointSource::Calculated => None,
         })
         .collect();
     let Ok(set) = parse_strict(set.as_bytes()) else { return Descriptors::default() };

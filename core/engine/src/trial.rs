@@ -40,7 +40,7 @@ pub enum TrialOutcome {
     Failed(Vec<String>),
 }
 
-/// The start of a test's clock: 2026-04-01T00:00:00Z, as `bridge_profile::run_test` has it.
+/// The start of a test's clock: 2026-04-01T00:00:00Z.
 const START: Utc = Utc(1_775_001_600_000_000_000);
 /// The monotonic clock at the start: any but zero, so that ages before it exist.
 const START_MONO: Mono = Mono(86_400_000_000_000);
@@ -316,6 +316,7 @@ impl<'a> Stage<'a> {
                 self.bridge.handle_peer(peer, vec![(update, 0)], self.now);
                 Ok(())
             }
+            PointSource::Calculated => Err(format!("`{}` is calculated: give the points that it is made of", planned.id)),
         }
     }
 

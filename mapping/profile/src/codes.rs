@@ -460,6 +460,37 @@ pub const EXPLANATIONS: &[Explanation] = &[
                status }`) or whether a peer or link is up (`from = { link }`). This one shows nothing.",
     },
     Explanation {
+        code: "profile::calc-rule",
+        text: "A calculated point says how it follows from others, in exactly one way: `sum`, `difference` (the first less all \
+               others) or `cel`, an expression over named inputs.",
+    },
+    Explanation {
+        code: "profile::calc-inputs",
+        text: "What a calculated point is made of: for `sum` and `difference` a list of ids, for `cel` a table that gives each \
+               name in the expression its point, as `inputs = { a = \"U1.p\" }`.",
+    },
+    Explanation {
+        code: "profile::calc-unit",
+        text: "A sum is made of quantities of one kind, in whatever unit each; a state has no place in it, and temperatures have \
+               no sum. An expression (`cel`) may mix kinds: it sees each input in the input's own unit.",
+    },
+    Explanation {
+        code: "profile::calc-basis",
+        text: "Active powers are summed on one basis only (rule R17): ex-bus and gross differ by the auxiliary consumption, which \
+               no sum can make up for.",
+    },
+    Explanation {
+        code: "profile::calc-cycle",
+        text: "A calculated point may be made of calculated points, but not of itself over however many others: it would have no \
+               value to begin with.",
+    },
+    Explanation {
+        code: "profile::calc-expression",
+        text: "An expression computes with the named inputs: arithmetic, comparisons, `&&`, `||`, `!`, `c ? a : b`, `min`, `max`, \
+               `double`, `int`. States are whole numbers in it (`breaker == 2`), quantities are decimal (`p > 1.0`); the two do not \
+               mix without `double(…)`. It is tried with all inputs at 0, 1 and 2, so that a type that does not fit shows here.",
+    },
+    Explanation {
         code: "profile::test-empty",
         text: "A test that expects nothing and forbids nothing passes whatever the profile does. Add `expect` or `never`.",
     },

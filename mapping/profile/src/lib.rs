@@ -1,12 +1,12 @@
 //! The profile language: TOML that says what each point and each control of a site means, compiled to a flat [`Plan`].
 //!
 //! [`compile`] reads a profile through [`Files`], reports every problem with place, origin and fix, and gives a [`Plan`]. [`Upward`]
-//! applies it to southbound facts: scale, sign, range, deadband, limits and state alarms (`OPERATIONS.md` R18–R20). [`run_test`] runs
-//! the embedded tests that need no engine. The language is written down in `docs/spec/profile.md`.
+//! applies it to southbound facts: scale, sign, range, deadband, limits and state alarms (`OPERATIONS.md` R18–R20). The language is written down in `docs/spec/profile.md`.
 //!
 //! This crate knows protocols only as [`bridge_session::Protocol`]: what an address means is the adapter's business. It knows no
 //! socket, no clock and no journal, and it reads no file by itself. Start at [`compile`].
 
+mod calc;
 mod cap;
 mod codes;
 mod compile;
@@ -14,10 +14,10 @@ mod plan;
 mod quantity;
 mod template;
 mod testcase;
-mod testrun;
 mod units;
 mod upward;
 
+pub use calc::{Calculation, Expression, Formula, Reading};
 pub use cap::{Capping, Companion, Enable};
 pub use codes::{DIALECT, EXPLANATIONS};
 pub use compile::{Files, MemoryFiles, compile};
@@ -28,6 +28,5 @@ pub use plan::{
 };
 pub use quantity::parse_duration;
 pub use testcase::{Expect, ExpectKind, Given, GivenKind, TestCase};
-pub use testrun::{TestOutcome, run_test};
 pub use units::{Dimension, Unit, unit};
 pub use upward::{AlarmChange, Mapped, MappedPoint, Upward};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bridge_model::{LinkId, PointId};
 use bridge_session::{Housekeeping, LinkSpec, Role};
 
+use crate::calc::Calculation;
 use crate::cap::{Capping, Companion};
 use crate::testcase::TestCase;
 
@@ -28,8 +29,10 @@ pub struct Plan {
     pub peers: Vec<Peer>,
     /// The links, in the order of their names.
     pub links: Vec<PlannedLink>,
-    /// Everything that is read: link points and remote points.
+    /// Everything that is read: link points, remote points and calculated points.
     pub points: Vec<PlannedPoint>,
+    /// How calculated points follow from others, each after those that it uses.
+    pub calculations: Vec<Calculation>,
     /// Everything that is commanded.
     pub controls: Vec<Control>,
     /// Everything that is served to an EMS.
@@ -120,6 +123,8 @@ pub enum PointSource {
         /// The measurement type; phases are in [`PlannedPoint::phases`].
         measurement: String,
     },
+    /// It follows from other points: see [`Plan::calculations`].
+    Calculated,
 }
 
 /// On which side of the auxiliaries an active power is measured (R17).

@@ -373,7 +373,7 @@ impl Slot {
             newest_ns: 0,
             link: match &point.source {
                 PointSource::Link(link) => link.0,
-                PointSource::Remote { .. } => REMOTE,
+                PointSource::Remote { .. } | PointSource::Calculated => REMOTE,
             },
             alarms: index,
             sent_quality: 0,

@@ -7,8 +7,8 @@ use bridge_diag::Report;
 use bridge_iec60870::Iec104;
 use bridge_model::{LinkId, PointId, Zone};
 use bridge_profile::{
-    Ask, Basis, Companion, ControlKind, Enable, Execution, JournalFailure, Lapse, MemoryFiles, Plan, PointSource, RampBy, ServedSource,
-    Side, StatusKind, StreamClass, Verbs, compile,
+    Ask, Basis, Companion, ControlKind, Enable, Execution, Formula, JournalFailure, Lapse, MemoryFiles, Plan, PointSource, RampBy,
+    ServedSource, Side, StatusKind, StreamClass, Verbs, compile,
 };
 use bridge_session::{AddressUse, CounterFreeze, Field, Housekeeping, Role};
 
@@ -335,4 +335,48 @@ fn r07_a_cap_brings_its_companions_and_knows_how_it_ends() {
     let ControlKind::Drive(drive) = &own.controls[0].kind else { panic!("driven") };
     assert_eq!(drive.cap.as_ref().and_then(|cap| cap.enable), Some(Enable { on: (1, true), off: (2, true) }));
     assert_eq!(own.controls[2].id, "limit.release");
+}
+
+#[test]
+fn calculated_points_stand_behind_what_they_are_made_of() {
+    let text = r#"
+[era]
+STN = { address = "era:in/t", class = "Substation" }
+U = { address = "era:in/t/u{n}", class = "ThermalGeneratingUnit", for = { n = "1..2" } }
+[link]
+rtu = { protocol = "iec104", role = "client", ca = 1, zone = "UTC" }
+[template.unit]
+params = ["n", "unit"]
+points = [{ id = "U{n}.p", on = "rtu", addr = { ioa = "{n}", ti = "M_ME_TF_1" }, cim = { on = "U{n}", class = "Analog", type = "ThreePhaseActivePower" }, unit = "{unit}", sign = "generation", basis = "EX_BUS", verbs = ["stream"] }]
+calcs = [{ id = "U{n}.high", cim = { on = "U{n}", class = "Discrete", type = "x-High" }, cel = "p > 100.0", inputs = { p = "U{n}.p" }, verbs = ["log"] }]
+[[use]]
+template = "unit"
+for = [{ n = 1, unit = "MW" }, { n = 2, unit = "kW" }]
+[[calc]]
+id = "A.twice"
+cim = { on = "STN", class = "Analog", type = "x-Twice" }
+sum = ["STN.p", "STN.p"]
+unit = "kW"
+basis = "EX_BUS"
+[[calc]]
+id = "STN.p"
+cim = { on = "STN", class = "Analog", type = "ThreePhaseActivePower" }
+difference = ["U1.p", "U2.p"]
+unit = "MW"
+basis = "EX_BUS"
+verbs = ["report"]
+"#;
+    let plan = plan(text);
+    let made = |id: &str| {
+        let point = plan.point(id).expect("a point");
+        assert_eq!(plan.points[point.index()].source, PointSource::Calculated, "{id}");
+        plan.calculations.iter().find(|calculation| calculation.point == point).expect("a calculation")
+    };
+    assert_eq!(made("STN.p").formula, Formula::Weighted(vec![1.0, -0.001]), "kilowatts become megawatts");
+    assert_eq!(made("STN.p").inputs, [PointId(0), PointId(1)]);
+    assert_eq!(made("A.twice").formula, Formula::Weighted(vec![1000.0, 1000.0]));
+    assert!(made("U2.high").state && !made("STN.p").state);
+    for calculation in &plan.calculations {
+        assert!(calculation.inputs.iter().all(|input| *input < calculation.point), "{}", plan.points[calculation.point.index()].id);
+    }
 }

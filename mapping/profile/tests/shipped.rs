@@ -1,4 +1,4 @@
-//! The shipped profiles compile without a word, and their embedded tests pass.
+//! The shipped profiles compile without a word, to what their READMEs say.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bridge_diag::Report;
 use bridge_dnp3::Dnp3;
 use bridge_iec60870::Iec104;
-use bridge_profile::{ControlKind, Files, Plan, PointSource, RampBy, ServedClass, TestOutcome, compile, run_test};
+use bridge_profile::{ControlKind, Files, Plan, PointSource, RampBy, ServedClass, compile};
 use bridge_session::{AddressUse, Field, Protocol, Role};
 
 const PROTOCOLS: &[&dyn Protocol] = &[&Iec104, &Dnp3];
@@ -27,24 +27,11 @@ fn shipped(name: &str) -> Plan {
     plan.expect("no problem, so a plan")
 }
 
-fn run_all(plan: &Plan) -> (usize, usize) {
-    let (mut passed, mut engine) = (0, 0);
-    for case in &plan.tests {
-        match run_test(plan, PROTOCOLS, case) {
-            TestOutcome::Passed => passed += 1,
-            TestOutcome::NeedsEngine => engine += 1,
-            TestOutcome::Failed(problems) => panic!("{} ({}):\n{}", case.name, case.place, problems.join("\n")),
-        }
-    }
-    (passed, engine)
-}
-
 #[test]
 fn the_station() {
     let plan = shipped("thermal-station-104");
-    assert_eq!(plan.points.len(), 2 + 2 * 25);
+    assert_eq!(plan.points.len(), 2 + 2 * 25 + 2, "of the station, of the units, calculated");
     assert_eq!(plan.controls.len(), 2 * 3, "a set-point, a start and a stop each");
-    assert_eq!(run_all(&plan), (10, 8));
     let ramps: Vec<RampBy> = plan
         .controls
         .iter()
@@ -58,7 +45,6 @@ fn the_park() {
     let plan = shipped("solar-park-dnp3");
     assert_eq!(plan.points.len(), 13 + 8 * 4);
     assert_eq!(plan.controls.len(), 3, "a set-point, a limit and its switch");
-    assert_eq!(run_all(&plan), (7, 5));
 }
 
 #[test]
@@ -66,7 +52,6 @@ fn the_gateway() {
     let plan = shipped("ems-gateway-104");
     assert_eq!(plan.served.len(), 3 + 2 * 34);
     assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_) | ControlKind::Ask(_))));
-    assert_eq!(run_all(&plan), (2, 2));
     let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
     assert_eq!(
         classes,
@@ -80,7 +65,6 @@ fn the_gateway_of_the_park() {
     let plan = shipped("ems-gateway-dnp3");
     assert_eq!(plan.served.len(), 13 + 7 + 8 * 4);
     assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_) | ControlKind::Ask(_))));
-    assert_eq!(run_all(&plan), (2, 3));
     let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
     assert_eq!(
         classes,

@@ -62,7 +62,7 @@ impl Cast {
     pub(super) fn new(plan: &Plan, test: &TestCase) -> Result<Self, String> {
         let sources = plan.points.iter().filter_map(|point| match &point.source {
             PointSource::Remote { peer, .. } => Some(peer.clone()),
-            PointSource::Link(_) => None,
+            PointSource::Link(_) | PointSource::Calculated => None,
         });
         let relays = plan.controls.iter().filter_map(|control| match &control.kind {
             ControlKind::Relay(relay) => Some(relay.peer.clone()),

@@ -1,5 +1,6 @@
 //! Compiling: read everything, report everything, then build the plan.
 
+mod calc;
 mod control;
 mod csv;
 mod curtail;
@@ -88,6 +89,7 @@ pub fn compile(files: &dyn Files, root: &str, protocols: &[&dyn Protocol], repor
 
     scope.compile_points(&rows.points, report);
     scope.compile_remotes(&rows.remotes, report);
+    scope.compile_calcs(&rows.calcs, report);
     scope.compile_controls(&rows.controls, report);
     scope.compile_serves(&rows.serves, report);
     let tests = scope.compile_tests(&tests, report);

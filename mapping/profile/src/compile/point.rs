@@ -27,7 +27,7 @@ pub(crate) const KINDS: &[(&str, LimitKind)] = &[
 ];
 
 /// What `cim` says.
-struct Cim {
+pub(super) struct Cim {
     resource: u16,
     class: String,
     measurement: String,
@@ -36,6 +36,13 @@ struct Cim {
     state: bool,
     /// Class and type contradict each other: what it is measured in is not known.
     unclear: bool,
+}
+
+impl Cim {
+    /// Whether it is a state, not a quantity.
+    pub(super) const fn is_state(&self) -> bool {
+        self.state
+    }
 }
 
 impl Scope<'_> {
@@ -93,7 +100,7 @@ impl Scope<'_> {
     }
 
     /// `cim = { on, class, type, phases, alias }`.
-    fn cim(&mut self, view: &mut View<'_>, classes: &[&str], report: &mut Report) -> Option<Cim> {
+    pub(super) fn cim(&mut self, view: &mut View<'_>, classes: &[&str], report: &mut Report) -> Option<Cim> {
         let table = view.need_table("cim", report)?;
         let mut cim = view.inner(table, format!("`cim` of {}", view.noun()));
         let on = cim.need_str("on", report);
@@ -193,7 +200,7 @@ impl Scope<'_> {
     }
 
     /// Everything of a point that does not depend on where it comes from.
-    fn rest_of_point(
+    pub(super) fn rest_of_point(
         &mut self,
         view: &mut View<'_>,
         id: Option<&str>,
@@ -463,7 +470,7 @@ fn range(view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<(f6
 }
 
 /// The unit of a point: a quantity has one, a state has none, and it fits the measurement type.
-fn unit_of(view: &mut View<'_>, cim: Option<&Cim>, report: &mut Report) -> Measured {
+pub(super) fn unit_of(view: &mut View<'_>, cim: Option<&Cim>, report: &mut Report) -> Measured {
     let entry = view.take("unit");
     let unit = take_unit(view, "unit", report);
     let Some(cim) = cim.filter(|cim| !cim.unclear) else { return Measured::Unclear };

@@ -22,15 +22,17 @@ pub(crate) struct Row {
 pub(crate) struct Rows {
     pub points: Vec<Row>,
     pub remotes: Vec<Row>,
+    pub calcs: Vec<Row>,
     pub controls: Vec<Row>,
     pub serves: Vec<Row>,
 }
 
 /// The lists a profile, template or group may hold, in row form and in long form.
-const KINDS: [(&str, &str); 4] = [("points", "point"), ("remotes", "remote"), ("controls", "control"), ("serves", "serve")];
+const KINDS: [(&str, &str); 5] =
+    [("points", "point"), ("remotes", "remote"), ("calcs", "calc"), ("controls", "control"), ("serves", "serve")];
 
 /// Lists of un-expanded rows, in the order of [`KINDS`].
-type Lists<'t> = [Vec<&'t Table>; 4];
+type Lists<'t> = [Vec<&'t Table>; 5];
 
 struct Template<'t> {
     params: Vec<String>,
@@ -138,11 +140,11 @@ impl Rows {
     }
 
     fn extend(&mut self, lists: &Lists<'_>, params: &Params, origin: Option<&str>, shared: &[Entry], report: &mut Report) {
-        let into = [&mut self.points, &mut self.remotes, &mut self.controls, &mut self.serves];
-        // A remote point stands on no link.
+        let into = [&mut self.points, &mut self.remotes, &mut self.calcs, &mut self.controls, &mut self.serves];
+        // A remote and a calculated point stand on no link.
         let linkless: Vec<Entry> = shared.iter().filter(|entry| entry.key != "on").cloned().collect();
         for (((_, long), list), into) in KINDS.iter().zip(lists).zip(into) {
-            let shared = if *long == "remote" { &linkless } else { shared };
+            let shared = if matches!(*long, "remote" | "calc") { &linkless } else { shared };
             for table in list {
                 expand(table, params, origin, shared, into, report);
             }

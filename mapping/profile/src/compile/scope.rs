@@ -7,6 +7,7 @@ use bridge_diag::{Diagnostic, Entry, Node, Report, Shape, Span, Table, View, nea
 use bridge_model::PointId;
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkPoint, Protocol, Role};
 
+use crate::calc::Calculation;
 use crate::codes::DIALECT;
 use crate::plan::{Basis, Control, Peer, Plan, PlannedLink, PlannedPoint, Resource, Served};
 use crate::quantity::{parse_duration, split};
@@ -48,6 +49,7 @@ pub(crate) struct Scope<'p> {
     pub point_names: Names,
     /// (resource, measurement, phases) → point id: the name of a point to a peer.
     pub measured: BTreeMap<(u16, String, Option<String>), String>,
+    pub calculations: Vec<Calculation>,
     pub controls: Vec<Control>,
     pub control_names: Names,
     pub served: Vec<Served>,
@@ -100,6 +102,7 @@ impl<'p> Scope<'p> {
             points: Vec::new(),
             point_names: Names::new(),
             measured: BTreeMap::new(),
+            calculations: Vec::new(),
             controls: Vec::new(),
             control_names: Names::new(),
             served: Vec::new(),
@@ -116,6 +119,7 @@ impl<'p> Scope<'p> {
             peers: self.peers,
             links: self.links.into_iter().map(|draft| draft.plan).collect(),
             points: self.points,
+            calculations: self.calculations,
             controls: self.controls,
             served: self.served,
             tests,

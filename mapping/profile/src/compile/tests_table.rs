@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use bridge_diag::{Entry, Node, Report, Shape, Table, View};
-use bridge_model::LinkId;
+use bridge_diag::{Entry, Node, Report, Shape, Span, Table, View};
+use bridge_model::{LinkId, PointId};
 use bridge_session::{Field, Fields};
 
 use super::scope::{Scope, field_of, take_duration};
 use crate::codes::DIALECT;
+use crate::plan::PointSource;
 use crate::testcase::{Expect, ExpectKind, Given, GivenKind, TestCase};
 
 impl Scope<'_> {
@@ -26,7 +27,7 @@ impl Scope<'_> {
         let mut set = Vec::new();
         if let Some(points) = view.take_table("set", report) {
             for entry in &points.entries {
-                let Some(point) = self.point_named(&entry.key, entry.key_span, &view, report) else { continue };
+                let Some(point) = self.settable(&entry.key, entry.key_span, &view, report) else { continue };
                 match self.number(entry, point, &view, report) {
                     Some(value) => set.push((point, value)),
                     None => report.push(view.error(DIALECT.wrong_kind, entry.node.span, format!("`{}` is set to no number", entry.key))),
@@ -44,6 +45,19 @@ impl Scope<'_> {
         }
         view.finish(report);
         Some(TestCase { name: name?, place, set, given, expect, never })
+    }
+
+    /// A point that takes values from outside.
+    fn settable(&self, name: &str, span: Span, view: &View<'_>, report: &mut Report) -> Option<PointId> {
+        let point = self.point_named(name, span, view, report)?;
+        if self.points.get(point.index())?.source == PointSource::Calculated {
+            report.push(
+                view.error("profile::test-input", span, format!("`{name}` is calculated: {} cannot set it", view.noun()))
+                    .fix("set the points that it is made of"),
+            );
+            return None;
+        }
+        Some(point)
     }
 
     /// A number, or a name of the point's alias set.
@@ -80,7 +94,7 @@ impl Scope<'_> {
             }
             GivenKind::Inbox { answer: answer.to_owned(), fields: fields(&mut view) }
         } else if let Some((name, span)) = view.take_str("remote", report) {
-            let point = self.point_named(name, span, &view, report);
+            let point = self.settable(name, span, &view, report);
             view.need("value", report);
             let value = view.take_number("value", report);
             GivenKind::Remote { point: point?, value: value?.0 }
