@@ -116,7 +116,12 @@ struct Slot {
     ranged: bool,
     /// A state, whatever type it came in: a code sent as a float is a whole number here.
     discrete: bool,
+    /// While no alarm stands or waits, a number strictly between these cannot raise one: what most values need is here, not in the plan.
+    calm: (f64, f64),
 }
+
+/// No number lies in it.
+const NEVER_CALM: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 
 const NONE: u32 = u32::MAX;
 const REMOTE: u16 = u16::MAX;
@@ -249,7 +254,8 @@ impl Upward {
         self.last = now;
         for (point, which, due_utc_ns) in std::mem::take(&mut self.restored) {
             let left = Duration::from_nanos(u64::try_from(due_utc_ns.saturating_sub(now.utc.0)).unwrap_or(0));
-            let Some(slot) = self.slots.get(point.index()) else { continue };
+            let Some(slot) = self.slots.get_mut(point.index()) else { continue };
+            slot.calm = NEVER_CALM;
             if let Some(alarms) = usize::try_from(slot.alarms).ok().and_then(|at| self.alarms.get_mut(at)) {
                 let due = now.mono + left;
                 alarms.set_due(which, due);
@@ -327,7 +333,7 @@ impl Upward {
             slot.has_sent = true;
         }
         out.points.push(mapped);
-        if slot.alarms == NONE {
+        if slot.alarms == NONE || slot.is_calm(&mapped) {
             return;
         }
         let Some(planned) = plan.points.get(mapped.point.index()) else { return };
@@ -335,6 +341,7 @@ impl Upward {
             && let Some(alarms) = usize::try_from(slot.alarms).ok().and_then(|at| self.alarms.get_mut(at))
         {
             alarms.evaluate(planned, &mapped, now, &mut self.timers, out);
+            slot.calm = alarms.calm(planned).unwrap_or(NEVER_CALM);
         }
     }
 }
@@ -383,6 +390,7 @@ impl Slot {
             identity: point.conversion.is_identity(),
             ranged: point.range.is_some(),
             discrete: point.cim_class == "Discrete",
+            calm: NEVER_CALM,
         }
     }
 
@@ -409,6 +417,11 @@ impl Slot {
             quality = quality.worsened(Validity::Questionable, Detail::OUT_OF_RANGE);
         }
         MappedPoint { point: update.point, value, quality, time: update.time, cause: update.cause, changed: true, historic: false }
+    }
+
+    fn is_calm(&self, mapped: &MappedPoint) -> bool {
+        let number = mapped.value.as_f64();
+        mapped.quality.validity != Validity::Invalid && number > self.calm.0 && number < self.calm.1
     }
 
     fn holds(&self, value: Value, number: f64) -> bool {

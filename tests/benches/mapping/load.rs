@@ -30,9 +30,18 @@ fn text() -> Result<String> {
     for point in 0..POINTS {
         let address = format!("id = \"l{{l}}.b{{n}}.p{point}\", addr = {{ ioa = \"{{n*100+{point}}}\", ti = ");
         match point % 4 {
-            0 => writeln!(text, "  {{ {address}\"M_ME_TF_1\" }}, cim = {{ on = \"L{{l}}B{{n}}\", class = \"Analog\", type = \"x-M{point}\" }}, unit = \"MW\", sign = \"out_of_bus\", basis = \"EX_BUS\", deadband = \"0.5 MW\", verbs = [\"stream\"] }},")?,
-            1 => writeln!(text, "  {{ {address}\"M_ME_TF_1\" }}, cim = {{ on = \"L{{l}}B{{n}}\", class = \"Analog\", type = \"x-M{point}\" }}, unit = \"kV\", limits = \"kv\", deadband = \"0.5 kV\", verbs = [\"stream\", \"alarm\"] }},")?,
-            _ => writeln!(text, "  {{ {address}\"M_SP_TB_1\" }}, cim = {{ on = \"L{{l}}B{{n}}\", class = \"Discrete\", type = \"x-S{point}\" }}, verbs = [\"stream\", \"log\"] }},")?,
+            0 => writeln!(
+                text,
+                "  {{ {address}\"M_ME_TF_1\" }}, cim = {{ on = \"L{{l}}B{{n}}\", class = \"Analog\", type = \"x-M{point}\" }}, unit = \"MW\", sign = \"out_of_bus\", basis = \"EX_BUS\", deadband = \"0.5 MW\", verbs = [\"stream\"] }},"
+            )?,
+            1 => writeln!(
+                text,
+                "  {{ {address}\"M_ME_TF_1\" }}, cim = {{ on = \"L{{l}}B{{n}}\", class = \"Analog\", type = \"x-M{point}\" }}, unit = \"kV\", limits = \"kv\", deadband = \"0.5 kV\", verbs = [\"stream\", \"alarm\"] }},"
+            )?,
+            _ => writeln!(
+                text,
+                "  {{ {address}\"M_SP_TB_1\" }}, cim = {{ on = \"L{{l}}B{{n}}\", class = \"Discrete\", type = \"x-S{point}\" }}, verbs = [\"stream\", \"log\"] }},"
+            )?,
         }
     }
     text.push_str("]\n");

@@ -22,7 +22,10 @@ fn plan(limits: bool) -> Result<Plan> {
         "schema = \"ies-cim-profile/1\"\nid = \"bench\"\nversion = \"1.0.0\"\ncim = \"CIM17\"\n[era]\nR = { address = \"era:in/b\", class = \"Bay\" }\n[link]\nrtu = { protocol = \"iec104\", role = \"client\", ca = 1, zone = \"UTC\" }\n[limits]\np = [{ name = \"HH\", above = \"90 MW\", hysteresis = \"2 MW\", delay = \"2s\", severity = \"critical\" }, { name = \"H\", above = \"80 MW\", hysteresis = \"2 MW\", severity = \"warning\" }, { name = \"L\", below = \"10 MW\", hysteresis = \"2 MW\", severity = \"warning\" }, { name = \"LL\", below = \"5 MW\", hysteresis = \"2 MW\", delay = \"2s\", severity = \"critical\" }]\n",
     );
     let verbs = if limits { "limits = \"p\", verbs = [\"stream\", \"alarm\"]" } else { "verbs = [\"stream\"]" };
-    writeln!(text, "[template.t]\nparams = [\"n\"]\npoints = [{{ id = \"P{{n}}\", addr = {{ ioa = \"{{n}}\", ti = \"M_ME_TF_1\" }}, cim = {{ on = \"R\", class = \"Analog\", type = \"x-P{{n}}\" }}, unit = \"MW\", wire_unit = \"kW\", scale = 10.0, sign = \"consumption\", basis = \"EX_BUS\", range = [\"-100 MW\", \"100 MW\"], deadband = \"0.5 MW\", {verbs} }}]\n[[use]]\ntemplate = \"t\"\non = \"rtu\"\nfor = {{ n = \"1..{POINTS}\" }}")?;
+    writeln!(
+        text,
+        "[template.t]\nparams = [\"n\"]\npoints = [{{ id = \"P{{n}}\", addr = {{ ioa = \"{{n}}\", ti = \"M_ME_TF_1\" }}, cim = {{ on = \"R\", class = \"Analog\", type = \"x-P{{n}}\" }}, unit = \"MW\", wire_unit = \"kW\", scale = 10.0, sign = \"consumption\", basis = \"EX_BUS\", range = [\"-100 MW\", \"100 MW\"], deadband = \"0.5 MW\", {verbs} }}]\n[[use]]\ntemplate = \"t\"\non = \"rtu\"\nfor = {{ n = \"1..{POINTS}\" }}"
+    )?;
     let mut report = Report::default();
     let files = MemoryFiles(BTreeMap::from([("profile.toml".to_owned(), text)]));
     compile(&files, "profile.toml", &[&Iec104], &mut report).with_context(|| report.render_text())
@@ -38,7 +41,8 @@ pub(crate) fn run(limits: bool) -> Result<serde_json::Value> {
             .map(|point| {
                 // 30 to 60 MW; every second turn moves by less than the deadband; a few swing beyond 80 MW and back.
                 let crossing = limits && point % 64 == turn % 64 && turn.is_multiple_of(2);
-                let mw = if crossing { 85.0 } else { 30.0 + f64::from(point % 20) + f64::from(turn / 2 % 2) * 10.0 + f64::from(turn % 2) * 0.1 };
+                let mw =
+                    if crossing { 85.0 } else { 30.0 + f64::from(point % 20) + f64::from(turn / 2 % 2) * 10.0 + f64::from(turn % 2) * 0.1 };
                 #[expect(clippy::cast_possible_truncation, reason = "a short float, as on the wire")]
                 let value = Value::Real32((-mw * 100.0) as f32);
                 PointUpdate {

@@ -133,6 +133,22 @@ impl AlarmSlot {
         self.state_alarm(plan, mapped, now, out);
     }
 
+    /// If nothing stands or waits: between which numbers nothing can be raised. It holds in every width, because at its own width a limit
+    /// is the nearest number, and no number of that width lies between the two.
+    pub(super) fn calm(&self, plan: &PlannedPoint) -> Option<(f64, f64)> {
+        if plan.alarm.is_some() || self.unknown || self.limits.iter().any(|state| state.active || state.due.is_some()) {
+            return None;
+        }
+        let mut band = (f64::NEG_INFINITY, f64::INFINITY);
+        for limit in &plan.limits {
+            match limit.side {
+                Side::High => band.1 = band.1.min(limit.value),
+                Side::Low => band.0 = band.0.max(limit.value),
+            }
+        }
+        Some(band)
+    }
+
     /// INVALID raises "state unknown" once (R18) and leaves every alarm as it stands. A value that is INVALID because its link is lost
     /// raises nothing: the link's own event says so (R16).
     fn invalid(&mut self, plan: &PlannedPoint, mapped: &MappedPoint, timers: &mut BTreeSet<(Mono, PointId, u16)>, out: &mut Mapped) {

@@ -407,3 +407,41 @@ fn nothing_grows_in_the_steady_state() {
     }
     assert!(rig.upward.timers.is_empty() && rig.upward.restored.is_empty());
 }
+
+/// What is left out because a value is calm changes nothing: the same walk with every value looked at in full gives the same.
+#[test]
+fn a_calm_value_is_one_that_could_raise_nothing() {
+    let (mut quick, mut full) = (Rig::new(), Rig::new());
+    let mut state = 0x9e37_79b9_u64;
+    let mut draw = move |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    };
+    let mut alarms = 0;
+    for step in 0..20_000 {
+        let ms = step * 700;
+        // Around both limits, their hysteresis and their nearest neighbours in either width.
+        let base = [0.1, 0.7, 253.0, 255.0, 100.0][usize::try_from(draw(5)).unwrap()];
+        let wide = base + [-1.0, 0.0, 1.0][usize::try_from(draw(3)).unwrap()] * [1e-9, 1e-3, 2.5][usize::try_from(draw(3)).unwrap()];
+        #[expect(clippy::cast_possible_truncation, reason = "the short width")]
+        let value = if draw(2) == 0 { Value::Real(wide) } else { Value::Real32(wide as f32) };
+        let mut update = spontaneous(P, value, ms, ms);
+        if draw(10) == 0 {
+            update = with_quality(update, if draw(2) == 0 { Validity::Invalid } else { Validity::Questionable }, Detail(0));
+        }
+        if draw(50) == 0 {
+            quick.restart();
+            full.restart();
+        }
+        assert_eq!(quick.timeout(ms), full.timeout(ms), "step {step}");
+        for slot in &mut full.upward.slots {
+            slot.calm = super::NEVER_CALM;
+        }
+        let out = quick.update(update, ms);
+        assert_eq!(out, full.update(update, ms), "step {step}: {value:?}");
+        alarms += out.alarms.len();
+    }
+    assert!(alarms > 1000, "{alarms}");
+}
