@@ -546,12 +546,16 @@ impl Bridge {
         for alarm in &routed.alarms {
             self.alarm(alarm, now);
         }
+        for change in &routed.clocks {
+            self.clock_alarm(*change, now);
+        }
         self.uncertain_alarms(now);
         self.router.arm(&mut self.core);
         // The memory of the vectors is kept for the next frame.
         let mut routed = routed;
         routed.changes.clear();
         routed.alarms.clear();
+        routed.clocks.clear();
         self.router.routed = routed;
     }
 

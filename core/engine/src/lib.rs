@@ -12,6 +12,7 @@ mod bridge;
 mod broker;
 mod calculated;
 mod caps;
+mod clocks;
 mod cloudevents;
 mod core;
 mod counters;

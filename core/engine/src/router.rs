@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bridge_model::{Cause, Detail, LinkId, Mono, Now, PointUpdate, TimeOrigin, Timestamp, Utc, Value};
+use bridge_model::{Cause, Detail, LinkId, Mono, Now, PointUpdate, TimeFlags, TimeOrigin, Timestamp, Utc, Value};
 use bridge_profile::{
     AlarmChange, Capture, ControlKind, Mapped, MappedPoint, Plan, PlannedPoint, PointSource, ServedSource, StreamClass, Upward, Verbs,
 };
@@ -10,6 +10,7 @@ use bridge_provenance::{FrameRecord, LeafPoint, LeafValue, PointsHead, encode_po
 use bridge_session::{Frame, FrameBatch};
 
 use crate::calculated::Calculated;
+use crate::clocks::{ClockChange, Clocks};
 use crate::core::{Core, Output, Then};
 use crate::image::Image;
 use crate::recorder::Urgency;
@@ -59,6 +60,7 @@ pub(crate) struct Routed {
     /// Of points that concern someone beside the stream.
     pub(crate) changes: Vec<Change>,
     pub(crate) alarms: Vec<AlarmChange>,
+    pub(crate) clocks: Vec<ClockChange>,
 }
 
 #[derive(Default)]
@@ -75,6 +77,9 @@ pub(crate) struct Router {
     pub(crate) image: Image,
     mapped: Mapped,
     calculated: Calculated,
+    clocks: Clocks,
+    /// Updates of a link whose clock is wrong, as they are mapped.
+    doubted: Vec<PointUpdate>,
     slots: Vec<Slot>,
     touched: Vec<usize>,
     slot_of: Vec<usize>,
@@ -132,6 +137,8 @@ impl Router {
             image,
             mapped: Mapped::default(),
             calculated: Calculated::new(&plan),
+            clocks: Clocks::new(plan.links.len()),
+            doubted: Vec::new(),
             slots,
             touched: Vec::new(),
             slot_of,
@@ -209,7 +216,7 @@ impl Router {
             if !updates.is_empty() {
                 core.counters.updates_received += updates.len() as u64;
                 let origin = (link.0, frame.connection, frame.number);
-                self.map(&plan, updates, duplicate, true, now);
+                self.map_received(&plan, link, updates, duplicate, now);
                 self.calculate(&plan, now);
                 self.write(core, (!pass).then_some(origin), frame.received, pass, now);
             }
@@ -349,6 +356,25 @@ impl Router {
             self.push(point, LeafPoint { flags, ..to_leaf(point, value, quality, time, Cause::Requested) });
         }
         self.write(core, None, now.utc, false, now);
+    }
+
+    /// What a station sent; the time of a station whose clock is wrong is not called synchronised (R21).
+    fn map_received(&mut self, plan: &Plan, link: LinkId, updates: &[PointUpdate], duplicate: bool, now: Now) {
+        self.routed.clocks.extend(self.clocks.observe(link, updates, now));
+        if !self.clocks.is_wrong(link) {
+            return self.map(plan, updates, duplicate, true, now);
+        }
+        let mut doubted = std::mem::take(&mut self.doubted);
+        doubted.clear();
+        doubted.extend(updates.iter().map(|update| {
+            let mut update = *update;
+            if update.time.origin == TimeOrigin::Device {
+                update.time.flags = update.time.flags.with(TimeFlags::NOT_SYNCHRONISED);
+            }
+            update
+        }));
+        self.map(plan, &doubted, duplicate, true, now);
+        self.doubted = doubted;
     }
 
     fn map(&mut self, plan: &Plan, updates: &[PointUpdate], duplicate: bool, current: bool, now: Now) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Bridge;
 use crate::broker;
+use crate::clocks::{ClockChange, describe};
 use crate::core::Core;
 use crate::store::Table;
 
@@ -136,6 +137,29 @@ impl Bridge {
             if active { "ACTIVE" } else { "CLEARED" },
             now,
         );
+    }
+
+    /// A station's clock is wrong, or right again (R21): a note that says how, and an alarm.
+    pub(super) fn clock_alarm(&mut self, change: ClockChange, now: Now) {
+        let zone = self.core.plan.links[change.link.index()].spec.zone;
+        let link = self.link_name(change.link);
+        let what = change.wrong_ns.map_or_else(|| "its stamps are right again".to_owned(), |age_ns| describe(age_ns, zone));
+        let active = change.wrong_ns.is_some();
+        self.core.tell(format!("{}: the clock of link {link}: {what}", if active { "ALARM" } else { "clear" }));
+        self.core.note(now, if active { "clock-wrong" } else { "clock-right" }, &what, &[("link", link.clone())]);
+        let Some(era) = self.core.plan.resources.first().map(|resource| resource.era.clone()) else { return };
+        let mut payload = json!({
+            "alarmId": format!("link/{link}/clock"),
+            "status": if active { "ACTIVE" } else { "CLEARED" },
+            "severity": "WARNING",
+            "limitType": "DEVICE",
+            "raisedAt": format_time(now.utc.0),
+        });
+        if !active {
+            payload["clearedAt"] = format_time(now.utc.0).into();
+        }
+        let (verb, status) = if active { ("alarm", "ACTIVE") } else { ("clear", "CLEARED") };
+        self.publish(verb, "LIMIT_BREACH", &era, &payload, status, now);
     }
 
     /// A pattern of commands that looks like an attack: a note in the journal and an alarm. A party that commands is known from then on,
