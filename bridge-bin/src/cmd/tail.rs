@@ -444,6 +444,7 @@ fn marks(point: &LeafPoint) -> Vec<&'static str> {
         (leaf_flags::TEST, "test"),
         (leaf_flags::FROM_INTERROGATION, "from interrogation"),
         (leaf_flags::HISTORIC, "historic"),
+        (leaf_flags::UNSTAMPED_EVENT, "unstamped event"),
     ];
     let mut marks: Vec<&str> = all.iter().filter(|(bit, _)| point.flags & bit != 0).map(|(_, name)| *name).collect();
     if point.time_flags & 0x80 != 0 {

@@ -59,6 +59,11 @@ impl Image {
         self.entries.get(point)?.as_ref()
     }
 
+    /// Whether the last value was read since the source was last lost.
+    pub(crate) fn is_of_this_reading(&self, point: usize) -> bool {
+        self.entry(point).is_some_and(|entry| entry.reading == self.sources[self.source_of[point]].reading)
+    }
+
     /// The last value with the quality it deserves now; `None` if it was never read.
     pub(crate) fn current(&self, point: usize) -> Option<(Value, Quality, Timestamp)> {
         let entry = self.entry(point)?;

@@ -28,6 +28,7 @@ mod programme;
 mod recorder;
 mod relay;
 mod reports;
+mod resent;
 mod router;
 mod sealed_text;
 mod selections;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bridge_model::{Cause, Detail, LinkId, Mono, Now, PointUpdate, TimeFlags, TimeOrigin, Timestamp, Utc, Value};
 use bridge_profile::{
-    AlarmChange, Capture, ControlKind, Mapped, MappedPoint, Plan, PlannedPoint, PointSource, ServedSource, StreamClass, Upward, Verbs,
+    AlarmChange, Capture, ControlKind, Mapped, MappedPoint, Plan, PlannedPoint, PointSource, ServedClass, ServedSource, StreamClass,
+    Upward, Verbs,
 };
 use bridge_provenance::{FrameRecord, LeafPoint, LeafValue, PointsHead, encode_points, leaf_flags, leaf_hash};
 use bridge_session::{Frame, FrameBatch};
@@ -14,6 +15,7 @@ use crate::clocks::{ClockChange, Clocks};
 use crate::core::{Core, Output, Then};
 use crate::image::Image;
 use crate::recorder::Urgency;
+use crate::resent::{Resent, Told};
 use crate::timers::Timer;
 
 /// The frames of a new connection, or of one to which data transfer moved, that may be a station's repetition of what is already durable.
@@ -49,9 +51,20 @@ pub(crate) struct Change {
     pub(crate) duplicate: bool,
     /// Older than what the image holds: for logs and event lists only (R20).
     pub(crate) historic: bool,
-    /// The consequence of a wish, not of an event: an interrogation, a first reading.
-    pub(crate) read: bool,
     pub(crate) test: bool,
+    /// What sequence-of-events lists are made of: a state, or a whole number served as an event, that was sent as a change.
+    pub(crate) event: bool,
+}
+
+/// What is known of what is at hand beside its update.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// Its frame was told before.
+    repeats: bool,
+    /// It has no time tag, and by its frame it was told before.
+    untimed_repeats: bool,
+    /// The bridge that read it has judged whether it is an event without the device's stamp.
+    judged: Option<bool>,
 }
 
 /// What came of a batch beside the leaves.
@@ -70,6 +83,8 @@ struct LinkRecord {
     /// The connection of the last frame, and the number of its first frame since it is that.
     connection: u32,
     first: u64,
+    /// States without a time tag that may come again.
+    resent: Resent,
 }
 
 pub(crate) struct Router {
@@ -85,9 +100,14 @@ pub(crate) struct Router {
     slot_of: Vec<usize>,
     /// Points of which only the stream wants to know are not offered to anyone else.
     concerns: Vec<bool>,
+    /// Points whose whole numbers are events: packed states and events of protection equipment.
+    listed: Vec<bool>,
     links: Vec<LinkRecord>,
     recent: BTreeSet<(usize, i64, u64)>,
     recent_order: VecDeque<(usize, i64, u64)>,
+    /// The states without a time tag of the frame at hand, and which of them were told before.
+    told: Vec<Told>,
+    told_before: Vec<bool>,
     descriptors: [u8; 16],
     /// The descriptor set: what the numbers in the leaves mean.
     pub(crate) descriptor_set: String,
@@ -143,9 +163,12 @@ impl Router {
             touched: Vec::new(),
             slot_of,
             concerns: concerns(&plan),
+            listed: listed(&plan),
             links,
             recent: BTreeSet::new(),
             recent_order: VecDeque::new(),
+            told: Vec::new(),
+            told_before: Vec::new(),
             descriptors,
             descriptor_set,
             routed: Routed::default(),
@@ -168,6 +191,12 @@ impl Router {
         if leaf.descriptors != self.descriptors {
             return;
         }
+        let origin = leaf.frame;
+        if let Some((link, ..)) = origin
+            && let Some(link) = self.links.get_mut(usize::from(link))
+        {
+            link.resent.restored(leaf.received_ns);
+        }
         for point in &leaf.points {
             let place = point.point as usize;
             if place >= self.slot_of.len() {
@@ -177,9 +206,25 @@ impl Router {
             if point.flags & leaf_flags::HISTORIC == 0 {
                 self.image.restore(place, value, quality, time, now);
             }
-            if is_event(value, time) {
-                self.remember(place, value, time);
+            let cause = cause_of(point.cause);
+            if point.flags & (leaf_flags::FROM_INTERROGATION | leaf_flags::IMAGE) != 0 || !is_change(cause) {
+                continue;
             }
+            if value.is_state() && time.origin == TimeOrigin::Device {
+                self.remember(place, value, time);
+            } else if let Some((link, _, number)) = origin
+                && let Some(told) = self.told(place, value, quality, time, cause)
+                && let Some(link) = self.links.get_mut(usize::from(link))
+            {
+                link.resent.restore(number, leaf.received_ns, told);
+            }
+        }
+    }
+
+    /// A receipt leaves for a link.
+    pub(crate) fn handle_receipt(&mut self, link: LinkId, connection: u32, frame: u64) {
+        if let Some(link) = self.links.get_mut(link.index()) {
+            link.resent.handle_receipt(connection, frame);
         }
     }
 
@@ -213,10 +258,12 @@ impl Router {
                 });
             }
             let updates = batch.updates_of(frame);
-            if !updates.is_empty() {
+            if updates.is_empty() {
+                self.links[link.index()].resent.handle_frame(frame, &[], &mut self.told_before);
+            } else {
                 core.counters.updates_received += updates.len() as u64;
                 let origin = (link.0, frame.connection, frame.number);
-                self.map_received(&plan, link, updates, duplicate, now);
+                self.map_received(&plan, link, frame, updates, duplicate, now);
                 self.calculate(&plan, now);
                 self.write(core, (!pass).then_some(origin), frame.received, pass, now);
             }
@@ -233,6 +280,7 @@ impl Router {
             let Some(Frame { connection, number: frame, .. }) = run.last() else { continue };
             let (connection, frame) = (*connection, *frame);
             if pass {
+                self.handle_receipt(link, connection, frame);
                 core.out.push_back(Output::Durable { link, connection, frame });
             } else {
                 core.when_durable(Then::Receipt { link, connection, frame });
@@ -245,12 +293,12 @@ impl Router {
         let plan = core.plan.clone();
         for (update, flags) in updates {
             let duplicate = flags & leaf_flags::POSSIBLE_DUPLICATE != 0;
+            let judged = Some(flags & leaf_flags::UNSTAMPED_EVENT != 0);
+            let known = Known { repeats: duplicate, untimed_repeats: duplicate, judged };
             if flags & leaf_flags::HISTORIC == 0 {
-                self.map(&plan, std::slice::from_ref(update), duplicate, current, now);
+                self.map(&plan, std::slice::from_ref(update), known, current, now);
             } else {
-                self.mapped.clear();
-                self.upward.map_historic(update, &mut self.mapped);
-                self.take_mapped(duplicate, current, now);
+                self.map_historic(update, known, current, now);
             }
         }
         self.calculate(&plan, now);
@@ -285,7 +333,7 @@ impl Router {
             }
             let cause = if read { Cause::Interrogated } else { Cause::Spontaneous };
             let update = PointUpdate { point: calculation.point, value, quality, time, received: now.utc, cause };
-            self.map(plan, std::slice::from_ref(&update), false, true, now);
+            self.map(plan, std::slice::from_ref(&update), Known::default(), true, now);
             any = true;
         }
         any
@@ -296,7 +344,7 @@ impl Router {
         let plan = core.plan.clone();
         self.mapped.clear();
         self.upward.handle_timeout(&plan, now, &mut self.mapped);
-        self.take_mapped(false, true, now);
+        self.take_mapped(Known::default(), true, now);
         self.calculate(&plan, now);
         self.write(core, None, now.utc, false, now);
     }
@@ -359,10 +407,10 @@ impl Router {
     }
 
     /// What a station sent; the time of a station whose clock is wrong is not called synchronised (R21).
-    fn map_received(&mut self, plan: &Plan, link: LinkId, updates: &[PointUpdate], duplicate: bool, now: Now) {
+    fn map_received(&mut self, plan: &Plan, link: LinkId, frame: &Frame, updates: &[PointUpdate], duplicate: bool, now: Now) {
         self.routed.clocks.extend(self.clocks.observe(link, updates, now));
         if !self.clocks.is_wrong(link) {
-            return self.map(plan, updates, duplicate, true, now);
+            return self.map_frame(plan, link, frame, updates, duplicate, now);
         }
         let mut doubted = std::mem::take(&mut self.doubted);
         doubted.clear();
@@ -373,35 +421,109 @@ impl Router {
             }
             update
         }));
-        self.map(plan, &doubted, duplicate, true, now);
+        self.map_frame(plan, link, frame, &doubted, duplicate, now);
         self.doubted = doubted;
     }
 
-    fn map(&mut self, plan: &Plan, updates: &[PointUpdate], duplicate: bool, current: bool, now: Now) {
+    /// The updates of a link's frame. Of what it repeats, a state that a later one in it replaces is history: it moves nothing again (R20).
+    fn map_frame(&mut self, plan: &Plan, link: LinkId, frame: &Frame, updates: &[PointUpdate], duplicate: bool, now: Now) {
+        let mut told = std::mem::take(&mut self.told);
+        told.clear();
+        told.extend(updates.iter().filter_map(|update| self.told_by(update)));
+        let mut before = std::mem::take(&mut self.told_before);
+        self.links[link.index()].resent.handle_frame(frame, &told, &mut before);
+        if before.contains(&true) {
+            let mut at = 0;
+            for update in updates {
+                let point = update.point.index();
+                let is_told = self.told_by(update).is_some();
+                let untimed = is_told && before.get(at).copied().unwrap_or_default();
+                at += usize::from(is_told);
+                let known = Known { repeats: duplicate, untimed_repeats: untimed, judged: None };
+                let is_replaced = untimed && told.get(at..).is_some_and(|later| later.iter().any(|told| told.point == point));
+                if is_replaced {
+                    self.map_historic(update, known, true, now);
+                } else {
+                    self.map(plan, std::slice::from_ref(update), known, true, now);
+                }
+            }
+        } else {
+            self.map(plan, updates, Known { repeats: duplicate, ..Known::default() }, true, now);
+        }
+        (self.told, self.told_before) = (told, before);
+    }
+
+    fn map(&mut self, plan: &Plan, updates: &[PointUpdate], known: Known, current: bool, now: Now) {
         self.mapped.clear();
         for update in updates {
             self.upward.map(plan, update, now, &mut self.mapped);
         }
-        self.take_mapped(duplicate, current, now);
+        self.take_mapped(known, current, now);
     }
 
-    fn take_mapped(&mut self, duplicate: bool, current: bool, now: Now) {
+    fn map_historic(&mut self, update: &PointUpdate, known: Known, current: bool, now: Now) {
+        self.mapped.clear();
+        self.upward.map_historic(update, &mut self.mapped);
+        self.take_mapped(known, current, now);
+    }
+
+    fn take_mapped(&mut self, known: Known, current: bool, now: Now) {
         let mapped = std::mem::take(&mut self.mapped);
         for point in &mapped.points {
-            self.take(point, duplicate, current, now.mono);
+            self.take(point, known, current, now.mono);
         }
         self.routed.alarms.extend(mapped.alarms.iter().cloned());
         self.mapped = mapped;
     }
 
-    fn take(&mut self, mapped: &MappedPoint, frame_repeats: bool, current: bool, now: Mono) {
+    /// What is known again by its frame only. Most updates are not, and cost no scaling here.
+    fn told_by(&self, update: &PointUpdate) -> Option<Told> {
+        let point = update.point.index();
+        let may_be = update.value.is_state() || self.listed.get(point).copied().unwrap_or_default();
+        if !may_be || is_stamped(update.time) || !is_change(update.cause) {
+            return None;
+        }
+        let MappedPoint { value, quality, time, cause, .. } = self.upward.scaled(update)?;
+        self.told(point, value, quality, time, cause)
+    }
+
+    fn told(&self, point: usize, value: Value, quality: bridge_model::Quality, time: Timestamp, cause: Cause) -> Option<Told> {
+        let is_told = self.is_discrete(point, value) && is_change(cause) && !is_stamped(time) && !is_retold(time);
+        let test = quality.detail.contains(Detail::TEST);
+        (is_told && !test).then(|| Told { point, value: value.as_f64().to_bits(), quality: quality.raw })
+    }
+
+    fn is_discrete(&self, point: usize, value: Value) -> bool {
+        value.is_state() || (matches!(value, Value::Int(_)) && self.listed.get(point).copied().unwrap_or_default())
+    }
+
+    /// Whether a change that its device did not stamp is a line of the sequence of events. One that only gets another quality, or that is
+    /// told as it was before the link was lost, is none.
+    fn is_unstamped_event(&self, point: usize, mapped: &MappedPoint) -> bool {
+        let MappedPoint { value, quality, time, .. } = *mapped;
+        !is_retold(time)
+            && self.image.entry(point).is_none_or(|entry| {
+                entry.value != value || (entry.quality.to_bits() == quality.to_bits() && self.image.is_of_this_reading(point))
+            })
+    }
+
+    fn take(&mut self, mapped: &MappedPoint, known: Known, current: bool, now: Mono) {
         let point = mapped.point.index();
         let MappedPoint { value, quality, time, cause, .. } = *mapped;
         let test = quality.detail.contains(Detail::TEST);
         let read = matches!(cause, Cause::Interrogated | Cause::Requested);
-        let event = is_event(value, time) && !read;
-        let duplicate = (event && self.seen(point, value, time)) || frame_repeats;
-        if event && !duplicate {
+        let stamped = is_stamped(time);
+        let listed = self.is_discrete(point, value)
+            && is_change(cause)
+            && (stamped || known.judged.unwrap_or_else(|| known.untimed_repeats || self.is_unstamped_event(point, mapped)));
+        // A quantity that is served as an event is one for its list only.
+        let event = listed && value.is_state();
+        let duplicate = match listed {
+            true if stamped => (event && self.seen(point, value, time)) || known.repeats,
+            true => known.untimed_repeats,
+            false => known.repeats,
+        };
+        if event && !duplicate && stamped {
             self.remember(point, value, time);
         }
         let before = if self.concerns[point] { self.image.entry(point).map(|entry| entry.value) } else { None };
@@ -424,6 +546,9 @@ impl Router {
             if mapped.historic {
                 flags |= leaf_flags::HISTORIC;
             }
+            if listed && !stamped {
+                flags |= leaf_flags::UNSTAMPED_EVENT;
+            }
             self.push(point, LeafPoint { flags, ..to_leaf(point, value, quality, time, cause) });
         } else {
             self.touch(slot);
@@ -442,8 +567,8 @@ impl Router {
             changed: mapped.changed || event,
             duplicate,
             historic: mapped.historic,
-            read,
             test,
+            event: listed,
         });
     }
 
@@ -494,7 +619,7 @@ impl Router {
 
     /// Whether one of the link's last frames said the same, but for what differs whenever it is sent.
     fn repeats(&mut self, link: LinkId, frame: &Frame, batch: &FrameBatch) -> bool {
-        let LinkRecord { tail, connection, first } = &mut self.links[link.index()];
+        let LinkRecord { tail, connection, first, .. } = &mut self.links[link.index()];
         if *connection != frame.connection {
             (*connection, *first) = (frame.connection, frame.number);
         }
@@ -524,9 +649,35 @@ impl Router {
     }
 }
 
-/// A state change that the device stamped: what sequence-of-events lists are made of.
-pub(crate) fn is_event(value: Value, time: Timestamp) -> bool {
-    value.is_state() && time.origin == TimeOrigin::Device
+/// Sent because it changed, not because it was asked for or because its turn came.
+const fn is_change(cause: Cause) -> bool {
+    match cause {
+        Cause::Spontaneous | Cause::ReturnRemote | Cause::ReturnLocal => true,
+        Cause::Cyclic | Cause::Background | Cause::Interrogated | Cause::Requested => false,
+    }
+}
+
+/// The device's own stamp of the change.
+fn is_stamped(time: Timestamp) -> bool {
+    time.origin == TimeOrigin::Device
+}
+
+/// A time that its sender both substituted and disowned: a state that is told again and did not change (see `served.rs`).
+const fn is_retold(time: Timestamp) -> bool {
+    time.flags.contains(TimeFlags::SUBSTITUTED.with(TimeFlags::INVALID))
+}
+
+/// The points that a link serves as events.
+fn listed(plan: &Plan) -> Vec<bool> {
+    let mut listed = vec![false; plan.points.len()];
+    for served in plan.served.iter().filter(|served| served.class == ServedClass::Event) {
+        if let ServedSource::Point(point) = &served.source
+            && let Some(listed) = listed.get_mut(point.index())
+        {
+            *listed = true;
+        }
+    }
+    listed
 }
 
 /// Whether anyone but the stream wants to know of a point: who serves it, logs it, reports it, or commands by it.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::Core;
 use crate::image::Image;
-use crate::router::{Change, is_event};
+use crate::router::Change;
 use crate::store::{Table, numbered, split_numbered};
 
 /// Events of one lane handed to a session and not yet acknowledged by its peer; of all lanes at most half the queue, so that there is
@@ -29,6 +29,9 @@ struct Waiting {
     at_ns: i64,
     time_flags: u8,
     return_info: bool,
+    /// The time is the bridge's: the device gave none.
+    #[serde(default)]
+    by_bridge: bool,
     /// A whole number: packed states and events of protection equipment.
     #[serde(default)]
     whole: Option<i64>,
@@ -161,10 +164,9 @@ impl ServedPoints {
             return;
         }
         let plan = core.plan.clone();
-        let event = is_served_event(change.value, change.time) && !change.read;
         for place in self.of_point[change.point].clone() {
             let spec = &plan.served[place];
-            let listed = event && spec.class == ServedClass::Event;
+            let listed = change.event && spec.class == ServedClass::Event;
             // A test must not reach the control room's list (R18).
             if listed && !change.duplicate && !change.test {
                 self.queue(core, &plan, place, change, now);
@@ -195,8 +197,9 @@ impl ServedPoints {
         };
         let value = if value.is_state() { value } else { wire(value, |eng| plan.to_wire_served(spec, eng)) };
         let number = value.as_f64();
-        // A state told again is no event: its time goes out marked as not stamped at a change.
-        let time = if value.is_state() { Timestamp { origin: TimeOrigin::Bridge, ..time } } else { time };
+        // A state told again is no event: its time goes out as neither the source's nor that of a change, so that nobody lists it.
+        let flags = time.flags.with(TimeFlags::INVALID);
+        let time = if value.is_state() { Timestamp { origin: TimeOrigin::Bridge, flags, ..time } } else { time };
         let bits = quality.to_bits();
         // A change of quality is told even if the value stood still all the while.
         let requalified = self.last[place].is_none_or(|(_, was)| was != bits);
@@ -247,6 +250,7 @@ impl ServedPoints {
             raw: quality.raw,
             at_ns: change.time.utc.0,
             time_flags: change.time.flags.0,
+            by_bridge: change.time.origin == TimeOrigin::Bridge,
             return_info: change.cause == bridge_model::Cause::ReturnRemote,
             whole: if let Value::Int(whole) = change.value { Some(whole) } else { None },
         };
@@ -272,7 +276,8 @@ impl ServedPoints {
                 (None, false) => Value::Bool(waiting.state == 1),
             };
             let quality = Quality::from_bits(waiting.quality, waiting.raw);
-            let time = Timestamp { utc: Utc(waiting.at_ns), origin: TimeOrigin::Device, flags: TimeFlags(waiting.time_flags) };
+            let origin = if waiting.by_bridge { TimeOrigin::Bridge } else { TimeOrigin::Device };
+            let time = Timestamp { utc: Utc(waiting.at_ns), origin, flags: TimeFlags(waiting.time_flags) };
             core.counters.events_served += 1;
             self.push(link, waiting.served as usize, value, quality, time, PublishClass::Event(number), true, waiting.return_info);
         }
@@ -398,12 +403,6 @@ impl ServedPoints {
             }
         }
     }
-}
-
-/// What is queued towards an EMS: state changes, and packed states and events of protection equipment, as the device stamped them. A
-/// quantity is none of them, whatever its type: its points are of class `latest`.
-fn is_served_event(value: Value, time: Timestamp) -> bool {
-    is_event(value, time) || (matches!(value, Value::Int(_)) && time.origin == TimeOrigin::Device)
 }
 
 /// Converts a number and keeps its width.

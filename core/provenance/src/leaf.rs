@@ -46,6 +46,8 @@ pub mod leaf_flags {
     pub const HISTORIC: u8 = 8;
     /// The present image, told again: to a new subscriber, or because the value grew old. Not a change.
     pub const IMAGE: u8 = 16;
+    /// A change of a state that its source did not stamp: a line of the sequence of events all the same.
+    pub const UNSTAMPED_EVENT: u8 = 32;
 }
 
 /// One point in a leaf.

@@ -19,6 +19,10 @@ pub struct Frame {
     pub header: usize,
     /// Its updates within [`FrameBatch::updates`].
     pub updates: Range<usize>,
+    /// A connection and the number up to which its frames were acknowledged to the peer when this one was read, where a peer sends ahead of
+    /// acknowledgements (104); on the first frame of a connection those of the one before. `None`: a frame proves that the acknowledgements
+    /// of those before it on its connection arrived (DNP3).
+    pub settled: Option<(u32, u64)>,
 }
 
 /// Frames of one link, in order of arrival. One read of the transport is one batch.
@@ -50,7 +54,15 @@ impl FrameBatch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(octets);
         let updates = first_update..self.updates.len();
-        self.frames.push(Frame { connection, number, received, bytes: start..self.bytes.len(), header: header.min(octets.len()), updates });
+        let (bytes, header) = (start..self.bytes.len(), header.min(octets.len()));
+        self.frames.push(Frame { connection, number, received, bytes, header, updates, settled: None });
+    }
+
+    /// Says of the last frame what its peer was told before it: see [`Frame::settled`].
+    pub fn settled(&mut self, connection: u32, number: u64) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.settled = Some((connection, number));
+        }
     }
 
     /// The octets of a frame that are the same when its content is sent again.

@@ -207,6 +207,12 @@ impl Upward {
         }
     }
 
+    /// The update as its point says it, without any consequence; `None` for a point that the plan does not have.
+    #[must_use]
+    pub fn scaled(&self, update: &PointUpdate) -> Option<MappedPoint> {
+        self.slots.get(update.point.index()).map(|slot| slot.scale(update))
+    }
+
     /// Deadlines that have come: limit delays and transits.
     pub fn handle_timeout(&mut self, plan: &Plan, now: Now, out: &mut Mapped) {
         self.tick(now);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bridge_model::{
     Action, Cause, Command, CommandId, CommandMode, Detail, IndeterminateWhy, Mono, NotOperatedWhy, Now, Outcome, PointUpdate, Refusal,
-    TimeOrigin, Utc,
+    TimeFlags, TimeOrigin, Utc,
 };
 use bridge_session::{AddressUse, Channel, Chunk, Close, Event, FrameBatch, LinkState, PeerInfo, Phase, Request, Session};
 
@@ -211,10 +211,12 @@ impl Ems {
             Cause::Spontaneous | Cause::ReturnRemote | Cause::ReturnLocal => true,
             Cause::Cyclic | Cause::Background | Cause::Interrogated | Cause::Requested => false,
         };
-        // A state that is repeated because its source became stale is no line of the sequence of events (R19, R20).
+        // A state that is repeated because its source became stale is no line of the sequence of events (R19, R20), and none is what comes
+        // without a time, or with one that somebody on the way gave and disowns.
+        let given = update.time.flags.contains(TimeFlags::SUBSTITUTED) && !update.time.flags.contains(TimeFlags::INVALID);
         let event = sent_as_change
             && update.value.is_state()
-            && update.time.origin == TimeOrigin::Device
+            && (update.time.origin == TimeOrigin::Device || given)
             && !update.quality.detail.contains(Detail::OLD_DATA);
         let kind = if event { EntryKind::Event } else { EntryKind::Change };
         let name = self.names.name(AddressUse::Monitor, update.point);

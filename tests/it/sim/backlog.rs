@@ -135,7 +135,7 @@ fn r20_a_crash_in_the_middle_of_a_snapshot_loses_nothing_that_waited() {
     assert!(verdict.is_clean() && verdict.events >= count, "{:#?}\n{}", verdict.details, world.told());
 }
 
-fn journal(world: &World, party: usize) -> ReadOnly {
+pub(super) fn journal(world: &World, party: usize) -> ReadOnly {
     let disk: Arc<dyn Disk> = world.nodes[party].disk.clone();
     open_read_only(disk).expect("a journal")
 }

@@ -16,5 +16,6 @@ mod seeds;
 mod select;
 mod story;
 mod tune;
+mod untimed;
 mod webhooks;
 mod world;

@@ -12,6 +12,8 @@ pub(crate) struct Tune {
     pub(crate) settings: fn(&mut Settings),
     pub(crate) thermal: fn(String) -> String,
     pub(crate) gateway: fn(String) -> String,
+    /// The station sends its states without time tags, over DNP3; over 104 the profile says it by its types.
+    pub(crate) untimed: bool,
     /// Both 104 links are redundancy groups of two paths.
     pub(crate) redundant: bool,
     pub(crate) plant: fn(u64) -> Plant,
@@ -30,6 +32,7 @@ impl Default for Tune {
             settings: |_| {},
             thermal: fast,
             gateway: |text| text,
+            untimed: false,
             redundant: false,
             plant,
             units: ["U1", "U2"],

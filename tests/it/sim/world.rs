@@ -14,8 +14,8 @@ use bridge_model::{LinkId, Mono, Now, Utc};
 use bridge_profile::{MemoryFiles, Plan, ServedSource, compile};
 use bridge_provenance::Ed25519Signer;
 use bridge_session::{
-    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, FrameBatch, Inbound, LinkSpec, Outbound, PostAnswer, Posted, Protocol,
-    Request, Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
+    Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Event, Field, FrameBatch, Inbound, LinkSpec, Outbound, PostAnswer, Posted,
+    Protocol, Request, Role as LinkRole, Session, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 use bridge_sim::{
     Book, ControlMap, Ems, Entry, Generator, HostId, MessageId, Names, Net, NetEvent, NetOptions, PlantBinding, PointMap, Rng,
@@ -187,6 +187,18 @@ fn far_side(plan: &Plan, link: usize) -> Option<(Standard, LinkSpec)> {
     Some((standard, standard.far_side(&flipped)))
 }
 
+/// An outstation whose events of states have no time.
+fn without_time(spec: &mut LinkSpec) {
+    for point in &mut spec.points {
+        let event = match point.address.get("type") {
+            Some(Field::Text(of)) if of == "binary" => "g2v1",
+            Some(Field::Text(of)) if of == "double" => "g4v1",
+            Some(_) | None => continue,
+        };
+        point.address.insert("event".to_owned(), Field::Text(event.to_owned()));
+    }
+}
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         Self::tuned(seed, Tune::default())
@@ -203,7 +215,10 @@ impl World {
         let (station_spare, gateway_spare) = (spare("station-b"), spare("sldc-b"));
         let (station_ledger, ems_ledger) = (SharedLedger::default(), SharedLedger::default());
 
-        let (standard, spec) = far_side(&thermal, 0).expect("a link to the station");
+        let (standard, mut spec) = far_side(&thermal, 0).expect("a link to the station");
+        if tune.untimed && standard == Standard::Dnp3 {
+            without_time(&mut spec);
+        }
         // A station that is the client of a link of both directions connects to the plant's bridge.
         let station_wire = match spec.role {
             LinkRole::Server => accept(station_host, station_spare, PORT),

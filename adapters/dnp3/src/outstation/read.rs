@@ -286,12 +286,17 @@ fn put_event(
     let Some(served) = image.get(held.slot) else { return Err(Refused::Unsaid) };
     let default = || if Image::source(held.of).1 { default_of(held.of).1 } else { Some(served.event) };
     let mut variation = variation.or_else(default).ok_or(Refused::Unsaid)?;
-    let stamp = held.time.filter(|time| is_its_own(*time));
-    let time = match (variation.tag, stamp.and_then(|stamp| DnpTime::from_utc(stamp.utc, zone).map(|time| (time, stamp)))) {
+    let stamp = held.time.and_then(|time| tellable(time, held.number.is_some()));
+    let stamp = stamp.and_then(|(time, its_own)| DnpTime::from_utc(time.utc, zone).map(|told| (told, its_own && is_synchronised(time))));
+    if let (Tag::Absolute, Some((_, false))) = (variation.tag, stamp) {
+        // An absolute time has no mark for it.
+        variation = like(variation, Tag::Relative).or_else(|| like(variation, Tag::None)).ok_or(Refused::Unsaid)?;
+    }
+    let time = match (variation.tag, stamp) {
         (Tag::None, _) => ObjectTime::None,
         (Tag::Absolute, Some((time, _))) => ObjectTime::Absolute(time),
-        (Tag::Relative, Some((time, stamp))) => {
-            let of_clock = is_synchronised(stamp) && synchronised;
+        (Tag::Relative, Some((time, is_synchronised))) => {
+            let of_clock = is_synchronised && synchronised;
             let offset = common.filter(|common| common.synchronised == of_clock).and_then(|common| common.offset_of(time));
             match offset {
                 Some(offset) => ObjectTime::Relative(offset),
@@ -305,26 +310,29 @@ fn put_event(
         }
         // A time that is none is not told as one.
         (Tag::Absolute | Tag::Relative, None) => {
-            variation = untimed(variation).ok_or(Refused::Unsaid)?;
+            variation = like(variation, Tag::None).ok_or(Refused::Unsaid)?;
             ObjectTime::None
         }
     };
     Measurement { value: held.value, flags: held.flags, time }.write_indexed(writer, variation, u32::from(served.index))
 }
 
-/// Whether a stamp is the time of the change itself. One that the bridge had to give, because the value came without one, would read as a
-/// line of the sequence of events that never was (R20): an absolute time has no mark for it, so it does not go out.
-fn is_its_own(stamp: Timestamp) -> bool {
-    stamp.origin == TimeOrigin::Device && !stamp.flags.contains(TimeFlags::INVALID) && !stamp.flags.contains(TimeFlags::SUBSTITUTED)
+/// The time of an event that may be told, and whether it is the source's own. What the bridge had to give, because the change came without
+/// one, is at least the time of its receipt: it goes out as that of a clock that is not synchronised. What is no event of the source's (a
+/// state that an integrity poll found) has none: it would read as a line of the sequence of events that never was (R20).
+fn tellable(stamp: Timestamp, is_event: bool) -> Option<(Timestamp, bool)> {
+    let its_own = stamp.origin == TimeOrigin::Device && !stamp.flags.contains(TimeFlags::SUBSTITUTED);
+    (!stamp.flags.contains(TimeFlags::INVALID) && (its_own || is_event)).then_some((stamp, its_own))
 }
 
 fn is_synchronised(stamp: Timestamp) -> bool {
     !stamp.flags.contains(TimeFlags::NOT_SYNCHRONISED)
 }
 
-fn untimed(variation: &Variation) -> Option<&'static Variation> {
+/// The same object with its time told in another way, or not at all.
+fn like(variation: &Variation, tag: Tag) -> Option<&'static Variation> {
     let same = |other: &&Variation| {
-        other.group == variation.group && other.coding == variation.coding && other.lead == variation.lead && other.tag == Tag::None
+        other.group == variation.group && other.coding == variation.coding && other.lead == variation.lead && other.tag == tag
     };
     Variation::all().iter().find(same)
 }

@@ -59,6 +59,9 @@ pub struct Controlled {
     params: Params,
     group: Group<Contents, Phase>,
     batch: FrameBatch,
+    /// The connection of the last frame; what the peer was told of the one before, or of the last that ended.
+    carrier: u32,
+    settled: (u32, u64),
     events: VecDeque<Event>,
     image: Image,
     outbox: Outbox,
@@ -97,6 +100,8 @@ impl Controlled {
             zone: spec.zone,
             group: Group::new(params.connections, Timing::new(&params, spec.max_unacked)),
             batch: FrameBatch::default(),
+            carrier: 0,
+            settled: (0, 0),
             events: VecDeque::new(),
             counters: Counters::new(&params, &image),
             cycles: Cycles::new(params.background, &image),
@@ -140,6 +145,8 @@ impl Controlled {
                 // The peer's command waits for us: its acknowledgement shall not wait for w or t2.
                 connection.hurry();
                 let (number, first) = (connection.number, self.batch.updates.len());
+                let settled = if self.carrier == number { connection.settled() } else { self.settled };
+                self.carrier = number;
                 // Evidence first: a frame that closes the connection is journaled too, and never acknowledged.
                 let outcome = match phase {
                     Phase::Started => match self.reverse.as_mut().filter(|reverse| reverse.takes_octets(asdu)) {
@@ -150,6 +157,7 @@ impl Controlled {
                     Phase::Stopping => Err(Error::misbehaved("I frame after STOPDT act")),
                 };
                 self.batch.push_framed(number, frame, now.utc, apdu, APCI_LEN, first);
+                self.batch.settled(settled.0, settled.1);
                 outcome
             }
             Taken::Unnumbered(Function::StartAct) => {
@@ -500,6 +508,9 @@ impl Session for Controlled {
             }
             Gone::Unknown => return,
         };
+        if link.connection.number == self.carrier {
+            self.settled = link.connection.settled();
+        }
         // What the peer has not acknowledged is sent again (row 18): events from the oldest, changes with their newest value.
         send_again(&mut link, &mut self.image);
         if self.outbox.connection_lost(link.connection.number) {

@@ -67,6 +67,9 @@ pub struct Controlling {
     group: Group<Sent, Phase>,
     switch: SwitchOver,
     batch: FrameBatch,
+    /// The connection of the last frame; what the peer was told of the one before, or of the last that ended.
+    carrier: u32,
+    settled: (u32, u64),
     events: VecDeque<Event>,
     days: DayCache,
     interrogation: Interrogation,
@@ -110,6 +113,8 @@ impl Controlling {
             table,
             permit,
             batch: FrameBatch::default(),
+            carrier: 0,
+            settled: (0, 0),
             events: VecDeque::new(),
             days: DayCache::default(),
             unknown_types: BTreeSet::new(),
@@ -144,6 +149,8 @@ impl Controlling {
             Taken::Supervisory => {}
             Taken::Information(frame, asdu) => {
                 let (number, first) = (connection.number, self.batch.updates.len());
+                let settled = if self.carrier == number { connection.settled() } else { self.settled };
+                self.carrier = number;
                 // Evidence first: a frame that closes the connection is journaled too, and never acknowledged.
                 let outcome = match phase {
                     Phase::Started => match self.reverse.as_mut().filter(|reverse| reverse.takes_octets(asdu)) {
@@ -162,6 +169,7 @@ impl Controlling {
                     Phase::Stopped => Err(Error::misbehaved("I frame on a stopped connection")),
                 };
                 self.batch.push_framed(number, frame, now.utc, apdu, APCI_LEN, first);
+                self.batch.settled(settled.0, settled.1);
                 outcome?;
                 if !self.switch.is_wanted() {
                     return Ok(());
@@ -354,6 +362,9 @@ impl Session for Controlling {
             }
             Gone::Unknown => return,
         };
+        if link.connection.number == self.carrier {
+            self.settled = link.connection.settled();
+        }
         if matches!(link.phase, Phase::Started | Phase::Stopping) {
             self.ended(now);
         }

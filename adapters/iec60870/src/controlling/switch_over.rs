@@ -139,6 +139,9 @@ impl Controlling {
             return Err(Error::misbehaved("STOPDT con instead of STARTDT con"));
         }
         link.phase = Phase::Stopped;
+        if link.connection.number == self.carrier {
+            self.settled = link.connection.settled();
+        }
         self.ended(now);
         Ok(())
     }

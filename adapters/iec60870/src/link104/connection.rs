@@ -256,6 +256,11 @@ impl<T> Connection<T> {
         self.test_since.is_some() || self.awaiting_con.is_some()
     }
 
+    /// The connection, and how many of its frames the peer was told are taken.
+    pub(crate) fn settled(&self) -> (u32, u64) {
+        (self.number, self.receive.told())
+    }
+
     /// Whether the durable frames are all acknowledged.
     pub(crate) fn is_acknowledged(&self) -> bool {
         self.receive.is_settled()

@@ -54,6 +54,11 @@ impl ReceiveWindow {
         self.durable_since = None;
     }
 
+    /// How many frames the peer was told are taken.
+    pub(super) fn told(&self) -> u64 {
+        self.acknowledged
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.acknowledged == self.received
     }

@@ -70,6 +70,7 @@ impl Bridge {
             }
         }
         for ((link, connection), frame) in receipts {
+            self.router.handle_receipt(link, connection, frame);
             self.core.out.push_back(Output::Durable { link, connection, frame });
         }
     }

@@ -1,4 +1,5 @@
-//! Sequence-of-events lines on their way into `log` operations (R20: only what the device stamped and sent as a change).
+//! Sequence-of-events lines on their way into `log` operations (R20: only what was sent as a change). A line whose time is the bridge's own,
+//! because the device gave none, is not called synchronised.
 //!
 //! The first line after a quiet moment leaves at once. While more follow they are gathered, each durable by its own entry: an operation is
 //! signed, journaled and acknowledged as a whole, and a peer takes one per round trip, so an avalanche must not be an operation per frame.
@@ -7,14 +8,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge_ies::format_time;
-use bridge_model::{DoublePoint, Mono, Now, TimeFlags, Value as PointValue};
+use bridge_model::{DoublePoint, Mono, Now, TimeFlags, TimeOrigin, Value as PointValue};
 use bridge_profile::Verbs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Bridge;
 use crate::core::Core;
-use crate::router::{Change, is_event};
+use crate::router::Change;
 use crate::store::Table;
 use crate::timers::Timer;
 
@@ -98,7 +99,7 @@ impl Bridge {
         let mut any = false;
         for change in changes {
             let point = &plan.points[change.point];
-            if !point.verbs.contains(Verbs::LOG) || change.read || change.test || change.duplicate || !is_event(change.value, change.time) {
+            if !point.verbs.contains(Verbs::LOG) || !change.event || change.test || change.duplicate || !change.value.is_state() {
                 continue;
             }
             // A switch on its way is told when it has arrived, or hangs (R18).
@@ -110,7 +111,9 @@ impl Bridge {
                 let code = value.as_f64() as i64;
                 point.alias.get(&code).cloned().unwrap_or_else(|| value.to_string())
             };
-            let doubtful = change.time.flags.contains(TimeFlags::NOT_SYNCHRONISED) || change.time.flags.contains(TimeFlags::INVALID);
+            let doubtful = change.time.origin == TimeOrigin::Bridge
+                || change.time.flags.contains(TimeFlags::NOT_SYNCHRONISED)
+                || change.time.flags.contains(TimeFlags::INVALID);
             let mut line = json!({
                 "seq": 0,
                 "t": format_time(change.time.utc.0),

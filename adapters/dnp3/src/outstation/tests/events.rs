@@ -158,18 +158,76 @@ fn a2_r46_relative_times_count_from_a_common_time_that_says_whether_it_is_synchr
     assert_eq!(bench.ask(Function::Read, &[2, 3, 6]).body, expected.concat());
 }
 
-/// What the bridge had to stamp itself (an untimed answer to an integrity poll) is no line of the sequence of events (R20).
+fn common_time(variation: u8, ms: i64) -> Vec<u8> {
+    let time = DnpTime::from_millis(u64::try_from(ms).unwrap()).unwrap();
+    [&[51, variation, 0x07, 1][..], &time.octets()].concat()
+}
+
+/// What an integrity poll of the bridge found is no event of its source, and no line of the sequence of events (R20).
 #[test]
 fn r20_a_stamp_that_is_not_the_sources_own_is_not_told_as_one() {
     let mut bench = Bench::quiet(&[]);
+    let (time, invalid) = (Timestamp::at_receipt(bench.now.utc), TimeFlags::INVALID);
+    let found = |point: u32, time| {
+        let (value, quality, class) = (Value::Bool(true), Quality::GOOD, PublishClass::Latest);
+        Publish { point: PointId(point), value, quality, time, class, spontaneous: true, return_info: false }
+    };
+    let told_again = Timestamp { flags: invalid, ..time };
+    bench.request(Request::Publish(vec![found(BINARY, time), found(BINARY + 1, told_again)]));
+    stamped(&mut bench, BINARY + 2, true, 1, Timestamp { flags: invalid, ..Timestamp::by_device(time.utc) });
+    let got = bench.ask(Function::Read, &ALL);
+    let view = [&[0xC0, 129, 0, 0], &got.body[..]].concat();
+    let headers = FragmentView::response(&view).unwrap();
+    let variations: Vec<(u8, u8)> = headers.headers().map(|header| header.unwrap().header).map(|of| (of.group, of.variation)).collect();
+    assert!(!variations.is_empty() && variations.iter().all(|of| *of == (2, 1)), "{variations:?}: no time at all");
+    assert_eq!(told(&got.body).len(), 3);
+}
+
+/// The time of a change that its source did not stamp, or whose clock was not synchronised, is told as what it is.
+#[test]
+fn a2_r46_a_time_that_is_not_synchronised_is_told_with_that_mark() {
+    let mut bench = Bench::quiet(&[]);
     let own = Timestamp::by_device(bench.now.utc);
-    let substituted = Timestamp { flags: TimeFlags::SUBSTITUTED, ..own };
-    for (number, time) in (1..).zip([Timestamp::at_receipt(bench.now.utc), substituted, own]) {
+    let flagged = |flags| Timestamp { flags, ..own };
+    let times = [Timestamp::at_receipt(bench.now.utc), flagged(TimeFlags::SUBSTITUTED), flagged(TimeFlags::NOT_SYNCHRONISED), own];
+    for (number, time) in (1..).zip(times) {
         stamped(&mut bench, BINARY, true, number, time);
     }
+    (stamped(&mut bench, DOUBLE, true, 5, times[2]), stamped(&mut bench, DOUBLE, true, 6, own));
     let time = DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets();
-    let expected = [&[2, 1, 0x28, 2, 0, 0, 0, 0x81, 0, 0, 0x81][..], &[2, 2, 0x28, 1, 0, 0, 0, 0x81], &time].concat();
-    assert_eq!(bench.ask(Function::Read, &CLASS_1).body, expected);
+    let relative = [0, 0, 0x81, 0, 0].repeat(3);
+    let expected = [
+        common_time(2, UTC_START_MS),
+        [&[2, 3, 0x28, 3, 0][..], &relative].concat(),
+        [&[2, 2, 0x28, 1, 0, 0, 0, 0x81][..], &time].concat(),
+    ];
+    assert_eq!(bench.ask(Function::Read, &[2, 0, 6]).body, expected.concat());
+    bench.pass_ms(5000);
+    // Asked for by name it is told in the same way: an absolute time has no mark.
+    assert_eq!(bench.ask(Function::Read, &[2, 2, 6]).body, expected.concat());
+    bench.pass_ms(5000);
+    let got = bench.ask(Function::Read, &[4, 0, 6]).body;
+    assert_eq!(got[..10], common_time(2, UTC_START_MS));
+    assert_eq!(got[10..20], [4, 3, 0x28, 1, 0, 0, 0, 0x81, 0, 0]);
+    assert_eq!((got[20], got[21], &got[28..]), (4, 2, &time[..]));
+}
+
+/// Quantities and output statuses have no relative time: without the mark they have none.
+#[test]
+fn a2_r46_where_there_is_no_mark_there_is_no_time() {
+    let mut bench = Bench::quiet(&[]);
+    let publish = |point: u32, flags| {
+        let (value, quality, class) = (Value::Int(7), Quality::GOOD, PublishClass::Latest);
+        let time = Timestamp { flags, ..Timestamp::by_device(bridge_model::Utc::from_millis(UTC_START_MS)) };
+        Publish { point: PointId(point), value, quality, time, class, spontaneous: true, return_info: false }
+    };
+    let unsure = TimeFlags::NOT_SYNCHRONISED;
+    bench.request(Request::Publish(vec![publish(ANALOG, unsure), publish(ANALOG + 1, TimeFlags(0)), publish(COUNTER, unsure)]));
+    let got = bench.ask(Function::Read, &[32, 3, 6, 22, 5, 6]).body;
+    let time = DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets();
+    let untimed = [32, 1, 0x28, 1, 0, 0, 0, 1, 7, 0, 0, 0];
+    let timed = [&[32, 3, 0x28, 1, 0, 1, 0, 1, 7, 0, 0, 0][..], &time].concat();
+    assert_eq!(got, [&untimed[..], &timed, &[22, 1, 0x28, 1, 0, 0, 0, 1, 7, 0, 0, 0]].concat());
 }
 
 #[test]
