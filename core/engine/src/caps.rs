@@ -86,14 +86,15 @@ fn remove(core: &mut Core, operation: &str) {
     core.timers.cancel(&Timer::CapEnd(operation.to_owned()));
 }
 
-/// The lowest cap of those that fit and are not on their way out; of equals the older.
-fn lowest(core: &Core, fits: impl Fn(&Cap) -> bool) -> Option<Cap> {
-    all(core).into_iter().filter(|cap| cap.stand != Stand::Releasing && fits(cap)).min_by(|a, b| a.limit.total_cmp(&b.limit))
+/// The lowest cap of a control that is not on its way out, which is what the plant follows; of equals the older.
+pub(crate) fn lowest(core: &Core, control: &str) -> Option<Cap> {
+    lowest_but(core, control, "")
 }
 
-/// The lowest cap that a control follows, but for one.
-pub(crate) fn lowest_of(core: &Core, control: &str, but: &str) -> Option<Cap> {
-    lowest(core, |cap| cap.control == control && cap.operation != but)
+/// The lowest of the others.
+pub(crate) fn lowest_but(core: &Core, control: &str, but: &str) -> Option<Cap> {
+    let counts = |cap: &Cap| cap.control == control && cap.operation != but && cap.stand != Stand::Releasing;
+    all(core).into_iter().filter(counts).min_by(|a, b| a.limit.total_cmp(&b.limit))
 }
 
 /// What bounds a set-point: the lowest cap on whatever shares its word of exclusion (R6). One that is being released still bounds.
@@ -131,6 +132,27 @@ pub(crate) fn set_enabled(core: &mut Core, control: usize, on: bool) {
     } else {
         core.delete(Table::Misc, &key);
     }
+}
+
+/// Whether a limit holds the plant's power down now, by our doing: where it is not switched, its echo shows it.
+pub(crate) fn in_force(desk: &Desk<'_>, control: usize) -> bool {
+    let Some((_, drive)) = driven(&desk.core.plan.controls, control) else { return false };
+    match drive.cap.as_ref().and_then(|cap| cap.enable) {
+        Some(_) => enabled(desk.core, control),
+        None => good(desk.image, drive.taken.point).is_some_and(|echo| echo < drive.max),
+    }
+}
+
+/// Whether the plant is let up if its limit goes there: it stands lower, or nobody sees where.
+pub(crate) fn rises(desk: &Desk<'_>, control: usize, limit: f64) -> bool {
+    let Some((_, drive)) = driven(&desk.core.plan.controls, control) else { return true };
+    in_force(desk, control) && good(desk.image, drive.taken.point).is_none_or(|echo| echo < limit)
+}
+
+/// Whether the plant's limit stands there.
+pub(crate) fn stands_at(desk: &Desk<'_>, control: usize, limit: f64) -> bool {
+    let Some((_, drive)) = driven(&desk.core.plan.controls, control) else { return false };
+    in_force(desk, control) && good(desk.image, drive.taken.point).is_some_and(|echo| (echo - limit).abs() <= drive.taken.tolerance)
 }
 
 /// What is written beside a limit: to put it in force, or to take it off.
@@ -184,7 +206,8 @@ fn check_beneath(desk: &mut Desk<'_>, cap: &Cap) {
     };
     keep(desk, &Cap { stand: Stand::InForce, ..cap.clone() });
     let readback = Readback { setpoint: Some(cap.limit), measured: Some(measured), time_left_s: Some(0.0) };
-    let reason = Some((LOWER_CAP, "the power is below it, by a lower cap"));
+    let lower = lowest_but(desk.core, &cap.control, &cap.operation).is_some_and(|other| other.limit <= cap.limit);
+    let reason = lower.then_some((LOWER_CAP, "the power is below it, by a lower cap"));
     acknowledge(desk.core, desk.exchange, &cap.operation, Stage::Execution, "COMPLETED", reason, Some(readback), desk.now);
 }
 
@@ -202,9 +225,14 @@ pub(crate) fn displaced(desk: &mut Desk<'_>, old: &Programme, by: &str) {
         return;
     }
     match load(desk.core, &old.operation).filter(|cap| cap.stand != Stand::Releasing) {
-        Some(cap) => match load(desk.core, by) {
+        Some(cap) => match load(desk.core, by).filter(|by| by.stand != Stand::Releasing) {
             Some(lower) => beneath(desk, cap, &lower),
-            None => keep(desk, &Cap { stand: Stand::Beneath, ..cap }),
+            // The end of another cap goes on to bring the plant here.
+            None => {
+                let cap = Cap { stand: Stand::Beneath, ..cap };
+                keep(desk, &cap);
+                check_beneath(desk, &cap);
+            }
         },
         None if old.operation == by => {}
         None => supersede(desk, old, by),

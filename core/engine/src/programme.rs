@@ -14,7 +14,7 @@ use crate::caps;
 use crate::core::{Core, Then};
 use crate::exchange::Exchange;
 use crate::image::Image;
-use crate::operations::{Readback, Stage, acknowledge};
+use crate::operations::{self, Readback, Stage, acknowledge};
 use crate::router::Change;
 use crate::store::Table;
 use crate::target::{next_limit, next_value};
@@ -24,7 +24,7 @@ pub(crate) use state::{Kind, Place, Programme, Write};
 
 /// How often the issuer hears of a ramp that goes well.
 const PROGRESS_STEPS: u32 = 1;
-/// How often a cap comes again that the station refused.
+/// How often a limit comes again that the station refused.
 const CAP_TRIES: u32 = 3;
 /// How soon it does.
 const CAP_RETRY: Duration = Duration::from_millis(250);
@@ -101,12 +101,27 @@ impl Programmes {
         self.next.get(&control).or_else(|| self.active.get(&control)).map(|programme| programme.target)
     }
 
+    /// Whether the plant's limit stands there, or is being brought there by a programme other than `but`'s.
+    pub(crate) fn brings_to(&self, desk: &Desk<'_>, control: usize, limit: f64, but: Option<&str>) -> bool {
+        let running = self.next.get(&control).or_else(|| self.active.get(&control));
+        match running.filter(|programme| programme.place != Place::Withdrawing) {
+            Some(programme) => programme.is_for(limit) && but != Some(programme.operation.as_str()),
+            None => caps::stands_at(desk, control, limit),
+        }
+    }
+
+    /// Whether what runs or waits on the control carries this operation out.
+    pub(crate) fn carries_out(&self, control: usize, operation: &str) -> bool {
+        self.next.get(&control).or_else(|| self.active.get(&control)).is_some_and(|programme| programme.operation == operation)
+    }
+
     /// The acceptance is durable, or the wire became free.
     pub(crate) fn start(&mut self, desk: &mut Desk<'_>, control: usize) {
         if broker::busy(desk.core, control) {
             return;
         }
-        let Some(programme) = self.next.remove(&control) else { return };
+        let Some(mut programme) = self.next.remove(&control) else { return };
+        programme.raises = programme.kind == Kind::Limit && caps::rises(desk, control, programme.target);
         self.active.insert(control, programme);
         self.step(desk, control);
     }
@@ -480,10 +495,12 @@ impl Programmes {
         }
     }
 
-    /// A cap that the station refused comes again: most likely the transaction that it pre-empted had not ended there. A refusal is a
+    /// A limit that the station refused comes again: most likely the transaction that it pre-empted had not ended there. A refusal is a
     /// definite no, so nothing can be executed twice.
     fn again(&mut self, desk: &mut Desk<'_>, control: usize, text: &str) -> bool {
-        let Some(programme) = self.active.get_mut(&control).filter(|programme| programme.is_safe() && programme.refused < CAP_TRIES) else {
+        let Some(programme) =
+            self.active.get_mut(&control).filter(|programme| programme.kind != Kind::Dispatch && programme.refused < CAP_TRIES)
+        else {
             return false;
         };
         programme.refused += 1;
@@ -496,7 +513,7 @@ impl Programmes {
         }
         let saved = programme.clone();
         persist(desk.core, control, &saved);
-        desk.core.tell(format!("{}: {text}; the cap comes again", desk.core.plan.controls[control].id));
+        desk.core.tell(format!("{}: {text}; the limit comes again", desk.core.plan.controls[control].id));
         desk.core.timers.set(Timer::Step(control), desk.now.mono + CAP_RETRY);
         true
     }
@@ -597,6 +614,10 @@ fn displace(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
 }
 
 pub(crate) fn supersede(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
+    // A cap that was replaced was told so with its end.
+    if operations::load(desk.core, &programme.operation).is_some_and(|known| known.status == "SUPERSEDED") {
+        return;
+    }
     // The text is the superseding operation; `acknowledge` names its issuer (R6).
     acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", by)), None, desk.now);
 }

@@ -10,6 +10,7 @@ mod misbehave;
 mod party;
 mod paths;
 mod profiles;
+mod replaced;
 mod reversed;
 mod rules;
 mod seeds;
