@@ -52,13 +52,6 @@ pub(crate) struct Cap {
     pub(crate) stand: Stand,
 }
 
-impl Cap {
-    /// SECURITY and CONGESTION wait for their issuer's word, whatever was signed before (R7).
-    pub(crate) fn waits_for_its_issuer(&self) -> bool {
-        ["SECURITY", "CONGESTION"].iter().any(|reason| self.reason.eq_ignore_ascii_case(reason))
-    }
-}
-
 /// All caps, by the id of their operation, which is by time.
 pub(crate) fn all(core: &Core) -> Vec<Cap> {
     core.store.entries(Table::Caps).filter_map(|(_, value)| serde_json::from_slice(value).ok()).collect()
@@ -163,7 +156,7 @@ pub(crate) fn companions(core: &Core, control: usize, reason: Option<&str>, off:
         return cap.enable.map(|enable| switch(enable.off)).into_iter().collect();
     }
     #[expect(clippy::cast_precision_loss, reason = "the number of a reason is small")]
-    let number = reason.and_then(|reason| cap.reasons.get(&reason.to_ascii_uppercase())).map(|number| *number as f64);
+    let number = reason.and_then(|reason| cap.reasons.get(&reason.to_ascii_uppercase())).map(|reason| reason.number as f64);
     let told = cap.reason.zip(number).map(|(control, number)| Write { control, action: bridge_model::Action::Set(number), enables: None });
     let enable = cap.enable.filter(|_| !enabled(core, control)).map(|enable| switch(enable.on));
     told.into_iter().chain(enable).collect()

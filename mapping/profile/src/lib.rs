@@ -18,7 +18,7 @@ mod testrun;
 mod units;
 mod upward;
 
-pub use cap::{Capping, Companion, Enable};
+pub use cap::{CapReason, Capping, Companion, Enable};
 pub use codes::{DIALECT, EXPLANATIONS};
 pub use compile::{Files, MemoryFiles, compile};
 pub use plan::{

@@ -35,9 +35,13 @@ fn sunny(seed: u64) -> Plant {
 
 fn by_hand(_: String) -> String {
     PARK.replacen("enable = {", "# people\nenable = {", 1).replace(
-        "reason_codes = { congestion = 1, overfrequency = 2, security = 3 }\nexecution = \"automatic\"",
-        "reason_codes = { congestion = 1, overfrequency = 2, security = 3 }\nexecution = \"operator\"",
+        "reason_codes = { congestion = 1, overfrequency = { number = 2, at_end = \"release\" }, security = 3 }\nexecution = \"automatic\"",
+        "reason_codes = { congestion = 1, overfrequency = { number = 2, at_end = \"release\" }, security = 3 }\nexecution = \"operator\"",
     )
+}
+
+fn with_more_reasons(_: String) -> String {
+    PARK.replace("security = 3 }", "security = 3, weather = 4, grid_security = 5, congestion_relief = 6 }")
 }
 
 pub(super) fn tune() -> Tune {
@@ -392,8 +396,10 @@ fn r07_a_manual_one_stays_until_its_issuer_releases_it() {
 
 #[test]
 fn r07_congestion_and_security_wait_for_their_issuer_whatever_was_signed() {
-    for (seed, reason) in [(703, "CONGESTION"), (704, "SECURITY")] {
-        let mut world = park(seed);
+    // Also by another name, and whatever is not declared to be released.
+    let reasons = [(703, "CONGESTION"), (704, "SECURITY"), (719, "Grid_Security"), (720, "congestion_relief"), (721, "WEATHER")];
+    for (seed, reason) in reasons {
+        let mut world = ready(seed, Tune { thermal: with_more_reasons, ..tune() });
         let id = curtail(&mut world, &cap(120.0, 60, reason));
         world.run_for(s(55));
         let before = written(&world);

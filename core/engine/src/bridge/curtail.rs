@@ -279,7 +279,7 @@ impl Bridge {
         if !cap.at_end || drive.on_lapse != Lapse::Release {
             return Some((AWAITS_RELEASE, "its end does not release it".to_owned()));
         }
-        if cap.waits_for_its_issuer() {
+        if !drive.cap.as_ref().is_some_and(|capping| capping.releases(&cap.reason)) {
             return Some((AWAITS_RELEASE, format!("one for {} waits for its issuer's confirmation", cap.reason)));
         }
         let peer = self.core.settings.peers.iter().position(|peer| peer.name == cap.peer);
