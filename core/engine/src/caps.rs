@@ -7,7 +7,7 @@ use bridge_policy::code::{LOWER_CAP, RELEASED};
 use serde::{Deserialize, Serialize};
 
 use crate::core::Core;
-use crate::operations::{self, Readback, Stage, acknowledge};
+use crate::operations::{Readback, Stage, acknowledge};
 use crate::programme::{Desk, Programme, Write, driven, good, supersede};
 use crate::store::Table;
 use crate::timers::Timer;
@@ -90,14 +90,29 @@ pub(crate) fn lowest_but(core: &Core, control: &str, but: &str) -> Option<Cap> {
     all(core).into_iter().filter(counts).min_by(|a, b| a.limit.total_cmp(&b.limit))
 }
 
-/// What bounds a set-point: the lowest cap on whatever shares its word of exclusion (R6). One that is being released still bounds.
+/// What bounds a new set-point: the lowest cap that stands on whatever shares its word of exclusion (R6). One that is being released bounds
+/// no order: its issuer's word is given.
 pub(crate) fn bound(core: &Core, control: usize) -> Option<f64> {
-    core.store.entries(Table::Caps).next()?;
-    let (_, drive) = driven(&core.plan.controls, control)?;
-    if drive.cap.is_some() {
-        return None;
-    }
-    all(core).into_iter().filter(|cap| cap.word == drive.exclusive).map(|cap| cap.limit).reduce(f64::min)
+    bounding(core, control).filter(|cap| cap.stand != Stand::Releasing).map(|cap| cap.limit).reduce(f64::min)
+}
+
+/// How high the next step of a set-point may go: a limit that is on its way up counts where it has come to.
+pub(crate) fn step_bound(desk: &Desk<'_>, control: usize) -> Option<f64> {
+    let rising = |cap: &Cap| {
+        let control = desk.core.plan.control(&cap.control)?.index();
+        let (_, drive) = driven(&desk.core.plan.controls, control)?;
+        in_force(desk, control).then(|| good(desk.image, drive.taken.point).unwrap_or(cap.limit))
+    };
+    let bounds = bounding(desk.core, control);
+    bounds.filter_map(|cap| if cap.stand == Stand::Releasing { rising(&cap) } else { Some(cap.limit) }).reduce(f64::min)
+}
+
+/// The caps on what shares a set-point's word of exclusion.
+fn bounding(core: &Core, control: usize) -> impl Iterator<Item = Cap> {
+    let set_point = driven(&core.plan.controls, control).filter(|(_, drive)| drive.cap.is_none());
+    let word = set_point.map(|(_, drive)| drive.exclusive.as_str());
+    let caps = if core.store.entries(Table::Caps).next().is_some() { all(core) } else { Vec::new() };
+    caps.into_iter().filter(move |cap| word == Some(cap.word.as_str()))
 }
 
 /// A cap on the same resource that came later, and is not on its way out: an older one is not released under it (R7).
@@ -273,10 +288,7 @@ pub(crate) fn drop_quietly(desk: &mut Desk<'_>, cap: &Cap, by: Option<&str>, tex
 
 fn told_released(desk: &mut Desk<'_>, operation: &str, text: &str) {
     desk.core.note(desk.now, "released", text, &[("operation", operation.to_owned())]);
-    // Whoever was superseded was told the last word.
-    if operations::load(desk.core, operation).is_some_and(|known| known.status != "SUPERSEDED") {
-        acknowledge(desk.core, desk.exchange, operation, Stage::Execution, "COMPLETED", Some((RELEASED, text)), None, desk.now);
-    }
+    acknowledge(desk.core, desk.exchange, operation, Stage::Execution, "COMPLETED", Some((RELEASED, text)), None, desk.now);
     desk.core.recorder.hurry();
 }
 

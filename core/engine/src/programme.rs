@@ -14,7 +14,7 @@ use crate::caps;
 use crate::core::{Core, Then};
 use crate::exchange::Exchange;
 use crate::image::Image;
-use crate::operations::{self, Readback, Stage, acknowledge};
+use crate::operations::{Readback, Stage, acknowledge};
 use crate::router::Change;
 use crate::store::Table;
 use crate::target::{next_limit, next_value};
@@ -156,6 +156,11 @@ impl Programmes {
                 }
             }
         };
+        if confirmed == Some(value) && programme.kind == Kind::Dispatch {
+            // A limit that is on its way up has not come further: there is nothing new to write.
+            desk.core.timers.set(Timer::Step(control), desk.now.mono + pause(drive));
+            return;
+        }
         let latest = desk.now.utc + life(drive);
         let not_after = if first { Utc(programme.start_by_ns.min(latest.0)) } else { latest };
         if not_after <= desk.now.utc {
@@ -445,8 +450,7 @@ impl Programmes {
         let saved = programme.clone();
         persist(desk.core, control, &saved);
         if !reached {
-            let step = drive.ramp.map_or(Duration::from_secs(5), |ramp| ramp.step);
-            desk.core.timers.set(Timer::Step(control), saved.step_began + step);
+            desk.core.timers.set(Timer::Step(control), saved.step_began + pause(drive));
         } else if saved.ends.is_some() {
             // Whether the power comes up again is for the sun and the plant.
             self.finish(desk, control, "COMPLETED", "", "");
@@ -482,6 +486,10 @@ impl Programmes {
         match self.active.get(&control).map(|programme| programme.place) {
             Some(Place::Resting | Place::Accepted) => self.step(desk, control),
             Some(Place::Following) => self.check_followed(desk, control, drive),
+            // It was refused, and comes again.
+            Some(Place::Switching) if self.active.get(&control).is_some_and(|programme| programme.command.is_none()) => {
+                self.write_companion(desk, control);
+            }
             Some(Place::Commanding | Place::Switching | Place::Echo | Place::Withdrawing) | None => {}
         }
     }
@@ -504,7 +512,10 @@ impl Programmes {
             return false;
         };
         programme.refused += 1;
-        programme.place = Place::Resting;
+        // What is written beside the limit comes again by itself: the limit does not go on meanwhile.
+        if programme.place != Place::Switching {
+            programme.place = Place::Resting;
+        }
         programme.pending = None;
         programme.command = None;
         // What was refused was no step: the first one selects again.
@@ -614,10 +625,6 @@ fn displace(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
 }
 
 pub(crate) fn supersede(desk: &mut Desk<'_>, programme: &Programme, by: &str) {
-    // A cap that was replaced was told so with its end.
-    if operations::load(desk.core, &programme.operation).is_some_and(|known| known.status == "SUPERSEDED") {
-        return;
-    }
     // The text is the superseding operation; `acknowledge` names its issuer (R6).
     acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", by)), None, desk.now);
 }
@@ -679,6 +686,11 @@ fn owner(controls: &[Control], control: usize) -> usize {
 /// How long a command may wait to leave: its step's period.
 fn life(drive: &Drive) -> Duration {
     drive.ramp.map(|ramp| ramp.step).filter(|step| !step.is_zero()).unwrap_or(Duration::from_secs(10))
+}
+
+/// From one step to the next.
+fn pause(drive: &Drive) -> Duration {
+    drive.ramp.map(|ramp| ramp.step).filter(|step| !step.is_zero()).unwrap_or(Duration::from_secs(5))
 }
 
 pub(crate) fn good(image: &Image, point: PointId) -> Option<f64> {

@@ -25,7 +25,10 @@ pub(crate) fn next_value(
     let Some((_, drive)) = driven(&plan.controls, control) else {
         return Err(("UNKNOWN_RESOURCE", "the control drives nothing".to_owned()));
     };
-    let cap = caps::bound(desk.core, control);
+    if caps::bound(desk.core, control).is_some_and(|cap| target > cap) {
+        return Err(("ABOVE_CAP", "the release of a cap below the target did not come through: it stands again".to_owned()));
+    }
+    let cap = caps::step_bound(desk, control);
     let measured = good(desk.image, drive.followed.point);
     let Some(from) = confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
         return Err(("NO_FEEDBACK", "neither set-point echo nor measured power is good".to_owned()));

@@ -18,8 +18,8 @@ use super::rules::{executes, s, shown, status_point};
 use super::story::order;
 use super::world::{GENCO, SLDC, Tune, World};
 
-const PARK: &str = include_str!("park/plant.toml");
-const GATEWAY: &str = include_str!("park/gateway.toml");
+pub(super) const PARK: &str = include_str!("park/plant.toml");
+pub(super) const GATEWAY: &str = include_str!("park/gateway.toml");
 const ERA: &str = "era:in/rj/solar-b";
 
 fn guest(settings: &mut Settings) {
@@ -94,6 +94,11 @@ pub(super) fn payload(wish: &Wish, world: &World) -> Value {
 
 /// The load despatch centre's people order something; gives its id.
 fn ask(world: &mut World, control: &str, payload: Value) -> String {
+    try_ask(world, control, payload).unwrap_or_else(|answer| panic!("{answer}"))
+}
+
+/// The same, where it may be refused before it leaves.
+pub(super) fn try_ask(world: &mut World, control: &str, payload: Value) -> Result<String, Value> {
     let wish = LocalWish::Order {
         control: control.to_owned(),
         verb: "curtail".to_owned(),
@@ -103,7 +108,7 @@ fn ask(world: &mut World, control: &str, payload: Value) -> String {
         instruction_code: "CU-7".to_owned(),
     };
     let answer = world.ask(SLDC, wish);
-    answer["operationId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    answer["operationId"].as_str().map(str::to_owned).ok_or(answer)
 }
 
 pub(super) fn curtail(world: &mut World, wish: &Wish) -> String {
