@@ -7,7 +7,7 @@ use bridge_policy::code::{LOWER_CAP, RELEASED};
 use serde::{Deserialize, Serialize};
 
 use crate::core::Core;
-use crate::operations::{self, Readback, Stage, acknowledge};
+use crate::operations::{Readback, Stage, acknowledge};
 use crate::programme::{Desk, Programme, Write, driven, good, supersede};
 use crate::store::Table;
 use crate::timers::Timer;
@@ -52,13 +52,6 @@ pub(crate) struct Cap {
     pub(crate) stand: Stand,
 }
 
-impl Cap {
-    /// SECURITY and CONGESTION wait for their issuer's word, whatever was signed before (R7).
-    pub(crate) fn waits_for_its_issuer(&self) -> bool {
-        ["SECURITY", "CONGESTION"].iter().any(|reason| self.reason.eq_ignore_ascii_case(reason))
-    }
-}
-
 /// All caps, by the id of their operation, which is by time.
 pub(crate) fn all(core: &Core) -> Vec<Cap> {
     core.store.entries(Table::Caps).filter_map(|(_, value)| serde_json::from_slice(value).ok()).collect()
@@ -86,24 +79,40 @@ fn remove(core: &mut Core, operation: &str) {
     core.timers.cancel(&Timer::CapEnd(operation.to_owned()));
 }
 
-/// The lowest cap of those that fit and are not on their way out; of equals the older.
-fn lowest(core: &Core, fits: impl Fn(&Cap) -> bool) -> Option<Cap> {
-    all(core).into_iter().filter(|cap| cap.stand != Stand::Releasing && fits(cap)).min_by(|a, b| a.limit.total_cmp(&b.limit))
+/// The lowest cap of a control that is not on its way out, which is what the plant follows; of equals the older.
+pub(crate) fn lowest(core: &Core, control: &str) -> Option<Cap> {
+    lowest_but(core, control, "")
 }
 
-/// The lowest cap that a control follows, but for one.
-pub(crate) fn lowest_of(core: &Core, control: &str, but: &str) -> Option<Cap> {
-    lowest(core, |cap| cap.control == control && cap.operation != but)
+/// The lowest of the others.
+pub(crate) fn lowest_but(core: &Core, control: &str, but: &str) -> Option<Cap> {
+    let counts = |cap: &Cap| cap.control == control && cap.operation != but && cap.stand != Stand::Releasing;
+    all(core).into_iter().filter(counts).min_by(|a, b| a.limit.total_cmp(&b.limit))
 }
 
-/// What bounds a set-point: the lowest cap on whatever shares its word of exclusion (R6). One that is being released still bounds.
+/// What bounds a new set-point: the lowest cap that stands on whatever shares its word of exclusion (R6). One that is being released bounds
+/// no order: its issuer's word is given.
 pub(crate) fn bound(core: &Core, control: usize) -> Option<f64> {
-    core.store.entries(Table::Caps).next()?;
-    let (_, drive) = driven(&core.plan.controls, control)?;
-    if drive.cap.is_some() {
-        return None;
-    }
-    all(core).into_iter().filter(|cap| cap.word == drive.exclusive).map(|cap| cap.limit).reduce(f64::min)
+    bounding(core, control).filter(|cap| cap.stand != Stand::Releasing).map(|cap| cap.limit).reduce(f64::min)
+}
+
+/// How high the next step of a set-point may go: a limit that is on its way up counts where it has come to.
+pub(crate) fn step_bound(desk: &Desk<'_>, control: usize) -> Option<f64> {
+    let rising = |cap: &Cap| {
+        let control = desk.core.plan.control(&cap.control)?.index();
+        let (_, drive) = driven(&desk.core.plan.controls, control)?;
+        in_force(desk, control).then(|| good(desk.image, drive.taken.point).unwrap_or(cap.limit))
+    };
+    let bounds = bounding(desk.core, control);
+    bounds.filter_map(|cap| if cap.stand == Stand::Releasing { rising(&cap) } else { Some(cap.limit) }).reduce(f64::min)
+}
+
+/// The caps on what shares a set-point's word of exclusion.
+fn bounding(core: &Core, control: usize) -> impl Iterator<Item = Cap> {
+    let set_point = driven(&core.plan.controls, control).filter(|(_, drive)| drive.cap.is_none());
+    let word = set_point.map(|(_, drive)| drive.exclusive.as_str());
+    let caps = if core.store.entries(Table::Caps).next().is_some() { all(core) } else { Vec::new() };
+    caps.into_iter().filter(move |cap| word == Some(cap.word.as_str()))
 }
 
 /// A cap on the same resource that came later, and is not on its way out: an older one is not released under it (R7).
@@ -133,6 +142,27 @@ pub(crate) fn set_enabled(core: &mut Core, control: usize, on: bool) {
     }
 }
 
+/// Whether a limit holds the plant's power down now, by our doing: where it is not switched, its echo shows it.
+pub(crate) fn in_force(desk: &Desk<'_>, control: usize) -> bool {
+    let Some((_, drive)) = driven(&desk.core.plan.controls, control) else { return false };
+    match drive.cap.as_ref().and_then(|cap| cap.enable) {
+        Some(_) => enabled(desk.core, control),
+        None => good(desk.image, drive.taken.point).is_some_and(|echo| echo < drive.max),
+    }
+}
+
+/// Whether the plant is let up if its limit goes there: it stands lower, or nobody sees where.
+pub(crate) fn rises(desk: &Desk<'_>, control: usize, limit: f64) -> bool {
+    let Some((_, drive)) = driven(&desk.core.plan.controls, control) else { return true };
+    in_force(desk, control) && good(desk.image, drive.taken.point).is_none_or(|echo| echo < limit)
+}
+
+/// Whether the plant's limit stands there.
+pub(crate) fn stands_at(desk: &Desk<'_>, control: usize, limit: f64) -> bool {
+    let Some((_, drive)) = driven(&desk.core.plan.controls, control) else { return false };
+    in_force(desk, control) && good(desk.image, drive.taken.point).is_some_and(|echo| (echo - limit).abs() <= drive.taken.tolerance)
+}
+
 /// What is written beside a limit: to put it in force, or to take it off.
 pub(crate) fn companions(core: &Core, control: usize, reason: Option<&str>, off: bool) -> Vec<Write> {
     let Some(cap) = driven(&core.plan.controls, control).and_then(|(_, drive)| drive.cap.as_ref()) else { return Vec::new() };
@@ -141,7 +171,7 @@ pub(crate) fn companions(core: &Core, control: usize, reason: Option<&str>, off:
         return cap.enable.map(|enable| switch(enable.off)).into_iter().collect();
     }
     #[expect(clippy::cast_precision_loss, reason = "the number of a reason is small")]
-    let number = reason.and_then(|reason| cap.reasons.get(&reason.to_ascii_uppercase())).map(|number| *number as f64);
+    let number = reason.and_then(|reason| cap.reasons.get(&reason.to_ascii_uppercase())).map(|reason| reason.number as f64);
     let told = cap.reason.zip(number).map(|(control, number)| Write { control, action: bridge_model::Action::Set(number), enables: None });
     let enable = cap.enable.filter(|_| !enabled(core, control)).map(|enable| switch(enable.on));
     told.into_iter().chain(enable).collect()
@@ -184,7 +214,8 @@ fn check_beneath(desk: &mut Desk<'_>, cap: &Cap) {
     };
     keep(desk, &Cap { stand: Stand::InForce, ..cap.clone() });
     let readback = Readback { setpoint: Some(cap.limit), measured: Some(measured), time_left_s: Some(0.0) };
-    let reason = Some((LOWER_CAP, "the power is below it, by a lower cap"));
+    let lower = lowest_but(desk.core, &cap.control, &cap.operation).is_some_and(|other| other.limit <= cap.limit);
+    let reason = lower.then_some((LOWER_CAP, "the power is below it, by a lower cap"));
     acknowledge(desk.core, desk.exchange, &cap.operation, Stage::Execution, "COMPLETED", reason, Some(readback), desk.now);
 }
 
@@ -202,9 +233,14 @@ pub(crate) fn displaced(desk: &mut Desk<'_>, old: &Programme, by: &str) {
         return;
     }
     match load(desk.core, &old.operation).filter(|cap| cap.stand != Stand::Releasing) {
-        Some(cap) => match load(desk.core, by) {
+        Some(cap) => match load(desk.core, by).filter(|by| by.stand != Stand::Releasing) {
             Some(lower) => beneath(desk, cap, &lower),
-            None => keep(desk, &Cap { stand: Stand::Beneath, ..cap }),
+            // The end of another cap goes on to bring the plant here.
+            None => {
+                let cap = Cap { stand: Stand::Beneath, ..cap };
+                keep(desk, &cap);
+                check_beneath(desk, &cap);
+            }
         },
         None if old.operation == by => {}
         None => supersede(desk, old, by),
@@ -252,10 +288,7 @@ pub(crate) fn drop_quietly(desk: &mut Desk<'_>, cap: &Cap, by: Option<&str>, tex
 
 fn told_released(desk: &mut Desk<'_>, operation: &str, text: &str) {
     desk.core.note(desk.now, "released", text, &[("operation", operation.to_owned())]);
-    // Whoever was superseded was told the last word.
-    if operations::load(desk.core, operation).is_some_and(|known| known.status != "SUPERSEDED") {
-        acknowledge(desk.core, desk.exchange, operation, Stage::Execution, "COMPLETED", Some((RELEASED, text)), None, desk.now);
-    }
+    acknowledge(desk.core, desk.exchange, operation, Stage::Execution, "COMPLETED", Some((RELEASED, text)), None, desk.now);
     desk.core.recorder.hurry();
 }
 

@@ -60,6 +60,9 @@ pub(crate) struct Instruction {
     pub(crate) setpoint: Option<Setpoint>,
     /// As signed.
     pub(crate) payload: Value,
+    /// The operation of the same issuer that it replaces; of a curtailment.
+    #[serde(default)]
+    pub(crate) supersedes: Option<String>,
 }
 
 impl Instruction {

@@ -239,6 +239,10 @@ pub(crate) fn acknowledge(
     readback: Option<Readback>,
     now: Now,
 ) {
+    // Whoever was displaced was told the last word, once (R6).
+    if load(core, id).is_none_or(|known| known.status == "SUPERSEDED") {
+        return;
+    }
     let Some(operation) = advance(core, id, stage.as_str(), status, reason.map(|(code, _)| code), now) else { return };
     let Some(peer) = core.settings.peers.iter().position(|peer| peer.name == operation.peer) else { return };
     let at = format_time(now.utc.0);

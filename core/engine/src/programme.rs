@@ -24,7 +24,7 @@ pub(crate) use state::{Kind, Place, Programme, Write};
 
 /// How often the issuer hears of a ramp that goes well.
 const PROGRESS_STEPS: u32 = 1;
-/// How often a cap comes again that the station refused.
+/// How often a limit comes again that the station refused.
 const CAP_TRIES: u32 = 3;
 /// How soon it does.
 const CAP_RETRY: Duration = Duration::from_millis(250);
@@ -101,12 +101,27 @@ impl Programmes {
         self.next.get(&control).or_else(|| self.active.get(&control)).map(|programme| programme.target)
     }
 
+    /// Whether the plant's limit stands there, or is being brought there by a programme other than `but`'s.
+    pub(crate) fn brings_to(&self, desk: &Desk<'_>, control: usize, limit: f64, but: Option<&str>) -> bool {
+        let running = self.next.get(&control).or_else(|| self.active.get(&control));
+        match running.filter(|programme| programme.place != Place::Withdrawing) {
+            Some(programme) => programme.is_for(limit) && but != Some(programme.operation.as_str()),
+            None => caps::stands_at(desk, control, limit),
+        }
+    }
+
+    /// Whether what runs or waits on the control carries this operation out.
+    pub(crate) fn carries_out(&self, control: usize, operation: &str) -> bool {
+        self.next.get(&control).or_else(|| self.active.get(&control)).is_some_and(|programme| programme.operation == operation)
+    }
+
     /// The acceptance is durable, or the wire became free.
     pub(crate) fn start(&mut self, desk: &mut Desk<'_>, control: usize) {
         if broker::busy(desk.core, control) {
             return;
         }
-        let Some(programme) = self.next.remove(&control) else { return };
+        let Some(mut programme) = self.next.remove(&control) else { return };
+        programme.raises = programme.kind == Kind::Limit && caps::rises(desk, control, programme.target);
         self.active.insert(control, programme);
         self.step(desk, control);
     }
@@ -141,6 +156,11 @@ impl Programmes {
                 }
             }
         };
+        if confirmed == Some(value) && programme.kind == Kind::Dispatch {
+            // A limit that is on its way up has not come further: there is nothing new to write.
+            desk.core.timers.set(Timer::Step(control), desk.now.mono + pause(drive));
+            return;
+        }
         let latest = desk.now.utc + life(drive);
         let not_after = if first { Utc(programme.start_by_ns.min(latest.0)) } else { latest };
         if not_after <= desk.now.utc {
@@ -430,8 +450,7 @@ impl Programmes {
         let saved = programme.clone();
         persist(desk.core, control, &saved);
         if !reached {
-            let step = drive.ramp.map_or(Duration::from_secs(5), |ramp| ramp.step);
-            desk.core.timers.set(Timer::Step(control), saved.step_began + step);
+            desk.core.timers.set(Timer::Step(control), saved.step_began + pause(drive));
         } else if saved.ends.is_some() {
             // Whether the power comes up again is for the sun and the plant.
             self.finish(desk, control, "COMPLETED", "", "");
@@ -467,6 +486,10 @@ impl Programmes {
         match self.active.get(&control).map(|programme| programme.place) {
             Some(Place::Resting | Place::Accepted) => self.step(desk, control),
             Some(Place::Following) => self.check_followed(desk, control, drive),
+            // It was refused, and comes again.
+            Some(Place::Switching) if self.active.get(&control).is_some_and(|programme| programme.command.is_none()) => {
+                self.write_companion(desk, control);
+            }
             Some(Place::Commanding | Place::Switching | Place::Echo | Place::Withdrawing) | None => {}
         }
     }
@@ -480,14 +503,19 @@ impl Programmes {
         }
     }
 
-    /// A cap that the station refused comes again: most likely the transaction that it pre-empted had not ended there. A refusal is a
+    /// A limit that the station refused comes again: most likely the transaction that it pre-empted had not ended there. A refusal is a
     /// definite no, so nothing can be executed twice.
     fn again(&mut self, desk: &mut Desk<'_>, control: usize, text: &str) -> bool {
-        let Some(programme) = self.active.get_mut(&control).filter(|programme| programme.is_safe() && programme.refused < CAP_TRIES) else {
+        let Some(programme) =
+            self.active.get_mut(&control).filter(|programme| programme.kind != Kind::Dispatch && programme.refused < CAP_TRIES)
+        else {
             return false;
         };
         programme.refused += 1;
-        programme.place = Place::Resting;
+        // What is written beside the limit comes again by itself: the limit does not go on meanwhile.
+        if programme.place != Place::Switching {
+            programme.place = Place::Resting;
+        }
         programme.pending = None;
         programme.command = None;
         // What was refused was no step: the first one selects again.
@@ -496,7 +524,7 @@ impl Programmes {
         }
         let saved = programme.clone();
         persist(desk.core, control, &saved);
-        desk.core.tell(format!("{}: {text}; the cap comes again", desk.core.plan.controls[control].id));
+        desk.core.tell(format!("{}: {text}; the limit comes again", desk.core.plan.controls[control].id));
         desk.core.timers.set(Timer::Step(control), desk.now.mono + CAP_RETRY);
         true
     }
@@ -658,6 +686,11 @@ fn owner(controls: &[Control], control: usize) -> usize {
 /// How long a command may wait to leave: its step's period.
 fn life(drive: &Drive) -> Duration {
     drive.ramp.map(|ramp| ramp.step).filter(|step| !step.is_zero()).unwrap_or(Duration::from_secs(10))
+}
+
+/// From one step to the next.
+fn pause(drive: &Drive) -> Duration {
+    drive.ramp.map(|ramp| ramp.step).filter(|step| !step.is_zero()).unwrap_or(Duration::from_secs(5))
 }
 
 pub(crate) fn good(image: &Image, point: PointId) -> Option<f64> {

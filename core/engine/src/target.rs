@@ -25,7 +25,10 @@ pub(crate) fn next_value(
     let Some((_, drive)) = driven(&plan.controls, control) else {
         return Err(("UNKNOWN_RESOURCE", "the control drives nothing".to_owned()));
     };
-    let cap = caps::bound(desk.core, control);
+    if caps::bound(desk.core, control).is_some_and(|cap| target > cap) {
+        return Err(("ABOVE_CAP", "the release of a cap below the target did not come through: it stands again".to_owned()));
+    }
+    let cap = caps::step_bound(desk, control);
     let measured = good(desk.image, drive.followed.point);
     let Some(from) = confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
         return Err(("NO_FEEDBACK", "neither set-point echo nor measured power is good".to_owned()));
@@ -47,8 +50,8 @@ pub(crate) fn next_value(
     Ok(value)
 }
 
-/// The next limit of a cap. It falls from where the limit stands, or from the measured power while none is in force; it rises in steps
-/// only where an earlier limit held the power down, because a limit above the power moves nothing.
+/// The next limit of a cap. It falls from where the limit stands, or from the measured power while none is in force. It rises in steps;
+/// while none is in force it is set at once, because a limit above the power moves nothing.
 ///
 /// # Errors
 /// Why there is none, as code and text.
@@ -61,13 +64,15 @@ pub(crate) fn next_limit(desk: &Desk<'_>, control: usize, programme: &Programme)
     let value = match (programme.rate, drive.ramp) {
         (Some(rate), Some(ramp)) if ramp.by == RampBy::Bridge => {
             let measured = good(desk.image, drive.followed.point);
-            let echo = good(desk.image, drive.taken.point);
-            let from = if caps::enabled(desk.core, control) { echo.or(measured) } else { measured };
-            let Some(from) = programme.confirmed.or(from) else {
+            let holds = caps::in_force(desk, control);
+            let stands = good(desk.image, drive.taken.point).filter(|_| holds);
+            let Some(from) = programme.confirmed.or(stands).or(measured) else {
                 return Err(("NO_FEEDBACK", "neither the limit's echo nor the measured power is good".to_owned()));
             };
-            let raises = programme.raises || programme.kind == Kind::Release;
-            if target >= from && !raises { target } else { toward(from, target, rate * ramp.step.as_secs_f64() / 60.0) }
+            let upward = target > from;
+            let rate = rate.min(if upward { ramp.up } else { ramp.down });
+            let free = upward && !holds && programme.kind == Kind::Limit;
+            if free { target } else { toward(from, target, rate * ramp.step.as_secs_f64() / 60.0) }
         }
         _ => target,
     };

@@ -178,7 +178,19 @@ pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         code: "profile::reason-codes",
         text: "`reason_codes` gives each reason of a curtailment the number that the plant knows it by: whole numbers by name. With \
-               `reason = { addr = … }` the number is written before the limit is enabled; without it, it is only shown.",
+               `reason = { addr = … }` the number is written before the limit is enabled; without it, it is only shown. A reason with \
+               `{ number = 2, at_end = \"release\" }` may be released at the end that the issuer signed; every other one is held.",
+    },
+    Explanation {
+        code: "profile::reason-waits",
+        text: "A cap for security or congestion is never released by the clock, only by its issuer's confirmation (R7). That holds for \
+               every name that contains one of the two, so `at_end = \"release\"` cannot stand beside it.",
+    },
+    Explanation {
+        code: "profile::reason-undeclared",
+        text: "`on_lapse = \"release\"` lets the end of a signed period release a cap, but only for reasons that say so with \
+               `at_end = \"release\"`: a reason that nobody declared may be one of grid security under another name, and is held until \
+               its issuer releases it (R7). Where no reason says so nothing would ever be released.",
     },
     Explanation {
         code: "profile::duration-malformed",

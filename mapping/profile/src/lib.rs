@@ -18,7 +18,7 @@ mod units;
 mod upward;
 
 pub use calc::{Calculation, Expression, Formula, Reading};
-pub use cap::{Capping, Companion, Enable};
+pub use cap::{CapReason, Capping, Companion, Enable};
 pub use codes::{DIALECT, EXPLANATIONS};
 pub use compile::{Files, MemoryFiles, compile};
 pub use plan::{

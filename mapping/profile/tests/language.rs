@@ -7,7 +7,7 @@ use bridge_diag::Report;
 use bridge_iec60870::Iec104;
 use bridge_model::{LinkId, PointId, Zone};
 use bridge_profile::{
-    Ask, Basis, Companion, ControlKind, Enable, Execution, Formula, JournalFailure, Lapse, MemoryFiles, Plan, PointSource, RampBy,
+    Ask, Basis, CapReason, Companion, ControlKind, Enable, Execution, Formula, JournalFailure, Lapse, MemoryFiles, Plan, PointSource, RampBy,
     ServedSource, Side, StatusKind, StreamClass, Verbs, compile,
 };
 use bridge_session::{AddressUse, CounterFreeze, Field, Housekeeping, Role};
@@ -290,7 +290,7 @@ limit = { rated = "290 MW", available = "avail" }
 ramp = { up = "10 MW/min", down = "60 MW/min", by = "plant" }
 select = "bridge"
 enable = { addr = { ioa = 1102, ti = "C_SC_NA_1" }, RELEASE }
-reason_codes = { congestion = 1, security = 3 }
+reason_codes = { congestion = 1, overfrequency = { number = 2, at_end = "release" }, security = { number = 3, at_end = "hold" } }
 reason = { addr = { ioa = 1104, ti = "C_SE_NB_1" } }
 accept_within = "60s"
 feedback = { taken = { point = "echo", tolerance = "0.1 MW", within = "5s" }, followed = { point = "p", compare = "at_most", tolerance = "3 MW", within = "120s", dwell = "5s" } }
@@ -320,7 +320,9 @@ fn r07_a_cap_brings_its_companions_and_knows_how_it_ends() {
     let cap = drive.cap.as_ref().expect("a cap");
     assert_eq!((cap.rated, cap.available, cap.reason), (290.0, Some(PointId(2)), Some(2)));
     assert_eq!(cap.enable, Some(Enable { on: (1, true), off: (1, false) }), "one address, on and off");
-    assert_eq!(cap.reasons, BTreeMap::from([("CONGESTION".to_owned(), 1), ("SECURITY".to_owned(), 3)]));
+    let reasons = [("CONGESTION", 1, false), ("OVERFREQUENCY", 2, true), ("SECURITY", 3, false)];
+    let reasons = reasons.map(|(name, number, released)| (name.to_owned(), CapReason { number, released }));
+    assert_eq!(cap.reasons, BTreeMap::from(reasons), "what says nothing is held");
     assert!(drive.followed.at_most && drive.followed.is_met(40.0, 120.0) && !drive.followed.is_met(123.1, 120.0));
     assert_eq!(drive.on_lapse, Lapse::Release);
     assert_eq!(same.controls[1].kind, ControlKind::Companion(Companion { of: 0 }));

@@ -82,7 +82,7 @@ pub struct PlantBinding {
 
 impl Default for PlantBinding {
     /// Units `U1` and `U2`; suffixes `.p .aux .p_set .p_echo .cb .remote .remote_enable .p_min .p_max`, and of a curtailment
-    /// `.curtail .curtail.enable .cap_echo .cap_on`.
+    /// `.curtail .curtail.enable .cap_echo`, and `.cap_on` or `.curtail_on`.
     fn default() -> Self {
         let suffixes = [
             (".p", Quantity::Power),
@@ -98,6 +98,7 @@ impl Default for PlantBinding {
             (".curtail.enable", Quantity::CapSwitch),
             (".cap_echo", Quantity::CapEcho),
             (".cap_on", Quantity::CapOn),
+            (".curtail_on", Quantity::CapOn),
         ];
         Self {
             units: vec!["U1".to_owned(), "U2".to_owned()],
@@ -165,6 +166,8 @@ pub enum PlantRefusal {
     OutOfLimits,
     /// The breaker is open: there is nothing to load.
     NotConnected,
+    /// The limit's switch is blocked at the plant.
+    Blocked,
     /// The point takes no command of this kind.
     NotAControl,
 }
@@ -178,6 +181,7 @@ impl PlantRefusal {
             Self::NotEnabled => "remote set-points are not enabled",
             Self::OutOfLimits => "outside the unit's limits",
             Self::NotConnected => "the breaker is open",
+            Self::Blocked => "the limit's switch is blocked",
             Self::NotAControl => "the point takes no such command",
         }
     }
@@ -190,6 +194,8 @@ struct Unit {
     /// The limit by curtailment, and whether it holds.
     cap: f64,
     capped: bool,
+    /// Its switch takes no command.
+    cap_blocked: bool,
     power: f64,
     closed: bool,
     remote: bool,
@@ -223,6 +229,7 @@ impl Plant {
             setpoint: mw,
             cap: limits.max_mw,
             capped: false,
+            cap_blocked: false,
             power: mw,
             closed: true,
             remote: true,
@@ -286,6 +293,7 @@ impl Plant {
                 let slack = unit.limits.max_mw.abs() * 1e-6;
                 if (-slack..=unit.limits.max_mw + slack).contains(&mw) { Ok(()) } else { Err(PlantRefusal::OutOfLimits) }
             }
+            (Quantity::CapSwitch, Action::Switch(_)) if unit.cap_blocked => Err(PlantRefusal::Blocked),
             (Quantity::Breaker | Quantity::CapSwitch, Action::Switch(_)) => Ok(()),
             (
                 Quantity::Power
@@ -353,6 +361,13 @@ impl Plant {
         {
             held.enabled = enabled;
             self.tell(PlantPoint { unit, quantity: Quantity::RemoteEnable }, now.utc, false);
+        }
+    }
+
+    /// Somebody blocks the switch of the limit, or lets it go.
+    pub fn handle_cap_block(&mut self, unit: usize, blocked: bool) {
+        if let Some(held) = self.units.get_mut(unit) {
+            held.cap_blocked = blocked;
         }
     }
 
@@ -520,6 +535,8 @@ mod tests {
         plant.handle_timeout(at(300_000));
         assert!((power(&plant) - 180.0).abs() < 0.3, "the set-point was kept: {}", power(&plant));
         assert_eq!(plant.handle_command(cap, Action::Set(251.0), at(300_000)), Err(PlantRefusal::OutOfLimits));
+        plant.handle_cap_block(0, true);
+        assert_eq!(plant.handle_command(switch, Action::Switch(true), at(300_000)), Err(PlantRefusal::Blocked));
         let states: Vec<_> = changes(&mut plant).iter().filter(|c| c.point.quantity == Quantity::CapOn).map(|c| c.value).collect();
         assert_eq!(states, [Value::Bool(true), Value::Bool(false)]);
     }
@@ -548,6 +565,7 @@ mod tests {
         assert_eq!(binding.resolve("U1.p"), point(0, Quantity::Power));
         assert_eq!(binding.resolve("st1/U2.p_set"), point(1, Quantity::Setpoint));
         assert_eq!(binding.resolve("U2.remote_enable"), point(1, Quantity::RemoteEnable));
+        assert_eq!(["U1.cap_on", "U1.curtail_on"].map(|name| binding.resolve(name)), [point(0, Quantity::CapOn); 2]);
         assert_eq!(binding.resolve("U3.p"), None);
         assert_eq!(binding.resolve("bus.v"), None);
     }

@@ -18,8 +18,8 @@ use super::rules::{executes, s, shown, status_point};
 use super::story::order;
 use super::world::{GENCO, SLDC, Tune, World};
 
-const PARK: &str = include_str!("park/plant.toml");
-const GATEWAY: &str = include_str!("park/gateway.toml");
+pub(super) const PARK: &str = include_str!("park/plant.toml");
+pub(super) const GATEWAY: &str = include_str!("park/gateway.toml");
 const ERA: &str = "era:in/rj/solar-b";
 
 fn guest(settings: &mut Settings) {
@@ -35,12 +35,16 @@ fn sunny(seed: u64) -> Plant {
 
 fn by_hand(_: String) -> String {
     PARK.replacen("enable = {", "# people\nenable = {", 1).replace(
-        "reason_codes = { congestion = 1, overfrequency = 2, security = 3 }\nexecution = \"automatic\"",
-        "reason_codes = { congestion = 1, overfrequency = 2, security = 3 }\nexecution = \"operator\"",
+        "reason_codes = { congestion = 1, overfrequency = { number = 2, at_end = \"release\" }, security = 3 }\nexecution = \"automatic\"",
+        "reason_codes = { congestion = 1, overfrequency = { number = 2, at_end = \"release\" }, security = 3 }\nexecution = \"operator\"",
     )
 }
 
-fn tune() -> Tune {
+fn with_more_reasons(_: String) -> String {
+    PARK.replace("security = 3 }", "security = 3, weather = 4, grid_security = 5, congestion_relief = 6 }")
+}
+
+pub(super) fn tune() -> Tune {
     Tune {
         settings: guest,
         thermal: |_| PARK.to_owned(),
@@ -52,29 +56,29 @@ fn tune() -> Tune {
 }
 
 /// A park at 200 MW whose image has been read through both bridges.
-fn park(seed: u64) -> World {
+pub(super) fn park(seed: u64) -> World {
     ready(seed, tune())
 }
 
-fn ready(seed: u64, tune: Tune) -> World {
+pub(super) fn ready(seed: u64, tune: Tune) -> World {
     let mut world = World::tuned(seed, tune);
     world.run_for(s(10));
     world
 }
 
-struct Wish {
-    mw: f64,
+pub(super) struct Wish {
+    pub(super) mw: f64,
     /// Seconds; none: without an end.
-    period: Option<u64>,
-    at_end: bool,
-    reason: &'static str,
+    pub(super) period: Option<u64>,
+    pub(super) at_end: bool,
+    pub(super) reason: &'static str,
 }
 
-const fn cap(mw: f64, seconds: u64, reason: &'static str) -> Wish {
+pub(super) const fn cap(mw: f64, seconds: u64, reason: &'static str) -> Wish {
     Wish { mw, period: Some(seconds), at_end: true, reason }
 }
 
-fn payload(wish: &Wish, world: &World) -> Value {
+pub(super) fn payload(wish: &Wish, world: &World) -> Value {
     let mut payload = json!({
         "limit": { "value": wish.mw, "unit": "MW", "basis": "ABSOLUTE_CAP", "powerBasis": "EX_BUS" },
         "period": { "start": format_time(world.now().utc.0) },
@@ -90,6 +94,11 @@ fn payload(wish: &Wish, world: &World) -> Value {
 
 /// The load despatch centre's people order something; gives its id.
 fn ask(world: &mut World, control: &str, payload: Value) -> String {
+    try_ask(world, control, payload).unwrap_or_else(|answer| panic!("{answer}"))
+}
+
+/// The same, where it may be refused before it leaves.
+pub(super) fn try_ask(world: &mut World, control: &str, payload: Value) -> Result<String, Value> {
     let wish = LocalWish::Order {
         control: control.to_owned(),
         verb: "curtail".to_owned(),
@@ -99,20 +108,25 @@ fn ask(world: &mut World, control: &str, payload: Value) -> String {
         instruction_code: "CU-7".to_owned(),
     };
     let answer = world.ask(SLDC, wish);
-    answer["operationId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    answer["operationId"].as_str().map(str::to_owned).ok_or(answer)
 }
 
-fn curtail(world: &mut World, wish: &Wish) -> String {
+pub(super) fn curtail(world: &mut World, wish: &Wish) -> String {
     let payload = payload(wish, world);
     ask(world, "park.curtail", payload)
 }
 
-fn release(world: &mut World, of: &str) -> String {
+pub(super) fn release(world: &mut World, of: &str) -> String {
     ask(world, "", json!({ "releaseOf": of, "reason": { "code": "OVER" } }))
 }
 
 /// The other party orders something itself, with its own keys; gives its id.
-fn knock(world: &mut World, payload: &Value) -> String {
+pub(super) fn knock(world: &mut World, payload: &Value) -> String {
+    knock_instead(world, payload, None)
+}
+
+/// The other party orders something, in the place of an earlier operation of its own if it names one.
+pub(super) fn knock_instead(world: &mut World, payload: &Value, of: Option<&str>) -> String {
     let now = world.now();
     let us = identity(REMC);
     let random = world.rng.next_u64();
@@ -137,6 +151,9 @@ fn knock(world: &mut World, payload: &Value) -> String {
         "instructionCode": "REMC-1",
         "payload": payload,
     });
+    if let Some(of) = of {
+        operation["supersedes"] = of.into();
+    }
     bridge_trust::jws::sign(&mut operation, &us.content, &us.content_kid, None).expect("a key");
     let envelope = Envelope {
         context: Context {
@@ -165,49 +182,55 @@ fn knock(world: &mut World, payload: &Value) -> String {
     operation_id
 }
 
-fn issued(world: &World, id: &str) -> Operation {
+/// What the other party was answered, oldest first.
+pub(super) fn told(world: &World, id: &str) -> Vec<String> {
+    let of = |told: &&Value| told["payload"]["ackOf"] == id;
+    world.guests.iter().filter(of).filter_map(|told| told["payload"]["status"].as_str().map(str::to_owned)).collect()
+}
+
+pub(super) fn issued(world: &World, id: &str) -> Operation {
     world.bridge(SLDC).operations().remove(id).expect("known to its issuer")
 }
 
-fn is(world: &World, id: &str) -> (String, Option<String>) {
+pub(super) fn is(world: &World, id: &str) -> (String, Option<String>) {
     let operation = issued(world, id);
     (operation.status, operation.reason)
 }
 
-fn words(status: &str, reason: &str) -> (String, Option<String>) {
+pub(super) fn words(status: &str, reason: &str) -> (String, Option<String>) {
     (status.to_owned(), (!reason.is_empty()).then(|| reason.to_owned()))
 }
 
 /// Status and reason of every answer to an operation.
-fn history(world: &World, id: &str) -> Vec<String> {
+pub(super) fn history(world: &World, id: &str) -> Vec<String> {
     let history = issued(world, id).history.into_iter();
     history.map(|(_, _, status, reason)| reason.map_or_else(|| status.clone(), |reason| format!("{status} {reason}"))).collect()
 }
 
-fn values(entries: &[Entry]) -> Vec<f64> {
+pub(super) fn values(entries: &[Entry]) -> Vec<f64> {
     entries.iter().filter_map(|entry| entry.value).collect()
 }
 
-fn limits(world: &World) -> Vec<f64> {
+pub(super) fn limits(world: &World) -> Vec<f64> {
     values(&executes(world, "park.curtail"))
 }
 
 /// Whether the station's limit is switched on.
-fn enabled(world: &World) -> Option<f64> {
+pub(super) fn enabled(world: &World) -> Option<f64> {
     executes(world, "park.curtail.enable").last().and_then(|entry| entry.value)
 }
 
-fn power(world: &World) -> f64 {
+pub(super) fn power(world: &World) -> f64 {
     world.bridge(GENCO).point("park.p").expect("a point").0.as_f64()
 }
 
 /// How many writes of any kind the station has seen.
-fn written(world: &World) -> usize {
+pub(super) fn written(world: &World) -> usize {
     world.station_entries().iter().filter(|entry| matches!(entry.kind, EntryKind::Select | EntryKind::Execute)).count()
 }
 
 #[track_caller]
-fn assert_released(world: &World) {
+pub(super) fn assert_released(world: &World) {
     let all = limits(world);
     assert_eq!(all.last(), Some(&300.0), "{all:?}\n{}", world.told());
     assert_eq!(enabled(world), Some(0.0), "{}", world.told());
@@ -217,7 +240,7 @@ fn assert_released(world: &World) {
 
 /// No step of a release is longer than the ramp allows: 120 MW/min in steps of 2 s.
 #[track_caller]
-fn assert_ramped_up(world: &World, from: f64) {
+pub(super) fn assert_ramped_up(world: &World, from: f64) {
     let all = limits(world);
     let start = all.iter().rposition(|value| *value <= from).expect("it was down there");
     let ups: Vec<f64> = all[start..].windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -271,15 +294,10 @@ fn r06_a_cap_preempts_a_running_set_point_and_the_displaced_party_is_told_by_who
         world.told()
     );
     // And the party that capped has its own answers.
-    let told: Vec<&str> = world
-        .guests
-        .iter()
-        .filter(|told| told["payload"]["ackOf"] == by.as_str())
-        .filter_map(|told| told["payload"]["status"].as_str())
-        .collect();
+    let told = told(&world, &by);
     assert_eq!(
         (told.first(), told.get(1), told.last()),
-        (Some(&"RECEIVED"), Some(&"ACCEPTED"), Some(&"COMPLETED")),
+        (Some(&"RECEIVED".to_owned()), Some(&"ACCEPTED".to_owned()), Some(&"COMPLETED".to_owned())),
         "{told:?}\n{}",
         world.told()
     );
@@ -383,8 +401,10 @@ fn r07_a_manual_one_stays_until_its_issuer_releases_it() {
 
 #[test]
 fn r07_congestion_and_security_wait_for_their_issuer_whatever_was_signed() {
-    for (seed, reason) in [(703, "CONGESTION"), (704, "SECURITY")] {
-        let mut world = park(seed);
+    // Also by another name, and whatever is not declared to be released.
+    let reasons = [(703, "CONGESTION"), (704, "SECURITY"), (719, "Grid_Security"), (720, "congestion_relief"), (721, "WEATHER")];
+    for (seed, reason) in reasons {
+        let mut world = ready(seed, Tune { thermal: with_more_reasons, ..tune() });
         let id = curtail(&mut world, &cap(120.0, 60, reason));
         world.run_for(s(55));
         let before = written(&world);
@@ -583,7 +603,7 @@ fn r08_people_carry_a_cap_out_and_it_bounds_set_points_until_its_end() {
     assert_eq!(limits(&world), Vec::<f64>::new(), "nothing is written");
 }
 
-/// A station that is not through with the transaction that was pre-empted refuses the next one: the cap comes again, and is never told to be busy.
+/// A station that is not through with the transaction that was pre-empted refuses the next one: the limit comes again, and is never told to be busy.
 #[test]
 fn r01_a_cap_that_the_station_refuses_at_first_comes_again() {
     let mut seen = 0;
@@ -600,7 +620,7 @@ fn r01_a_cap_that_the_station_refuses_at_first_comes_again() {
         assert_eq!(limits(&world).last(), Some(&100.0), "{after} ms\n{}", world.told());
         let last = world.guests.iter().rfind(|told| told["payload"]["ackOf"] == by.as_str()).expect("answered");
         assert_eq!(last["payload"]["status"], "COMPLETED", "{after} ms\n{}", world.told());
-        seen += usize::from(world.story.iter().any(|(_, _, line)| line.contains("the cap comes again")));
+        seen += usize::from(world.story.iter().any(|(_, _, line)| line.contains("the limit comes again")));
     }
     assert!(seen > 0, "the test must see a refusal");
 }

@@ -1,6 +1,7 @@
 //! The whole bridge in virtual time (`DESIGN.md` §4 Engine).
 
 mod backlog;
+mod cap_seeds;
 mod curtail;
 mod dnp3;
 mod ems;
@@ -10,6 +11,8 @@ mod misbehave;
 mod party;
 mod paths;
 mod profiles;
+mod released;
+mod replaced;
 mod reversed;
 mod rules;
 mod seeds;

@@ -33,7 +33,7 @@ pub(crate) struct Cap {
     /// What ends it.
     #[arg(long, value_enum, value_name = "END")]
     release: End,
-    /// Why, as a code: SECURITY and CONGESTION wait for `send release` in any case.
+    /// Why, as a code. What the plant's profile does not declare released at its end waits for `send release`, as SECURITY and CONGESTION do.
     #[arg(long, value_name = "CODE")]
     reason: String,
     /// Why, in words.

@@ -14,7 +14,7 @@ use crate::caps::{self, Cap, Stand};
 use crate::door::Admitted;
 use crate::instructions::Instruction;
 use crate::operations::{Readback, Stage, acknowledge};
-use crate::programme::{Kind, Programme, blocked, driven, good};
+use crate::programme::{Desk, Kind, Programme, Programmes, blocked, driven, good};
 
 impl Bridge {
     /// A `curtail` passed the door: a cap, or the end of one.
@@ -80,7 +80,8 @@ impl Bridge {
     pub(super) fn impose_presented(&mut self, instruction: &Instruction, start_by_ns: i64, now: Now) {
         let control = self.core.plan.control(&instruction.control).map(bridge_model::PointId::index);
         let (Some(control), Some(asked), Some(setpoint)) = (control, cap_of(&instruction.payload), &instruction.setpoint) else { return };
-        self.impose(control, &instruction.operation, instruction.issuer.clone(), setpoint.value, &asked, None, start_by_ns, now);
+        let (issuer, replaces) = (instruction.issuer.clone(), instruction.supersedes.as_deref());
+        self.impose(control, &instruction.operation, issuer, setpoint.value, &asked, replaces, start_by_ns, now);
     }
 
     /// Whether a `released` cap may start now: as at its receipt, and the plant's state counts (R8).
@@ -184,7 +185,6 @@ impl Bridge {
         if let Some(old) = &replaced {
             caps::replace(&mut desk, old, id);
         }
-        let lower = caps::lowest_of(desk.core, &spec.id, id).filter(|other| other.limit <= limit);
         caps::keep(&mut desk, &cap);
         let fields =
             [("operation", id.to_owned()), ("control", spec.id.clone()), ("limit", limit.to_string()), ("reason", cap.reason.clone())];
@@ -199,15 +199,13 @@ impl Bridge {
         if cap.by_hand {
             return;
         }
-        if let Some(lower) = lower {
+        let lower = caps::lowest(desk.core, &spec.id).filter(|lowest| lowest.operation != id);
+        let replaced = replaced.map(|old| old.operation);
+        if let Some(lower) = lower.filter(|lower| self.programmes.brings_to(&desk, control, lower.limit, replaced.as_deref())) {
             caps::beneath(&mut desk, cap, &lower);
             return;
         }
-        let mut programme = Programme::new(id.to_owned(), (limit, Some(cap.rate)), start_by_ns, now);
-        programme.kind = Kind::Limit;
-        programme.raises = replaced.is_some_and(|old| old.limit < limit);
-        programme.companions = caps::companions(desk.core, control, Some(&cap.reason), false);
-        self.programmes.accept(&mut desk, control, programme);
+        bring(&mut self.programmes, &mut desk, control, id.to_owned(), cap.rate, None, start_by_ns);
     }
 
     /// The issuer ends its cap.
@@ -281,7 +279,7 @@ impl Bridge {
         if !cap.at_end || drive.on_lapse != Lapse::Release {
             return Some((AWAITS_RELEASE, "its end does not release it".to_owned()));
         }
-        if cap.waits_for_its_issuer() {
+        if !drive.cap.as_ref().is_some_and(|capping| capping.releases(&cap.reason)) {
             return Some((AWAITS_RELEASE, format!("one for {} waits for its issuer's confirmation", cap.reason)));
         }
         let peer = self.core.settings.peers.iter().position(|peer| peer.name == cap.peer);
@@ -311,30 +309,45 @@ impl Bridge {
             caps::drop_quietly(&mut desk, &cap, by.as_deref(), "the plant's people take it off");
             return;
         }
-        let other = caps::lowest_of(desk.core, &spec.id, &cap.operation);
-        if let Some(lower) = other.as_ref().filter(|other| other.limit <= cap.limit) {
+        let other = caps::lowest_but(desk.core, &spec.id, &cap.operation);
+        let own = self.programmes.carries_out(control, &cap.operation);
+        if let Some(lower) = other.as_ref().filter(|other| other.limit <= cap.limit && !own) {
             let text = format!("a cap of {} by {} stands", lower.limit, lower.peer);
             caps::drop_quietly(&mut desk, &cap, by.as_deref(), &text);
             return;
         }
         cap.stand = Stand::Releasing;
         caps::keep(&mut desk, &cap);
-        let declared = drive.ramp.map(|ramp| ramp.up);
-        let rate = [Some(rate.unwrap_or(cap.rate)), declared].into_iter().flatten().reduce(f64::min);
-        let operation = by.unwrap_or_else(|| cap.operation.clone());
-        let target = other.as_ref().map_or(drive.max, |other| other.limit);
-        let mut programme = Programme::new(operation, (target, rate), start_by_ns, now);
-        programme.ends = Some(cap.operation.clone());
-        programme.raises = true;
-        programme.kind = if other.is_some() { Kind::Limit } else { Kind::Release };
-        programme.companions = match &other {
-            Some(other) => caps::companions(desk.core, control, Some(&other.reason), false),
-            None => caps::companions(desk.core, control, None, true),
-        };
         let how = if drive.ramp.is_some_and(|ramp| ramp.by == RampBy::Bridge) { "ramped" } else { "ramped by the plant" };
         desk.core.tell(format!("{}: the cap of {} {} is being released, {how}", spec.id, cap.limit, spec.unit));
-        self.programmes.accept(&mut desk, control, programme);
+        // What goes on to fall goes at the pace of the cap that it falls to.
+        let falls = other.filter(|other| !caps::rises(&desk, control, other.limit));
+        let rate = falls.map_or_else(|| rate.unwrap_or(cap.rate), |other| other.rate);
+        let operation = by.unwrap_or_else(|| cap.operation.clone());
+        bring(&mut self.programmes, &mut desk, control, operation, rate, Some(cap.operation), start_by_ns);
     }
+}
+
+/// Starts what brings the plant to the lowest cap that stands, or takes the limit off if none does: for `operation`, no faster than
+/// `rate`; `ends` is the cap that is gone when it has come there.
+fn bring(
+    programmes: &mut Programmes,
+    desk: &mut Desk<'_>,
+    control: usize,
+    operation: String,
+    rate: f64,
+    ends: Option<String>,
+    start_by_ns: i64,
+) {
+    let plan = desk.core.plan.clone();
+    let Some((spec, drive)) = driven(&plan.controls, control) else { return };
+    let to = caps::lowest(desk.core, &spec.id);
+    let target = to.as_ref().map_or(drive.max, |to| to.limit);
+    let mut programme = Programme::new(operation, (target, Some(rate)), start_by_ns, desk.now);
+    programme.kind = if to.is_some() { Kind::Limit } else { Kind::Release };
+    programme.companions = caps::companions(desk.core, control, to.as_ref().map(|to| to.reason.as_str()), to.is_none());
+    programme.ends = ends;
+    programmes.accept(desk, control, programme);
 }
 
 /// A cap as its payload says it.

@@ -193,6 +193,7 @@ impl Bridge {
             operator: None,
             setpoint,
             payload: signed["payload"].clone(),
+            supersedes: signed["supersedes"].as_str().map(str::to_owned),
         };
         let (instructions, mut bench) = self.bench(now);
         instructions.present(&mut bench, instruction);

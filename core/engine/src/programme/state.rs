@@ -69,7 +69,7 @@ pub(crate) struct Programme {
     pub(crate) refused: u32,
     #[serde(default)]
     pub(crate) kind: Kind,
-    /// The limit may rise: it stands where an earlier one held it.
+    /// The limit goes up: it stands where an earlier one held it. Known when the wire is free.
     #[serde(default)]
     pub(crate) raises: bool,
     /// The cap that is gone when this has come to its end.
@@ -111,6 +111,11 @@ impl Programme {
             step_began: now.mono,
             in_band_since: None,
         }
+    }
+
+    /// It brings the limit there.
+    pub(super) fn is_for(&self, limit: f64) -> bool {
+        self.kind == Kind::Limit && (self.target - limit).abs() <= 1e-9
     }
 
     /// It takes power off: a lock by an unknown outcome does not stop it (R3).

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bridge_diag::{Report, Shape, Span, View, nearest};
 use bridge_session::{AddressUse, LinkSpec, Role};
 
-use super::curtail::{Companions, check_lapse, need_ramp};
+use super::curtail::{Companions, check_lapse, check_released, need_ramp};
 use super::rows::Row;
 use super::scope::{
     Measure, Measured, Scope, measurement, need_duration, need_quantity, of_direction, settle, take_basis, take_conversion, take_duration,
@@ -86,6 +86,7 @@ impl Scope<'_> {
         let caps = verb.as_deref() == Some("curtail");
         let kind = match role {
             Some(Role::Client) => {
+                let so_far = report.errors();
                 let capping = if caps {
                     let max = view.take("max").and_then(|_| take_quantity(&mut view, "max", unit, Measure::Value, &mut Report::new()));
                     self.capping(&mut view, unit, link, max, report)
@@ -95,6 +96,10 @@ impl Scope<'_> {
                 let drive = self.drive(&mut view, unit, cim.as_ref().map(|c| c.0), caps, report);
                 drive.map(|drive| match capping {
                     Some((cap, own)) => {
+                        // What is wrong with a reason was said.
+                        if report.errors() == so_far {
+                            check_released(&view, &cap, drive.on_lapse, report);
+                        }
                         companions = own;
                         ControlKind::Drive(Drive { cap: Some(cap), ..drive })
                     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bridge_diag::{Report, Shape, View};
+use bridge_diag::{Entry, Report, Shape, View};
 use bridge_model::LinkId;
 use bridge_session::{AddressUse, Fields};
 
 use super::scope::{Measure, Measured, Scope, settle, take_basis, take_quantity, take_unit, word};
-use crate::cap::{Capping, Companion, Enable};
+use crate::cap::{CapReason, Capping, Companion, Enable, waits_by_rule};
 use crate::plan::{Ask, Control, ControlKind, Conversion, Lapse, Ramp, SelectMode};
 
 /// A further control address that a control brings: the end of its id, and where it stands.
@@ -89,27 +89,19 @@ impl Scope<'_> {
         Some(Enable { on: (first, true), off: (first + 1, true) })
     }
 
-    /// `reason_codes = { congestion = 1 }`, and `reason = { addr = {…} }` if the plant takes the number.
+    /// `reason_codes = { congestion = 1, overfrequency = { number = 2, at_end = "release" } }`, and `reason = { addr = {…} }` if the plant
+    /// takes the number.
     fn reasons(
         &mut self,
         view: &mut View<'_>,
         link: Option<usize>,
         companions: &mut Companions,
         report: &mut Report,
-    ) -> (BTreeMap<String, i64>, Option<usize>) {
+    ) -> (BTreeMap<String, CapReason>, Option<usize>) {
         let mut reasons = BTreeMap::new();
         for entry in view.take_table("reason_codes", report).into_iter().flat_map(|table| &table.entries) {
-            match &entry.node.shape {
-                Shape::Int(number) => {
-                    reasons.insert(entry.key.to_ascii_uppercase(), *number);
-                }
-                Shape::Str(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) | Shape::Table(_) => {
-                    let what = format!("reason `{}` of {} is no whole number", entry.key, view.noun());
-                    report.push(
-                        view.error("profile::reason-codes", entry.node.span, what)
-                            .fix("write `reason_codes = { congestion = 1, security = 3 }`"),
-                    );
-                }
+            if let Some(reason) = cap_reason(view, entry, report) {
+                reasons.insert(entry.key.to_ascii_uppercase(), reason);
             }
         }
         let Some(table) = view.take_table("reason", report) else { return (reasons, None) };
@@ -184,6 +176,53 @@ impl Scope<'_> {
             kind: ControlKind::Ask(Ask { peer }),
         });
     }
+}
+
+/// One reason: its number, or `{ number, at_end }`.
+fn cap_reason(view: &View<'_>, entry: &Entry, report: &mut Report) -> Option<CapReason> {
+    let wrong = |report: &mut Report| {
+        let what = format!("reason `{}` of {} has no whole number", entry.key, view.noun());
+        report.push(
+            view.error("profile::reason-codes", entry.node.span, what)
+                .fix("write `reason_codes = { congestion = 1, overfrequency = { number = 2, at_end = \"release\" } }`"),
+        );
+    };
+    let table = match &entry.node.shape {
+        Shape::Int(number) => return Some(CapReason { number: *number, released: false }),
+        Shape::Table(table) => table,
+        Shape::Str(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) => {
+            wrong(report);
+            return None;
+        }
+    };
+    let mut reason = view.inner(table, format!("reason `{}` of {}", entry.key, view.noun()));
+    let absent = reason.take("number").is_none();
+    if absent {
+        wrong(report);
+    }
+    let number = reason.take_int("number", report);
+    let released = word(&mut reason, "at_end", &[("hold", false), ("release", true)], report).unwrap_or(false);
+    reason.finish(report);
+    if released && waits_by_rule(&entry.key) {
+        let what = format!("reason `{}` of {} would be released by the clock", entry.key, view.noun());
+        report.push(
+            view.error("profile::reason-waits", entry.node.span, what)
+                .fix("remove `at_end`: a cap for security or congestion waits for its issuer's own word"),
+        );
+    }
+    Some(CapReason { number: number?.0, released })
+}
+
+/// `on_lapse = "release"` is an empty promise if no reason may be released at its end.
+pub(super) fn check_released(view: &View<'_>, cap: &Capping, lapse: Lapse, report: &mut Report) {
+    if lapse != Lapse::Release || cap.reasons.values().any(|reason| reason.released) {
+        return;
+    }
+    let why = if cap.reasons.is_empty() { "takes every reason as free text" } else { "knows no reason with `at_end = \"release\"`" };
+    report.push(
+        view.error("profile::reason-undeclared", view.span(), format!("{} is released at its end and {why}", view.noun()))
+            .fix("declare it, as `reason_codes = { overfrequency = { number = 2, at_end = \"release\" } }`, or use `on_lapse = \"hold\"`"),
+    );
 }
 
 /// A cap is always ramped, by somebody who is named (R7).
