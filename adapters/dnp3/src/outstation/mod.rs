@@ -386,7 +386,7 @@ impl Session for Outstation {
             Request::SwitchOver => {
                 self.events.push_back(Event::Refused { what: "a switch-over is the master's to make".to_owned() });
             }
-            Request::Cancel(_) => {}
+            Request::Cancel(_) | Request::Journal { .. } => {}
         }
         self.settle(now);
     }

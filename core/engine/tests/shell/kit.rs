@@ -117,6 +117,7 @@ impl Session for Toy {
             Request::Housekeep { .. }
             | Request::File { .. }
             | Request::System(_)
+            | Request::Journal { .. }
             | Request::Cancel(_)
             | Request::SwitchOver
             | Request::Answer { .. } => {}
