@@ -17,6 +17,8 @@ use crate::link::{
 };
 use crate::transport::Segmenter;
 
+/// Octets of a frame without data.
+const HEADER_OCTETS: usize = 10;
 /// Link answers and questions that may wait to be sent.
 pub(crate) const ANSWERS_MAX: usize = 64;
 /// Octets of frames that may wait to be sent.
@@ -290,7 +292,8 @@ impl Line {
         self.ends.answers.is_empty() && self.ends.output.is_empty() && self.ends.stations.iter().all(|station| station.primary.is_idle())
     }
 
-    /// Appends what is to be sent: link answers, then frames of data, in whole pieces up to about `limit` octets. `false`: nothing.
+    /// Appends what is to be sent: link answers, then frames of data, in whole pieces up to `limit` octets; of a longer piece as many frames as
+    /// fit, at least one. `false`: nothing.
     pub(crate) fn poll_output(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
         self.ends.poll_output(out, limit)
     }
@@ -546,17 +549,29 @@ impl Ends {
             return false;
         }
         let start = out.len();
-        let limit = start.saturating_add(limit.max(1));
-        while out.len() < limit
+        let limit = start.saturating_add(limit);
+        while (out.len() == start || out.len() + HEADER_OCTETS <= limit)
             && let Some(answer) = self.answers.pop_front()
         {
             answer.put(&[], out);
         }
         let mut taken = 0;
-        while out.len() + taken < limit
-            && let Some(piece) = self.pieces.pop_front()
-        {
-            taken += piece;
+        while let Some(piece) = self.pieces.front_mut() {
+            if out.len() + taken + *piece <= limit {
+                taken += *piece;
+                self.pieces.pop_front();
+                continue;
+            }
+            if out.len() + taken == start {
+                // Longer than may leave at once, over UDP a datagram: the frames of it that fit, and the others next.
+                let room = limit.saturating_sub(start);
+                taken = whole_frames(self.output.get(..*piece).unwrap_or_default(), room);
+                *piece -= taken;
+                if *piece == 0 {
+                    self.pieces.pop_front();
+                }
+            }
+            break;
         }
         out.extend_from_slice(self.output.get(..taken).unwrap_or_default());
         self.output.drain(..taken.min(self.output.len()));
@@ -638,6 +653,21 @@ impl Ends {
     fn is_closing(&self) -> bool {
         !matches!(self.closing, Closing::No)
     }
+}
+
+/// The octets of as many of these frames as fit, at least of one. They are our own and begin with a frame.
+fn whole_frames(frames: &[u8], room: usize) -> usize {
+    let mut end = 0;
+    while let Some(length) = frames.get(end + 2) {
+        // Start octets, LENGTH itself, what it counts, and the CRCs of header and blocks (clause 9.2.4).
+        let data = usize::from(*length).saturating_sub(5);
+        let next = end + HEADER_OCTETS + data + 2 * data.div_ceil(16);
+        if end > 0 && next > room {
+            break;
+        }
+        end = next.min(frames.len());
+    }
+    end
 }
 
 #[cfg(test)]

@@ -70,7 +70,8 @@ pub struct Params {
     pub self_address: bool,
     /// `connected`: whether the channel is a connection, closed when its peer is silent; false for serial lines and UDP.
     pub connected: bool,
-    /// `max_transmit`: octets of the longest fragment that is sent, 249 to 65535.
+    /// `max_transmit`: octets of the longest fragment that is sent, 249 to 65535; 1191 unless stated where nothing is connected, so that
+    /// it is one datagram.
     pub max_transmit: usize,
     /// `max_receive`: octets of the longest fragment that is received, 249 to 65535 (row 14).
     pub max_receive: usize,
@@ -163,6 +164,9 @@ impl Default for Params {
     }
 }
 
+/// The longest fragment whose link frames are one datagram of 1,400 octets: four full frames, and one of 195 octets of it.
+const DATAGRAM_FRAGMENT: usize = 1191;
+
 const BOTH: &str = "outstation, master, keep_alive, status_timeout, link_confirm, link_timeout, link_retries, connected, max_transmit, \
                     max_receive, connect_timeout, connections, select_timeout, allow, unsolicited";
 const MASTER: &str = "response_timeout, poll_1, poll_2, poll_3, integrity_on, time_sync";
@@ -190,6 +194,9 @@ impl Params {
 
     fn read(fields: &Fields, role: Option<Role>) -> (Self, Vec<FieldProblem>) {
         let mut params = Self::default();
+        if fields.get("connected") == Some(&Field::Bool(false)) {
+            params.max_transmit = DATAGRAM_FRAGMENT;
+        }
         let mut problems = Vec::new();
         for (name, field) in fields {
             if let Some(role) = role {
@@ -365,6 +372,13 @@ mod tests {
         assert_eq!(codes(Role::Client, &[("unsolicited", text("1,4"))]), ["class-out-of-range"]);
         assert_eq!(codes(Role::Client, &[("allow", text("reset, everything"))]), ["unknown-word"]);
         assert_eq!(codes(Role::Client, &[("time_sync", text("ntp"))]), ["unknown-word"]);
+    }
+
+    #[test]
+    fn what_is_not_connected_sends_fragments_of_one_datagram() {
+        assert_eq!(read(&[]).max_transmit, 2048);
+        assert_eq!(read(&[("connected", Field::Bool(false))]).max_transmit, 1191);
+        assert_eq!(read(&[("connected", Field::Bool(false)), ("max_transmit", Field::Int(2048))]).max_transmit, 2048);
     }
 
     #[test]

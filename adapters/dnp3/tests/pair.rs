@@ -175,9 +175,12 @@ impl World {
         loop {
             let session = if from_master { &mut self.masters[at].session } else { &mut self.outstation.session };
             let mut out = Vec::new();
-            if !session.poll_output(channel, &mut out, 1000, self.now) {
+            // What a driver asks for at a time.
+            let most = if self.way == Way::Datagrams { 1400 } else { 1000 };
+            if !session.poll_output(channel, &mut out, most, self.now) {
                 return;
             }
+            assert!(self.way == Way::Stream || out.len() <= most, "a datagram of {} octets", out.len());
             let mut rest = out.as_slice();
             while !rest.is_empty() {
                 let most = match self.way {

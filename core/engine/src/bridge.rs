@@ -37,7 +37,7 @@ use crate::programme::{Desk, Programme, Programmes};
 use crate::recorder::{Recorder, Unwritable};
 use crate::relay::Relays;
 use crate::reports::Reports;
-use crate::router::Router;
+use crate::router::{Keeping, Router};
 use crate::selections::Selections;
 use crate::served::ServedPoints;
 use crate::settings::Settings;
@@ -97,6 +97,8 @@ pub struct Bridge {
     /// Controls whose alarm of an unknown outcome stands.
     uncertain_told: Vec<bool>,
     soe: Soe,
+    /// The journal takes nothing, and links that acknowledge no event meanwhile were told (R23).
+    journal_rests: bool,
     /// An orderly stop closes our own links: that is no fault of theirs.
     stopping: bool,
 }
@@ -203,6 +205,7 @@ impl Bridge {
             systems,
             uncertain_told,
             soe,
+            journal_rests: false,
             stopping: false,
         };
         bridge.finish(now);
@@ -211,8 +214,8 @@ impl Bridge {
 
     /// Frames of a link. The session learns by [`Output::Durable`] when they are safe.
     pub fn handle_frames(&mut self, link: LinkId, batch: &FrameBatch, now: Now) {
-        let pass = self.passing(link, now);
-        self.router.handle_frames(&mut self.core, link, batch, pass, now);
+        let keeping = self.keeping(link, now);
+        self.router.handle_frames(&mut self.core, link, batch, keeping, now);
         self.spread(now);
         self.finish(now);
     }
@@ -390,6 +393,9 @@ impl Bridge {
         self.served.restart(&mut self.core, &self.router.image, link);
         self.systems.forget(link);
         self.tell_systems();
+        if self.journal_rests && self.core.plan.links[link.index()].on_journal_failure == JournalFailure::Statics {
+            self.core.ask(link, Request::Journal { takes: false });
+        }
         self.finish(now);
     }
 
@@ -738,8 +744,12 @@ impl Bridge {
         self.core.recorder.want_snapshot();
     }
 
-    fn passing(&self, link: LinkId, now: Now) -> bool {
-        self.core.plan.links[link.index()].on_journal_failure == JournalFailure::Pass && self.core.passes(now)
+    fn keeping(&self, link: LinkId, now: Now) -> Keeping {
+        match self.core.plan.links[link.index()].on_journal_failure {
+            JournalFailure::Pass if self.core.passes(now) => Keeping::Pass,
+            JournalFailure::Statics if self.journal_rests => Keeping::Statics,
+            JournalFailure::Hold | JournalFailure::Pass | JournalFailure::Statics => Keeping::Journal,
+        }
     }
 
     fn link_name(&self, link: LinkId) -> String {

@@ -88,6 +88,16 @@ pub type Random = Box<dyn FnMut() -> u128 + Send>;
 /// How long the wall clock must run with the steady one before it is believed again.
 const CLOCK_QUIET: Duration = Duration::from_secs(60);
 
+/// What went on without the journal (R23).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passed {
+    pub(crate) since: Now,
+    /// Frames that were acknowledged, and points.
+    pub(crate) count: u64,
+    /// Frames of links that acknowledge nothing meanwhile.
+    pub(crate) unacknowledged: u64,
+}
+
 pub(crate) struct Core {
     pub(crate) plan: Arc<Plan>,
     pub(crate) settings: Settings,
@@ -105,8 +115,8 @@ pub(crate) struct Core {
     last_now: Now,
     quiet_from: Mono,
     pub(crate) notes: u32,
-    /// What went on without the journal (R23): since when, and how much.
-    pub(crate) passed: Option<(Now, u64)>,
+    /// What went on without the journal (R23).
+    pub(crate) passed: Option<Passed>,
     random: Random,
 }
 
@@ -169,11 +179,25 @@ impl Core {
         self.recorder.unwritable().is_some_and(|(_, since)| now.mono.since(since) >= self.settings.journal_patience)
     }
 
+    /// Nothing has become durable for so long that what a station would forget is not acknowledged, and its static values go on (R23).
+    pub(crate) fn rests(&self, now: Now) -> bool {
+        self.recorder.stuck().is_some_and(|since| now.mono.since(since) >= self.settings.journal_patience)
+    }
+
     /// Something was acknowledged without being durable.
     pub(crate) fn pass(&mut self, count: u64, now: Now) {
-        let (_, passed) = self.passed.get_or_insert((now, 0));
-        *passed += count;
+        self.passed(now).count += count;
         self.counters.passed_unsealed += count;
+    }
+
+    /// Frames were used that are neither durable nor acknowledged.
+    pub(crate) fn pass_unacknowledged(&mut self, count: u64, now: Now) {
+        self.passed(now).unacknowledged += count;
+        self.counters.passed_unsealed += count;
+    }
+
+    fn passed(&mut self, now: Now) -> &mut Passed {
+        self.passed.get_or_insert(Passed { since: now, count: 0, unacknowledged: 0 })
     }
 
     /// Takes back a command that has not been released to its session.

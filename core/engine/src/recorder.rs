@@ -109,7 +109,8 @@ pub(crate) struct Recorder {
     sealing: VecDeque<(Position, Position)>,
     sealed: Position,
     last_commit: Mono,
-    syncing: bool,
+    /// Since when a commit is running.
+    syncing: Option<Mono>,
     urgent: bool,
     unwritable: Option<(Unwritable, Mono)>,
     last_seal: Mono,
@@ -217,7 +218,7 @@ impl Recorder {
             sealing: VecDeque::new(),
             sealed,
             last_commit: Mono(0),
-            syncing: false,
+            syncing: None,
             urgent: true,
             unwritable: None,
             last_seal: now.mono,
@@ -250,6 +251,12 @@ impl Recorder {
 
     pub(crate) fn unwritable(&self) -> Option<(Unwritable, Mono)> {
         self.unwritable
+    }
+
+    /// Since when nothing becomes durable: the journal cannot be written, or a commit does not end.
+    pub(crate) fn stuck(&self) -> Option<Mono> {
+        let unwritable = self.unwritable.map(|(_, since)| since);
+        [unwritable, self.syncing].into_iter().flatten().min()
     }
 
     /// The group of this call: for [`Store`] changes.
@@ -352,11 +359,11 @@ impl Recorder {
 
     /// The commit to start now, if any.
     pub(crate) fn commit(&mut self, now: Mono) -> Option<SyncJob> {
-        if self.syncing || self.commit_due().is_none_or(|due| due > now) {
+        if self.syncing.is_some() || self.commit_due().is_none_or(|due| due > now) {
             return None;
         }
         let job = self.journal.sync_job()?;
-        self.syncing = true;
+        self.syncing = Some(now);
         advance(&mut self.due.written, &mut self.due.syncing);
         self.urgent = false;
         self.last_commit = now;
@@ -365,7 +372,7 @@ impl Recorder {
 
     /// When the next commit may start; `None` if nothing waits or one is running.
     pub(crate) fn commit_due(&self) -> Option<Mono> {
-        if self.syncing || self.journal.durable() >= self.journal.end() || self.journal.failed().is_some() {
+        if self.syncing.is_some() || self.journal.durable() >= self.journal.end() || self.journal.failed().is_some() {
             return None;
         }
         Some(self.last_commit + if self.urgent { self.pace.urgent_spacing } else { self.pace.commit_spacing })
@@ -373,7 +380,7 @@ impl Recorder {
 
     /// A commit ended.
     pub(crate) fn handle_synced(&mut self, done: SyncDone, now: Now) {
-        self.syncing = false;
+        self.syncing = None;
         match self.journal.handle_sync(done) {
             Ok(durable) => {
                 advance(&mut self.due.syncing, &mut self.due.durable);

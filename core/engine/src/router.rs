@@ -67,6 +67,17 @@ struct Known {
     judged: Option<bool>,
 }
 
+/// What becomes of a link's frames (R23).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keeping {
+    /// They are journaled, and acknowledged when they are durable.
+    Journal,
+    /// The journal takes nothing: they are used and acknowledged.
+    Pass,
+    /// The journal takes nothing: the static values in them are used, and nothing is acknowledged. Events come again.
+    Statics,
+}
+
 /// What came of a batch beside the leaves.
 #[derive(Default)]
 pub(crate) struct Routed {
@@ -103,6 +114,8 @@ pub(crate) struct Router {
     /// Points whose whole numbers are events: packed states and events of protection equipment.
     listed: Vec<bool>,
     links: Vec<LinkRecord>,
+    /// Points that went on without a leaf.
+    passed: BTreeSet<usize>,
     recent: BTreeSet<(usize, i64, u64)>,
     recent_order: VecDeque<(usize, i64, u64)>,
     /// The states without a time tag of the frame at hand, and which of them were told before.
@@ -165,6 +178,7 @@ impl Router {
             concerns: concerns(&plan),
             listed: listed(&plan),
             links,
+            passed: BTreeSet::new(),
             recent: BTreeSet::new(),
             recent_order: VecDeque::new(),
             told: Vec::new(),
@@ -236,13 +250,15 @@ impl Router {
         self.upward.restore(snapshot);
     }
 
-    /// One batch of a link. `pass`: the journal cannot be written and the link goes on without it (R23).
-    pub(crate) fn handle_frames(&mut self, core: &mut Core, link: LinkId, batch: &FrameBatch, pass: bool, now: Now) {
+    /// One batch of a link.
+    pub(crate) fn handle_frames(&mut self, core: &mut Core, link: LinkId, batch: &FrameBatch, keeping: Keeping, now: Now) {
         let plan = core.plan.clone();
+        let pass = keeping != Keeping::Journal;
         let hashed_only = plan.links[link.index()].capture == Capture::Hash;
         for frame in &batch.frames {
             core.counters.frames_received += 1;
-            let duplicate = self.repeats(link, frame, batch);
+            // What is not acknowledged comes again, and is no repetition then.
+            let duplicate = keeping != Keeping::Statics && self.repeats(link, frame, batch);
             if duplicate {
                 core.counters.duplicates_flagged += 1;
             }
@@ -258,6 +274,13 @@ impl Router {
                 });
             }
             let updates = batch.updates_of(frame);
+            let statics: Vec<PointUpdate>;
+            let updates = if keeping == Keeping::Statics {
+                statics = updates.iter().filter(|update| update.cause != Cause::Spontaneous).copied().collect();
+                &statics
+            } else {
+                updates
+            };
             if updates.is_empty() {
                 self.links[link.index()].resent.handle_frame(frame, &[], &mut self.told_before);
             } else {
@@ -265,10 +288,14 @@ impl Router {
                 let origin = (link.0, frame.connection, frame.number);
                 self.map_received(&plan, link, frame, updates, duplicate, now);
                 self.calculate(&plan, now);
-                self.write(core, (!pass).then_some(origin), frame.received, pass, now);
+                self.write(core, (!pass).then_some(origin), frame.received, keeping, now);
             }
         }
         if batch.frames.is_empty() {
+            return;
+        }
+        if keeping == Keeping::Statics {
+            core.pass_unacknowledged(batch.frames.len() as u64, now);
             return;
         }
         if pass {
@@ -302,16 +329,16 @@ impl Router {
             }
         }
         self.calculate(&plan, now);
-        let pass = core.passes(now);
-        self.write(core, None, now.utc, pass, now);
+        let keeping = keeping(core, now);
+        self.write(core, None, now.utc, keeping, now);
     }
 
     /// Works out what is due because points were lost, grew old or expired.
     pub(crate) fn recalculate(&mut self, core: &mut Core, now: Now) {
         let plan = core.plan.clone();
         if self.calculate(&plan, now) {
-            let pass = core.passes(now);
-            self.write(core, None, now.utc, pass, now);
+            let keeping = keeping(core, now);
+            self.write(core, None, now.utc, keeping, now);
         }
     }
 
@@ -346,7 +373,7 @@ impl Router {
         self.upward.handle_timeout(&plan, now, &mut self.mapped);
         self.take_mapped(Known::default(), true, now);
         self.calculate(&plan, now);
-        self.write(core, None, now.utc, false, now);
+        self.write(core, None, now.utc, Keeping::Journal, now);
     }
 
     /// Sets the timer for the mapping's own deadlines.
@@ -403,7 +430,13 @@ impl Router {
             let flags = leaf_flags::IMAGE;
             self.push(point, LeafPoint { flags, ..to_leaf(point, value, quality, time, Cause::Requested) });
         }
-        self.write(core, None, now.utc, false, now);
+        self.write(core, None, now.utc, Keeping::Journal, now);
+    }
+
+    /// Writes the present image of what went on without the journal.
+    pub(crate) fn write_passed(&mut self, core: &mut Core, now: Now) {
+        let passed = std::mem::take(&mut self.passed);
+        self.write_image(core, passed.into_iter(), now);
     }
 
     /// What a station sent; the time of a station whose clock is wrong is not called synchronised (R21).
@@ -586,14 +619,19 @@ impl Router {
     }
 
     /// One leaf for each stream that the frame touched.
-    fn write(&mut self, core: &mut Core, frame: Option<(u16, u32, u64)>, received: Utc, pass: bool, now: Now) {
+    fn write(&mut self, core: &mut Core, frame: Option<(u16, u32, u64)>, received: Utc, keeping: Keeping, now: Now) {
         let epoch = core.recorder.epoch();
         for place in self.touched.drain(..) {
             let slot = &mut self.slots[place];
-            if pass {
+            if keeping != Keeping::Journal {
                 // Values go on unsealed (R23); what waits for the disk must not grow with the outage.
-                core.pass(slot.points.len() as u64, now);
+                if keeping == Keeping::Pass {
+                    core.pass(slot.points.len() as u64, now);
+                }
+                self.passed.extend(slot.points.iter().map(|point| point.point as usize));
                 slot.points.clear();
+                // A slot that holds something back counts as touched already.
+                slot.carried += std::mem::take(&mut slot.withheld);
                 continue;
             }
             let withheld = std::mem::take(&mut slot.withheld);
@@ -718,6 +756,11 @@ fn source_of(core: &Core, source: &PointSource) -> usize {
         }
         PointSource::Calculated => own_source(core),
     }
+}
+
+/// What becomes of values that came by no link of their own.
+fn keeping(core: &Core, now: Now) -> Keeping {
+    if core.passes(now) { Keeping::Pass } else { Keeping::Journal }
 }
 
 /// The number of the bridge itself among the sources, behind links and peers.

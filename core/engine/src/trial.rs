@@ -384,7 +384,12 @@ impl<'a> Stage<'a> {
                 self.see(self.at(), What::Wire(link), Fields::from([("answer".to_owned(), text(word))]));
             }
             // The scripted station has taken what it was sent, and has one connection.
-            Request::Housekeep { .. } | Request::File { .. } | Request::System(_) | Request::Cancel(_) | Request::SwitchOver => {}
+            Request::Housekeep { .. }
+            | Request::File { .. }
+            | Request::System(_)
+            | Request::Journal { .. }
+            | Request::Cancel(_)
+            | Request::SwitchOver => {}
         }
         Ok(())
     }

@@ -57,8 +57,8 @@ pub struct CommandReceived {
     pub frame: u64,
     /// When it was read.
     pub received: Now,
-    /// The originator address of the protocol (104 OA), zero if none.
-    pub originator: u8,
+    /// Who commands, as the protocol numbers it (104: the originator address, DNP3: the master's address), zero if it does not say.
+    pub originator: u16,
     /// Marked as test: must not reach the process.
     pub test: bool,
 }

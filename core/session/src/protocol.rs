@@ -108,7 +108,8 @@ pub trait Protocol: Send + Sync {
     }
 
     /// Whether a link in this role may acknowledge what could not be journaled (`on_journal_failure = "pass"`, R23). A protocol whose
-    /// acknowledgement makes the peer forget its events may not as a client.
+    /// acknowledgement makes the peer forget its events may not as a client: it is told by
+    /// [`Request::Journal`](crate::Request::Journal) and reads on without them.
     fn may_pass(&self, _role: Role) -> bool {
         true
     }

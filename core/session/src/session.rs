@@ -126,6 +126,13 @@ pub enum Request {
     },
     /// How the system behind a serving link stands (serving roles whose protocol tells it: DNP3 internal indications).
     System(SystemState),
+    /// Whether the journal takes what is read (R23). Asked of reading roles whose acknowledgement makes the station forget its events
+    /// ([`Protocol::may_pass`](crate::Protocol::may_pass)). While it takes nothing, no event is acknowledged or asked for, and static values
+    /// go on: their frames are used and get no receipt. What waited for one is not acknowledged any more: the station offers it again.
+    Journal {
+        /// It takes them.
+        takes: bool,
+    },
     /// Move data transfer to another channel of the link that stands by, if there is one (controlling roles; 104 redundancy groups).
     SwitchOver,
     /// Serve these values (serving roles).

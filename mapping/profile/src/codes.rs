@@ -137,7 +137,8 @@ pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         code: "profile::pass-not-offered",
         text: "`on_journal_failure = \"pass\"` goes on acknowledging while the journal cannot be written (rule R23). A DNP3 master must not: its \
-               confirmation makes the outstation forget events that would then be nowhere. Such a link holds: its events wait at the outstation.",
+               confirmation makes the outstation forget events that would then be nowhere. Such a link holds: its events wait at the outstation, \
+               while its static values are polled and shown.",
     },
     Explanation {
         code: "profile::housekeeping-not-allowed",

@@ -79,6 +79,8 @@ pub enum Capture {
 pub enum JournalFailure {
     /// Stop acknowledging.
     Hold,
+    /// Acknowledge no event, and read static values on, unsealed: of links whose acknowledgement makes the station forget.
+    Statics,
     /// Live values go on, marked unsealed.
     Pass,
 }

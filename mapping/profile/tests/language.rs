@@ -7,8 +7,8 @@ use bridge_diag::Report;
 use bridge_iec60870::Iec104;
 use bridge_model::{LinkId, PointId, Zone};
 use bridge_profile::{
-    Ask, Basis, CapReason, Companion, ControlKind, Enable, Execution, Formula, JournalFailure, Lapse, MemoryFiles, Plan, PointSource, RampBy,
-    ServedSource, Side, StatusKind, StreamClass, Verbs, compile,
+    Ask, Basis, CapReason, Companion, ControlKind, Enable, Execution, Formula, JournalFailure, Lapse, MemoryFiles, Plan, PointSource,
+    RampBy, ServedSource, Side, StatusKind, StreamClass, Verbs, compile,
 };
 use bridge_session::{AddressUse, CounterFreeze, Field, Housekeeping, Role};
 

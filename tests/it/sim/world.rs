@@ -97,7 +97,7 @@ pub(crate) struct Node {
     restarts: u64,
 }
 
-/// Another EMS, on the dispatch centre's second link.
+/// Another EMS, on the second link of the dispatch centre's bridge, or of the plant's.
 pub(crate) struct Second {
     ems: Ems,
     wire: Wire,
@@ -118,7 +118,7 @@ pub(crate) struct World {
     ems_wire: Wire,
     pub(crate) ems_host: HostId,
     pub(crate) ems_ledger: SharedLedger,
-    /// There if the gateway's profile has a second link.
+    /// There if one of the profiles has a second link.
     pub(crate) second: Option<Second>,
     pub(crate) story: Vec<(i64, usize, String)>,
     /// Why which bridge's connections ended, in its session's words.
@@ -236,17 +236,18 @@ impl World {
         );
 
         let (standard, spec) = far_side(&gateway, 0).expect("a link to the EMS");
-        let names = || Names {
-            monitor: gateway.served.iter().map(|served| served.id.clone()).collect(),
-            control: gateway.controls.iter().map(|control| control.id.clone()).collect(),
+        let names = |plan: &Plan| Names {
+            monitor: plan.served.iter().map(|served| served.id.clone()).collect(),
+            control: plan.controls.iter().map(|control| control.id.clone()).collect(),
         };
         let session = misbehaving(standard.ems(&spec), Side::Ems, tune.ems);
-        let ems =
-            Ems::new(session, names(), Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone())).with_misbehaviours(tune.ems.to_vec());
-        let second = far_side(&gateway, 1).map(|(standard, spec)| {
+        let ems = Ems::new(session, names(&gateway), Vec::new(), rng.next_u64(), Box::new(ems_ledger.clone()))
+            .with_misbehaviours(tune.ems.to_vec());
+        let second = [(&gateway, sldc), (&thermal, genco)].into_iter().find_map(|(plan, at)| {
+            let (standard, spec) = far_side(plan, 1)?;
             let ledger = SharedLedger::default();
-            let ems = Ems::new(standard.ems(&spec), names(), Vec::new(), rng.next_u64(), Box::new(ledger.clone()));
-            Second { ems, wire: Wire::dial(net.host("ems-b"), (sldc, PORT + 1), Duration::from_secs(2)), ledger }
+            let ems = Ems::new(standard.ems(&spec), names(plan), Vec::new(), rng.next_u64(), Box::new(ledger.clone()));
+            Some(Second { ems, wire: Wire::dial(net.host("ems-b"), (at, PORT + 1), Duration::from_secs(2)), ledger })
         });
 
         let node = |host, spare, plan: Arc<Plan>| Node {
@@ -732,11 +733,16 @@ impl World {
     }
 
     pub(crate) fn book(&self) -> Book {
-        let gateway = &self.nodes[SLDC].plan;
+        self.book_of(SLDC, LinkId(0))
+    }
+
+    /// What a link of a bridge serves, for the comparison of its EMS's ledger with the station's.
+    pub(crate) fn book_of(&self, party: usize, link: LinkId) -> Book {
+        let gateway = &self.nodes[party].plan;
         let points = gateway
             .served
             .iter()
-            .filter(|served| served.link == LinkId(0))
+            .filter(|served| served.link == link)
             .filter_map(|served| match &served.source {
                 ServedSource::Point(point) => Some(PointMap {
                     station: gateway.points[point.index()].id.clone(),

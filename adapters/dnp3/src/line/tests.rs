@@ -414,6 +414,42 @@ fn a2_r12_a_datagram_holds_whole_frames() {
     }
 }
 
+/// What one datagram takes is not exceeded: a longer fragment leaves in several, each of whole frames, and is one at the other end.
+#[test]
+fn a2_r12_a_long_fragment_leaves_in_datagrams_of_whole_frames() {
+    // The longest fragment that a link without a connection sends unless told otherwise is one datagram.
+    let mut line = Line::new(LineSettings { closes: false, ..LineSettings::new(Role::Server) }, &[(10, 1)], START);
+    let mut whole = Vec::new();
+    for octets in [1191, 1192] {
+        line.send(1, 10, &vec![7; octets], START).unwrap();
+        whole.clear();
+        assert!(line.poll_output(&mut whole, 1400));
+        assert_eq!(line.is_drained(), octets == 1191, "{octets} in {}", whole.len());
+    }
+    for limit in [1, 292, 300, 584, 1400, 2410] {
+        let mut line = Line::new(LineSettings { closes: false, ..LineSettings::new(Role::Client) }, &[(1, 10)], START);
+        let mut peer = Line::new(LineSettings { closes: false, ..LineSettings::new(Role::Server) }, &[(10, 1)], START);
+        let fragment: Vec<u8> = (0..2048_u32).map(|octet| (octet % 251) as u8).collect();
+        line.send(10, 1, &[7; 20], START).unwrap();
+        line.send(10, 1, &fragment, START).unwrap();
+        let (mut datagrams, mut got) = (0, Vec::new());
+        loop {
+            let mut out = Vec::new();
+            if !line.poll_output(&mut out, limit) {
+                break;
+            }
+            datagrams += 1;
+            assert!(out.len() <= limit.max(292), "{} octets of at most {limit}", out.len());
+            let mut chunk = Chunk::Datagram { from: "127.0.0.1:20000".parse().unwrap(), bytes: &out };
+            while let Some(received) = peer.receive(&mut chunk, START) {
+                got.push(received.fragment.to_vec());
+            }
+        }
+        assert_eq!(got, [vec![7; 20], fragment], "{limit}");
+        assert!(datagrams >= 2 && line.is_drained() && peer.poll_finding().is_none(), "{limit}: {datagrams}");
+    }
+}
+
 #[test]
 fn waiting_answers_and_output_are_bounded() {
     for role in ROLES {
@@ -427,16 +463,18 @@ fn waiting_answers_and_output_are_bounded() {
         }
         assert_eq!(bench.line.send(remote, local, &[0; 2048], bench.now), Err(NotSent::Full));
         assert!((100..=OUTPUT_MAX / 2048).contains(&sent));
-        // Answers first; then whole fragments, one at least.
+        // Answers first; then whole fragments.
         let mut out = Vec::new();
         assert!(bench.line.poll_output(&mut out, 1));
         assert_eq!(out, from(role, LINK_STATUS, &[]));
         out.clear();
         assert!(bench.line.poll_output(&mut out, 1000));
-        assert_eq!(out.len(), 63 * 10 + 8 * 292 + 75);
-        out.clear();
-        while bench.line.poll_output(&mut out, 5000) {}
-        assert_eq!(out.len(), (sent - 1) * (8 * 292 + 75));
+        assert_eq!(out.len(), 63 * 10, "no fragment fits beside them");
+        for whole in 0..sent {
+            out.clear();
+            assert!(bench.line.poll_output(&mut out, 4000), "{whole}");
+            assert_eq!(out.len(), 8 * 292 + 75);
+        }
         assert!(bench.line.is_drained());
         assert_eq!(bench.line.send(remote, local, &[], bench.now), Err(NotSent::Empty));
         assert_eq!(bench.line.send(5, local, &[1], bench.now), Err(NotSent::Unknown { to: 5, from: local }));

@@ -59,7 +59,7 @@ impl Master {
         let is_last = control.fin;
         let reading = self.record(at, octets, view, Some(cause_of(flight.ask)), now);
         self.heard(at, view.iin, is_last, now);
-        self.await_durable(at, control, false, now.mono);
+        self.await_durable(at, control, &reading, false, now.mono);
         if !control.con && !is_last {
             self.tell(at, || "a fragment that is not the last wants no confirmation".to_owned(), now.mono);
         }
@@ -110,6 +110,7 @@ impl Master {
                     *good |= !is_refused;
                 }
             }
+            Duty::Statics => remote.statics_read(now.mono.since(flight.sent.mono), now.mono),
             Duty::Events(_) => {
                 if let Some(rest) = remote.events_read(flight.brought, now.mono) {
                     self.tell(at, || format!("it says that events wait and gives none: asked again in {rest:?}"), now.mono);
@@ -123,6 +124,7 @@ impl Master {
                 Duty::Integrity(_) => "an integrity poll",
                 Duty::Enable => "ENABLE_UNSOLICITED",
                 Duty::Events(_) => "a poll of events",
+                Duty::Statics => "a poll of static values",
             };
             self.tell(at, || format!("{what} is answered with {}", refused.names().collect::<Vec<_>>().join(" ")), now.mono);
         }
@@ -172,6 +174,15 @@ impl Master {
             self.tell(at, || "unsolicited events before everything was read: they are offered again".to_owned(), now.mono);
             return;
         }
+        if !view.body.is_empty() && !self.has_place() {
+            // Not confirmed, it comes again; and until it stops, it puts what is read meanwhile off.
+            if let Some(remote) = self.remotes.get_mut(at).filter(|_| !self.keeps) {
+                remote.quieten();
+            }
+            self.tell(at, || "unsolicited events while the journal takes nothing: they are offered again".to_owned(), now.mono);
+            return;
+        }
+        let Some(remote) = self.remotes.get_mut(at) else { return };
         // Its indications may be others.
         let last = &remote.last_unsolicited;
         let is_repeated = !last.is_empty() && last.first() == octets.first() && last.get(4..) == octets.get(4..);
@@ -180,9 +191,14 @@ impl Master {
             remote.last_unsolicited.extend_from_slice(octets);
         }
         // What came already is evidence and nothing more.
-        self.record(at, octets, view, (!is_repeated).then_some(Cause::Background), now);
-        self.await_durable(at, control, is_repeated, now.mono);
+        let reading = self.record(at, octets, view, (!is_repeated).then_some(Cause::Background), now);
+        self.await_durable(at, control, &reading, is_repeated, now.mono);
         self.bound_undurable(now);
+    }
+
+    /// Whether events have a place in the journal.
+    fn has_place(&self) -> bool {
+        self.keeps && self.open.as_ref().is_some_and(|open| open.undurable() < self.max_unacked)
     }
 
     /// Keeps a fragment as a frame, with its updates if it is to be taken.
@@ -205,12 +221,19 @@ impl Master {
     }
 
     /// A fragment that wants to be confirmed is, when it is durable (row 27).
-    fn await_durable(&mut self, at: usize, control: AppControl, is_repeated: bool, now: Mono) {
+    fn await_durable(&mut self, at: usize, control: AppControl, reading: &Reading, is_repeated: bool, now: Mono) {
         if !control.con {
             return;
         }
         let Some(open) = self.open.as_mut() else { return };
         let control = if control.uns { AppControl::unsolicited(control.seq, false) } else { AppControl::single(control.seq) };
+        if !self.keeps {
+            // No outstation forgets anything by the CONFIRM of static values, and only with it comes the next fragment of them (R23).
+            if !reading.events && reading.unread.is_none() {
+                open.confirms.push_back((at, control));
+            }
+            return;
+        }
         if control.uns {
             // Once for a fragment that came twice; and what came before another one is not waited for any more, nor confirmed in its place.
             if is_repeated && open.awaiting.iter().any(|awaiting| awaiting.remote == at && awaiting.control == control) {
@@ -227,7 +250,7 @@ impl Master {
     /// A peer that sends more than the journal takes is not listened to any longer (delivery rule 1).
     fn bound_undurable(&mut self, now: Now) {
         let max = self.max_unacked;
-        if self.open.as_ref().is_some_and(|open| open.undurable() > max) {
+        if self.keeps && self.open.as_ref().is_some_and(|open| open.undurable() > max) {
             self.fail(&Error::misbehaved(format!("more than {max} fragments wait for the journal")), false, now);
         }
     }
@@ -267,7 +290,7 @@ impl Master {
 /// Why static values come in the answer to this.
 const fn cause_of(ask: Ask) -> Cause {
     match ask {
-        Ask::Duty(Duty::Integrity(_)) => Cause::Interrogated,
+        Ask::Duty(Duty::Integrity(_) | Duty::Statics) => Cause::Interrogated,
         Ask::Duty(Duty::Disable | Duty::ClearRestart | Duty::Enable | Duty::Events(_)) => Cause::Background,
         Ask::Command(_) | Ask::Task(_) => Cause::Requested,
     }

@@ -123,6 +123,8 @@ pub struct Master {
     zone: Zone,
     fresh: Duration,
     max_unacked: usize,
+    /// The journal takes what is read. Else static values are polled, and no event is asked for, taken or confirmed (R23).
+    keeps: bool,
     permit: Option<ControlPermit>,
     points: Vec<(PointId, Address)>,
     /// By address.
@@ -182,6 +184,7 @@ impl Master {
             zone: spec.zone,
             fresh: Duration::from_millis(u64::from(spec.fresh_link_ms)),
             max_unacked: spec.max_unacked.max(1),
+            keeps: true,
             permit,
             points,
             open: None,
@@ -270,6 +273,21 @@ impl Master {
         }
         if self.interrogating.take().is_some() {
             self.events.push_back(Event::InterrogationFailed);
+        }
+    }
+
+    /// The journal takes nothing any more, or takes it again. What waited for it is not confirmed any more: it is offered again, and then
+    /// it is no repetition of what was taken.
+    fn journal_turned(&mut self, takes: bool) {
+        if std::mem::replace(&mut self.keeps, takes) == takes {
+            return;
+        }
+        if let Some(open) = &mut self.open {
+            open.durable = open.frames;
+            open.awaiting.clear();
+        }
+        for remote in &mut self.remotes {
+            remote.journal_turned(takes, &self.params);
         }
     }
 
@@ -457,6 +475,7 @@ impl Session for Master {
                 self.tasks.request_file(id, wish, not_after, may_control, is_open, &mut self.events);
             }
             // Serving is the outstation's; there is one channel.
+            Request::Journal { takes } => self.journal_turned(takes),
             Request::Publish(_) | Request::Answer { .. } | Request::System(_) | Request::SwitchOver => {}
         }
         self.settle_holds(now);
@@ -560,5 +579,7 @@ mod tests;
 mod tests_commands;
 #[cfg(test)]
 mod tests_functions;
+#[cfg(test)]
+mod tests_journal;
 #[cfg(test)]
 mod tests_line;

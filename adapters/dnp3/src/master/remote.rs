@@ -17,6 +17,9 @@ pub(super) const SILENT_REST_MAX: Duration = Duration::from_secs(80);
 pub(super) const EMPTY_REST: Duration = Duration::from_secs(1);
 /// The longest rest after polls that brought nothing.
 pub(super) const EMPTY_REST_MAX: Duration = Duration::from_secs(64);
+/// How long static values are left alone between two polls of them while the journal takes nothing; as long as the last poll took, if that
+/// was longer.
+pub(super) const STATICS_EVERY: Duration = Duration::from_secs(5);
 /// How soon DEVICE_RESTART is cleared again, and the clock set again, if the outstation still asks for it.
 pub(super) const STUBBORN_REST: Duration = Duration::from_secs(60);
 
@@ -33,6 +36,8 @@ pub(super) enum Reason {
     Returned,
     /// Somebody asked for it.
     Requested,
+    /// The journal took nothing for a while and takes it again.
+    Kept,
 }
 
 impl Reason {
@@ -44,6 +49,7 @@ impl Reason {
             Self::Overflow => "it lost events",
             Self::Returned => "it answers again",
             Self::Requested => "it was asked for",
+            Self::Kept => "the journal takes its events again",
         }
     }
 }
@@ -61,6 +67,8 @@ pub(super) enum Duty {
     Enable,
     /// Events of the classes of bits 1 to 3.
     Events(u8),
+    /// Static values alone, while the journal takes no events (R23).
+    Statics,
 }
 
 /// What an outstation shows for the first time.
@@ -103,6 +111,8 @@ pub(super) struct Remote {
     polls: [Option<Duration>; 3],
     poll_at: [Mono; 3],
     poll_count: u64,
+    /// When static values are read next, while the journal takes no events.
+    statics_at: Mono,
     failures: u8,
     /// It does not answer.
     pub(super) is_silent: bool,
@@ -139,6 +149,7 @@ impl Remote {
             polls: params.polls,
             poll_at: [Mono::NEVER; 3],
             poll_count: 0,
+            statics_at: Mono(0),
             failures: 0,
             is_silent: false,
             silent_rest: SILENT_REST,
@@ -184,9 +195,15 @@ impl Remote {
         !held && self.confirm_due.is_none_or(|due| now >= due)
     }
 
-    /// What is wanted next, each with the time from which it may be asked, the first before the others.
-    fn wants(&self) -> [Option<(Mono, Duty)>; 6] {
+    /// What is wanted next, each with the time from which it may be asked, the first before the others. `keeps`: the journal takes events.
+    fn wants(&self, keeps: bool) -> [Option<(Mono, Duty)>; 6] {
         let start = Mono(0);
+        if !keeps {
+            // Unsolicited responses, unconfirmed and repeated, would put the reading off (row 33).
+            let disable = self.disable.then_some((start, Duty::Disable));
+            let clear = self.restarted.then_some((self.clear_at, Duty::ClearRestart));
+            return [disable, clear, Some((self.statics_at, Duty::Statics)), None, None, None];
+        }
         let due = self.poll_at.iter().copied().min().unwrap_or(Mono::NEVER);
         [
             self.disable.then_some((start, Duty::Disable)),
@@ -199,11 +216,11 @@ impl Remote {
     }
 
     /// What is to be asked now.
-    pub(super) fn duty(&self, now: Mono) -> Option<Duty> {
+    pub(super) fn duty(&self, keeps: bool, now: Mono) -> Option<Duty> {
         if now < self.free_at() {
             return None;
         }
-        let (_, duty) = self.wants().into_iter().flatten().find(|(at, _)| *at <= now)?;
+        let (_, duty) = self.wants(keeps).into_iter().flatten().find(|(at, _)| *at <= now)?;
         let Duty::Events(_) = duty else { return Some(duty) };
         // One request for all that is due.
         let waiting = if self.waiting_at <= now { self.waiting } else { 0 };
@@ -212,8 +229,8 @@ impl Remote {
     }
 
     /// When [`Remote::duty`] has something to say.
-    pub(super) fn deadline(&self) -> Mono {
-        let next = self.wants().into_iter().flatten().map(|(at, _)| at).min().unwrap_or(Mono::NEVER);
+    pub(super) fn deadline(&self, keeps: bool) -> Mono {
+        let next = self.wants(keeps).into_iter().flatten().map(|(at, _)| at).min().unwrap_or(Mono::NEVER);
         next.max(self.free_at())
     }
 
@@ -225,6 +242,24 @@ impl Remote {
             Duty::Integrity(_) => self.integrity = None,
             Duty::Enable => self.enable = false,
             Duty::Events(classes) => self.polled(classes, now),
+            Duty::Statics => self.statics_at = now + STATICS_EVERY,
+        }
+    }
+
+    /// Static values were read, which took so long.
+    pub(super) fn statics_read(&mut self, took: Duration, now: Mono) {
+        self.statics_at = now + took.max(STATICS_EVERY);
+    }
+
+    /// The journal takes no events any more, or takes them again: then everything is read, events first.
+    pub(super) fn journal_turned(&mut self, takes: bool, params: &Params) {
+        self.last_unsolicited.clear();
+        if takes {
+            self.want_integrity(Reason::Kept);
+            self.enable = params.unsolicited != 0 && !self.is_polled_only;
+        } else {
+            self.statics_at = Mono(0);
+            self.quieten();
         }
     }
 
@@ -254,6 +289,8 @@ impl Remote {
             Duty::Integrity(reason) => self.integrity = self.integrity.or(Some(reason)),
             Duty::Enable => self.enable = true,
             Duty::Events(classes) => self.waiting |= classes,
+            // It is due again in a while.
+            Duty::Statics => {}
         }
     }
 

@@ -343,6 +343,13 @@ pub(super) fn unsolicited(seq: u8, iin: [u8; 2], objects: &[u8]) -> Vec<u8> {
     [&[0xF0 | seq, 130, iin[0], iin[1]], objects].concat()
 }
 
+/// A binary event with absolute time: g2v2, one object, 16-bit index.
+pub(super) fn binary_event(index: u8, octet: u8, ms: u64) -> Vec<u8> {
+    let mut object = vec![2, 2, 0x28, 1, 0, index, 0, octet];
+    object.extend(&ms.to_le_bytes()[..6]);
+    object
+}
+
 /// Answers everything without objects.
 pub(super) fn null_responder(_: u16, request: &[u8]) -> Option<Vec<u8>> {
     let function = Function::from_code(*request.get(1)?)?;

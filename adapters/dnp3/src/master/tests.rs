@@ -18,13 +18,6 @@ fn asked(bench: &mut Bench) -> Vec<String> {
     all.map(|line| line.split_once(' ').expect("a sequence number").1.to_owned()).collect()
 }
 
-/// A binary event with absolute time: g2v2, one object, 16-bit index.
-fn binary_event(index: u8, octet: u8, ms: u64) -> Vec<u8> {
-    let mut object = vec![2, 2, 0x28, 1, 0, index, 0, octet];
-    object.extend(&ms.to_le_bytes()[..6]);
-    object
-}
-
 #[test]
 fn a2_r30_the_start_up_is_disable_clear_restart_integrity_enable() {
     let mut bench = Bench::new(&spec(&[]));
@@ -310,7 +303,7 @@ fn a2_r27_the_next_request_waits_for_the_confirm_and_if_that_is_too_long_the_con
 }
 
 #[test]
-fn a2_r27_more_fragments_than_may_wait_close_the_connection() {
+fn a2_r27_more_events_than_the_journal_takes_are_neither_asked_for_nor_taken() {
     let mut one = spec(&[]);
     one.max_unacked = 4;
     let mut bench = started_with(&one);
@@ -318,10 +311,36 @@ fn a2_r27_more_fragments_than_may_wait_close_the_connection() {
     for seq in 0..4 {
         bench.rx(&unsolicited(seq, [0, 0], &binary_event(0, 0x81, u64::from(seq))));
     }
-    assert_eq!(bench.closed, None);
     bench.request(Request::Interrogate);
     assert!(bench.tx().is_empty(), "more than the journal takes is not asked for");
-    bench.rx(&unsolicited(4, [0, 0], &binary_event(0, 0x81, 4)));
+    for seq in 4..10 {
+        bench.rx(&unsolicited(seq, [0, 0], &binary_event(0, 0x81, u64::from(seq))));
+    }
+    assert_eq!(
+        (bench.closed.clone(), bench.frames.len(), bench.updates.len()),
+        (None, 4, 4),
+        "the line stays, and what is kept is bounded"
+    );
+    assert!(bench.told().iter().any(|what| what.contains("they are offered again")));
+    use bridge_session::Session;
+    bench.session.handle_durable(1, bench.frames[3].1, bench.now);
+    assert_eq!(bench.tx()[0], "seq=3 UNS CONFIRM", "of what was taken");
+    bench.rx(&unsolicited(9, [0, 0], &binary_event(0, 0x81, 9)));
+    assert_eq!((bench.frames.len(), bench.updates.len()), (5, 5), "what was not taken is no repetition");
+}
+
+#[test]
+fn a2_r27_fragments_that_do_not_wait_for_us_and_are_more_than_may_wait_close_the_connection() {
+    let mut one = spec(&[]);
+    one.max_unacked = 4;
+    let mut bench = started_with(&one);
+    bench.durable = false;
+    bench.request(Request::Interrogate);
+    let seq = bench.last_seq();
+    for step in 0..5 {
+        let fir = if step == 0 { 0x80 } else { 0 };
+        bench.rx(&response(fir | (seq + step) & 0x0F, [0, 0], &binary_event(0, 0x81, u64::from(step))));
+    }
     let (abort, cause) = bench.closed.clone().unwrap();
     assert!(!abort && cause.contains("more than 4 fragments wait for the journal"), "{cause}");
     assert_eq!(bench.frames.len(), 5, "evidence first");

@@ -125,14 +125,15 @@ impl Master {
     fn put_duty(&mut self, now: Now) -> bool {
         let count = self.remotes.len();
         // More than the journal takes is not asked for (delivery rule 1).
-        if self.open.as_ref().is_none_or(|open| open.undurable() >= self.max_unacked) {
+        if !self.may_ask() {
             return false;
         }
+        let keeps = self.keeps;
         let may_ask_silent = now.mono >= self.silent_at || self.remotes.iter().all(|remote| remote.is_silent);
         for step in 0..count {
             let at = (self.turn + step) % count;
             let Some(remote) = self.remotes.get_mut(at).filter(|remote| !remote.is_silent || may_ask_silent) else { continue };
-            let Some(duty) = remote.duty(now.mono) else { continue };
+            let Some(duty) = remote.duty(keeps, now.mono) else { continue };
             let seq = remote.take_seq();
             let written = write_duty(duty, self.params.unsolicited, &mut self.writer, seq);
             debug_assert!(written.is_ok(), "four headers fit the shortest fragment");
@@ -152,6 +153,11 @@ impl Master {
             return true;
         }
         false
+    }
+
+    /// Whether what the answer brings has a place: in the journal, or beside it where static values alone are asked for (R23).
+    fn may_ask(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !self.keeps || open.undurable() < self.max_unacked)
     }
 
     /// Whether the outstation was heard lately; if not, it is asked for a sign (R5).
@@ -286,10 +292,10 @@ impl Master {
             }
             return next;
         }
-        if open.undurable() < self.max_unacked {
+        if self.may_ask() {
             let all_silent = self.remotes.iter().all(|remote| remote.is_silent);
             for remote in &self.remotes {
-                let at = remote.deadline();
+                let at = remote.deadline(self.keeps);
                 next = next.min(later(if remote.is_silent && !all_silent { at.max(self.silent_at) } else { at }));
             }
         }
@@ -323,6 +329,10 @@ fn write_duty(duty: Duty, unsolicited: u8, writer: &mut crate::app::FragmentWrit
         Duty::Events(classes) => {
             writer.begin_request(control, Harmless::READ);
             put_classes(classes, writer)
+        }
+        Duty::Statics => {
+            writer.begin_request(control, Harmless::READ);
+            put_classes(0b0001, writer)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! unsolicited. Nothing of it is shared with another master (row 16).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bridge_model::Mono;
 use bridge_session::Channel;
@@ -9,7 +10,14 @@ use bridge_session::Channel;
 use super::buffer::Lot;
 use super::controls::{Held, Selection};
 use super::read::Step;
+use crate::app::Function;
 use crate::link::address::Broadcast;
+
+/// How long what commanded is remembered, so that a datagram of it that comes twice is not carried out twice: longer than any network keeps
+/// one, and shorter than a person takes to command the same again.
+pub(super) const COMMAND_MEMORY: Duration = Duration::from_secs(5);
+/// Requests of a master since a command, beyond which its number is about to come again for another one: sixteen numbers, half of them past.
+pub(super) const COMMANDS_PAST: usize = 7;
 
 /// A response that waits for its CONFIRM.
 #[derive(Debug)]
@@ -33,9 +41,11 @@ pub(super) enum Reply {
     Held(Held),
 }
 
-/// The last request that was carried out, so that a repetition is answered and not carried out again (row 34).
+/// A request that was carried out, so that a repetition is answered and not carried out again (row 34).
 #[derive(Debug)]
 pub(super) struct Last {
+    /// When it came.
+    pub(super) at: Mono,
     /// The request's octets, its sequence number among them.
     pub(super) request: Vec<u8>,
     /// The answer; empty for none, or none yet.
@@ -85,7 +95,10 @@ pub(super) struct Association {
     /// When RECORD_CURRENT_TIME came (row 43).
     pub(super) recorded: Option<Mono>,
     pub(super) last: Option<Last>,
-    pub(super) last_broadcast: Option<Vec<u8>>,
+    /// Requests before it, by datagram: `None` for one that commands nothing. The oldest first.
+    pub(super) past: VecDeque<Option<Last>>,
+    /// The last broadcast, and when it came.
+    pub(super) last_broadcast: Option<(Vec<u8>, Mono)>,
     pub(super) reply: Reply,
     /// A READ that came while an unsolicited response was not confirmed (row 33).
     pub(super) deferred: Option<Vec<u8>>,
@@ -102,12 +115,31 @@ impl Association {
             broadcast: None,
             recorded: None,
             last: None,
+            past: VecDeque::new(),
             last_broadcast: None,
             reply: Reply::None,
             deferred: None,
             unsolicited: Unsolicited::default(),
             selection: None,
         }
+    }
+
+    /// The last request is past: another one is carried out.
+    pub(super) fn step(&mut self) {
+        let operates = |last: &Last| {
+            let code = last.request.get(1).copied().unwrap_or_default();
+            Function::from_code(code).is_some_and(|function| function.is_control() && function != Function::Select)
+        };
+        self.past.push_back(self.last.take().filter(operates));
+        while self.past.len() > COMMANDS_PAST {
+            self.past.pop_front();
+        }
+    }
+
+    /// The answer to a command that comes again behind other requests: octets that were carried out a short while ago.
+    pub(super) fn carried_out(&self, request: &[u8], now: Mono) -> Option<Vec<u8>> {
+        let mut past = self.past.iter().flatten().filter(|last| now.since(last.at) < COMMAND_MEMORY);
+        past.find(|last| last.request == request).map(|last| last.answer.clone())
     }
 
     pub(super) fn deadline(&self) -> Mono {

@@ -45,7 +45,7 @@ impl Outstation {
                 controls.settle(ControlStatus::NON_PARTICIPATING);
             }
         }
-        let originator = self.association(s, a).and_then(|association| u8::try_from(association.master).ok()).unwrap_or(0);
+        let originator = self.association(s, a).map_or(0, |association| association.master);
         for (at, control) in controls.all.iter_mut().enumerate() {
             let Some((point, action)) = control.wish.filter(|_| control.status.is_none()) else { continue };
             let token = self.tokens.issue(Waiter::Held(s, a, at));

@@ -71,6 +71,8 @@ struct Station {
     clock: Clock,
     /// By master.
     associations: Vec<Association>,
+    /// It restarts: it hears and says nothing until then.
+    restarts_until: Option<Mono>,
 }
 
 /// One channel.
@@ -81,6 +83,8 @@ struct Member {
     connection: u32,
     host: IpAddr,
     line: Line,
+    /// Datagrams came on it.
+    is_datagram: bool,
     /// Frames handed to the journal, and how many of them are durable.
     framed: u64,
     durable: u64,
@@ -145,6 +149,7 @@ impl Outstation {
             buffer: Buffer::default(),
             clock: Clock::default(),
             associations: masters.iter().map(|master| Association::new(*master)).collect(),
+            restarts_until: None,
         };
         let stations: Vec<Station> = addresses.iter().map(station).collect();
         let (mut points, mut places) = (Vec::new(), Vec::new());
@@ -210,6 +215,11 @@ impl Outstation {
     fn associations(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let counts: Vec<usize> = self.stations.iter().map(|station| station.associations.len()).collect();
         counts.into_iter().enumerate().flat_map(|(s, count)| (0..count).map(move |a| (s, a)))
+    }
+
+    /// Whether an outstation restarts, and neither hears nor says anything.
+    fn is_restarting(&self, s: usize, now: Mono) -> bool {
+        self.stations.get(s).and_then(|station| station.restarts_until).is_some_and(|until| now < until)
     }
 
     fn find(&self, channel: Channel) -> Option<usize> {
@@ -292,6 +302,7 @@ impl Outstation {
         self.files.forget((s, a));
         if let Some(association) = self.association(s, a) {
             (association.last, association.last_broadcast, association.deferred) = (None, None, None);
+            association.past.clear();
             (association.recorded, association.channel) = (None, None);
         }
     }
@@ -326,6 +337,7 @@ impl Session for Outstation {
             connection: self.opened,
             host,
             line: Line::new(self.settings, &pairs, now.mono),
+            is_datagram: false,
             framed: 0,
             durable: 0,
             closing: None,
@@ -350,6 +362,9 @@ impl Session for Outstation {
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
         let mut chunk = chunk;
+        if let (Chunk::Datagram { .. }, Some(member)) = (chunk, self.find(channel).and_then(|at| self.members.get_mut(at))) {
+            member.is_datagram = true;
+        }
         while let Some(member) = self.find(channel).and_then(|at| self.members.get_mut(at)).filter(|member| member.cause.is_empty()) {
             let Some(received) = member.line.receive(&mut chunk, now.mono) else { break };
             let (source, destination, broadcast) = (received.source, received.destination, received.broadcast);
@@ -386,7 +401,7 @@ impl Session for Outstation {
             Request::SwitchOver => {
                 self.events.push_back(Event::Refused { what: "a switch-over is the master's to make".to_owned() });
             }
-            Request::Cancel(_) => {}
+            Request::Cancel(_) | Request::Journal { .. } => {}
         }
         self.settle(now);
     }
@@ -400,6 +415,9 @@ impl Session for Outstation {
     fn handle_timeout(&mut self, now: Now) {
         for member in &mut self.members {
             member.line.handle_timeout(now.mono);
+        }
+        for station in &mut self.stations {
+            station.restarts_until = station.restarts_until.filter(|until| now.mono < *until);
         }
         self.run_schedules(now);
         for (s, a) in self.associations() {
@@ -468,7 +486,8 @@ impl Session for Outstation {
         let associations = self.stations.iter().flat_map(|station| station.associations.iter().map(Association::deadline));
         let schedules = self.schedules.iter().map(|schedule| schedule.due);
         let collected = self.collected();
-        let next = lines.chain(associations).chain(schedules).chain(collected).min()?;
+        let restarts = self.stations.iter().filter_map(|station| station.restarts_until);
+        let next = lines.chain(associations).chain(schedules).chain(collected).chain(restarts).min()?;
         (next != Mono::NEVER).then_some(next)
     }
 

@@ -4,7 +4,7 @@ use bridge_model::{Mono, Now};
 use bridge_session::{Channel, Event, LinkState};
 
 use super::Outstation;
-use super::association::{Confirming, Last, Reply};
+use super::association::{COMMAND_MEMORY, Confirming, Last, Reply};
 use super::buffer::runs;
 use super::requests::Handled;
 use crate::app::{AppControl, FragmentError, FragmentView, Function, Iin};
@@ -34,6 +34,9 @@ impl Outstation {
     /// A fragment for one outstation.
     pub(super) fn take(&mut self, channel: Channel, (outstation, master): (u16, u16), octets: &[u8], now: Now) {
         let Some((s, a)) = self.place(outstation, master) else { return };
+        if self.is_restarting(s, now.mono) {
+            return;
+        }
         let Some((control, code)) = FragmentView::opening(octets) else {
             self.tell(|| format!("master {master}: {}", FragmentError::Short(octets.len())), now.mono);
             return;
@@ -70,12 +73,16 @@ impl Outstation {
         }
         let Some(frame) = self.record(channel, &view, octets, now) else { return };
         for (s, a) in self.associations() {
-            let Some(association) = self.association(s, a).filter(|association| association.master == master) else { continue };
-            association.broadcast = Some(broadcast);
-            if association.last_broadcast.as_deref() == Some(octets) && view.function.is_control() {
+            if self.is_restarting(s, now.mono) {
                 continue;
             }
-            association.last_broadcast = Some(octets.to_vec());
+            let Some(association) = self.association(s, a).filter(|association| association.master == master) else { continue };
+            association.broadcast = Some(broadcast);
+            let is_repeated = |(last, at): &(Vec<u8>, Mono)| last == octets && now.mono.since(*at) < COMMAND_MEMORY;
+            if view.function.is_control() && association.last_broadcast.as_ref().is_some_and(is_repeated) {
+                continue;
+            }
+            association.last_broadcast = Some((octets.to_vec(), now.mono));
             self.hear(s, a, channel, now.mono);
             let wrong = self.execute_broadcast(s, a, &view, frame, now);
             if wrong != Iin(0) {
@@ -136,6 +143,7 @@ impl Outstation {
 
     fn request(&mut self, s: usize, a: usize, view: &FragmentView<'_>, octets: &[u8], channel: Channel, now: Now) {
         let Some(frame) = self.record(channel, view, octets, now) else { return };
+        let is_datagram = self.is_datagram(channel);
         let Some(association) = self.association(s, a) else { return };
         let is_read = view.function == Function::Read;
         if let Some(last) = association.last.as_ref().filter(|last| !is_read && last.request == octets) {
@@ -146,16 +154,37 @@ impl Outstation {
             }
             return;
         }
+        if view.function.is_control()
+            && let Some(answer) = association.carried_out(octets, now.mono)
+        {
+            let master = association.master;
+            if !answer.is_empty() {
+                self.transmit(s, a, &answer, now.mono);
+            }
+            self.tell(
+                || format!("master {master}: {} came again behind other requests: answered, not carried out", view.function.name()),
+                now.mono,
+            );
+            return;
+        }
         if is_read && self.defers_reads(s, a) {
             // Not before the unsolicited response is confirmed or given up: the same events would go twice (row 33).
             self.supersede(s, a, false, now.mono);
             if let Some(association) = self.association(s, a) {
                 association.deferred = Some(octets.to_vec());
+                if is_datagram {
+                    association.step();
+                }
                 association.last = None;
             }
             return;
         }
         self.carry_out(s, a, view, octets, frame, now);
+    }
+
+    /// Whether what comes on a channel may come twice, and behind what was sent later.
+    fn is_datagram(&self, channel: Channel) -> bool {
+        self.find(channel).and_then(|at| self.members.get(at)).is_some_and(|member| member.is_datagram)
     }
 
     /// A READ that waited for an unsolicited response.
@@ -168,9 +197,14 @@ impl Outstation {
 
     fn carry_out(&mut self, s: usize, a: usize, view: &FragmentView<'_>, octets: &[u8], frame: (u32, u64), now: Now) {
         self.supersede(s, a, view.function == Function::Operate, now.mono);
+        let is_datagram =
+            self.association(s, a).and_then(|association| association.channel).is_some_and(|channel| self.is_datagram(channel));
         let Some(association) = self.association(s, a) else { return };
         let is_read = view.function == Function::Read;
-        association.last = (!is_read).then(|| Last { request: octets.to_vec(), answer: Vec::new() });
+        if is_datagram {
+            association.step();
+        }
+        association.last = (!is_read).then(|| Last { at: now.mono, request: octets.to_vec(), answer: Vec::new() });
         let seq = view.control.seq;
         self.begin_answer(seq);
         match self.execute(s, a, view, frame, now) {

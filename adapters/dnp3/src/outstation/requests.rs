@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use bridge_model::{Mono, Now};
-use bridge_session::Close;
 
 use super::files::Rights;
 use super::read::{Step, plan};
@@ -259,11 +258,12 @@ impl Outstation {
 
     /// A restart on demand (row 47): the answer leaves, then the link ends, and everything begins as it did at the start.
     pub(super) fn restart(&mut self, s: usize, a: usize, function: Function, now: Now) {
-        let Some(association) = self.association(s, a) else { return };
-        let (master, channel) = (association.master, association.channel);
+        let Some(master) = self.association(s, a).map(|association| association.master) else { return };
+        let mut channels = Vec::new();
         let count = self.stations.get(s).map_or(0, |station| station.associations.len());
         for other in 0..count {
             let channel = self.association(s, other).and_then(|association| association.channel);
+            channels.extend(channel);
             self.leave(s, other, now.mono);
             if let Some(association) = self.association(s, other) {
                 (association.restart, association.channel) = (true, channel);
@@ -272,14 +272,15 @@ impl Outstation {
         }
         if let Some(station) = self.stations.get_mut(s) {
             station.clock = Default::default();
+            station.restarts_until = Some(now.mono + self.params.restart_delay);
         }
         self.schedules.retain(|schedule| schedule.station != s);
         self.tell(|| format!("{} by master {master}", function.name()), now.mono);
-        let at = channel.and_then(|channel| self.find(channel)).filter(|_| self.params.connected);
-        if let Some(member) = at.and_then(|at| self.members.get_mut(at)).filter(|member| member.cause.is_empty()) {
+        if self.params.connected {
             let cause = format!("restart asked for by master {master}");
-            member.cause.clone_from(&cause);
-            member.closing = Some(Close { abort: false, cause });
+            for at in channels.into_iter().filter_map(|channel| self.find(channel)).collect::<Vec<_>>() {
+                self.shut(at, &cause, false);
+            }
         }
     }
 }

@@ -100,6 +100,8 @@ pub(super) struct Bench {
     /// Frames handed to the journal: connection, number, octets.
     pub(super) frames: Vec<(u32, u64, Vec<u8>)>,
     pub(super) durable: bool,
+    /// Each fragment comes as one datagram.
+    pub(super) datagrams: bool,
     /// Octets of the session to its peers so far.
     pub(super) sent: usize,
 }
@@ -116,6 +118,7 @@ impl Bench {
             seq: 0,
             frames: Vec::new(),
             durable: true,
+            datagrams: false,
             sent: 0,
         }
     }
@@ -149,7 +152,7 @@ impl Bench {
     pub(super) fn open(&mut self) {
         let host = u8::try_from(self.channel.0).unwrap();
         self.session.handle_open(self.channel, &Self::peer(host), self.now);
-        let all = [OUTSTATION, OTHER].map(|outstation| [MASTER, SECOND].map(|master| (master, outstation))).concat();
+        let all = [OUTSTATION, OTHER].map(|outstation| [MASTER, SECOND, self.master].map(|master| (master, outstation))).concat();
         let settings = LineSettings { keep_alive: None, max_fragment: 65_535, ..LineSettings::new(Role::Client) };
         self.masters.insert(self.channel, Line::new(settings, &all, self.now.mono));
     }
@@ -174,7 +177,11 @@ impl Bench {
     }
 
     pub(super) fn rx_octets(&mut self, octets: &[u8]) {
-        self.session.handle_input(self.channel, Chunk::Stream(octets), self.now);
+        let chunk = match self.datagrams {
+            false => Chunk::Stream(octets),
+            true => Chunk::Datagram { from: Self::peer(1).addr, bytes: octets },
+        };
+        self.session.handle_input(self.channel, chunk, self.now);
         let mut batch = FrameBatch::default();
         while self.session.poll_frames(&mut batch) {
             for frame in &batch.frames {

@@ -24,6 +24,9 @@ impl Outstation {
 
     fn drive(&mut self, s: usize, a: usize, now: Now) {
         let delay = self.params.unsolicited_delay;
+        if self.is_restarting(s, now.mono) {
+            return;
+        }
         let Some(station) = self.stations.get_mut(s) else { return };
         let classes = station.buffer.classes();
         let Some(association) = station.associations.get_mut(a) else { return };

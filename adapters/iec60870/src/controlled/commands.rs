@@ -134,7 +134,7 @@ impl Commands {
             connection,
             frame,
             received: now,
-            originator,
+            originator: originator.into(),
             test: asdu.cot.test,
         }));
         Ok(())

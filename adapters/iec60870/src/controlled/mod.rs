@@ -465,7 +465,7 @@ impl Session for Controlled {
                 self.events.push_back(Event::Housekept { id, outcome: bridge_session::HousekeepingOutcome::NotPermitted });
             }
             // 104 has no words for it but points.
-            Request::System(_) => {}
+            Request::System(_) | Request::Journal { .. } => {}
             // Which connection transfers data is the controlling station's decision.
             Request::SwitchOver => {
                 let what = "a switch-over is the controlling station's to ask".to_owned();

@@ -310,8 +310,8 @@ impl Session for Controlling {
                 }
             }
             Request::File { id, .. } => self.events.push_back(Event::Housekept { id, outcome: HousekeepingOutcome::NotPermitted }),
-            // Serving is the controlled station's.
-            Request::Publish(_) | Request::Answer { .. } | Request::System(_) => {}
+            // Serving is the controlled station's; a 104 link holds or passes.
+            Request::Publish(_) | Request::Answer { .. } | Request::System(_) | Request::Journal { .. } => {}
         }
     }
 

@@ -4,24 +4,35 @@ use std::collections::BTreeMap;
 
 use bridge_ies::format_time;
 use bridge_model::{LinkId, Mono, Now};
+use bridge_profile::JournalFailure;
+use bridge_session::Request;
 
 use super::{Bridge, desk};
-use crate::core::{Output, Then};
+use crate::core::{Output, Passed, Then};
 use crate::recorder::Unwritable;
 use crate::timers::Timer;
 
 impl Bridge {
     /// The end of every call: append, gate, commit, seal, deliver.
     pub(super) fn finish(&mut self, now: Now) {
+        self.watch_journal(now);
         self.served.flush(&mut self.core);
         self.webhooks.push(&mut self.core, &mut self.exchange, now);
         let core = &mut self.core;
         if core.recorder.unwritable().is_none()
-            && let Some((since, count)) = core.passed.take()
+            && let Some(Passed { since, count, unacknowledged }) = core.passed.take()
         {
-            core.tell(format!("journal writable again; {count} items went on without it"));
-            let fields = [("from", format_time(since.utc.0)), ("to", format_time(now.utc.0)), ("count", count.to_string())];
-            core.note(now, "gap", "acknowledged, not durable", &fields);
+            core.tell(format!("journal writable again; {} items went on without it", count + unacknowledged));
+            let span = [("from", format_time(since.utc.0)), ("to", format_time(now.utc.0))];
+            if count > 0 {
+                core.note(now, "gap", "acknowledged, not durable", &[span.as_slice(), &[("count", count.to_string())]].concat());
+            }
+            if unacknowledged > 0 {
+                let fields = [span.as_slice(), &[("count", unacknowledged.to_string())]].concat();
+                core.note(now, "gap", "static values used, neither durable nor acknowledged; events are offered again", &fields);
+            }
+            // What moved meanwhile and stands still now has no leaf, and nobody would get one.
+            self.router.write_passed(core, now);
         }
         let end = core.recorder.flush(now);
         self.exchange.handle_flushed(end);
@@ -35,6 +46,26 @@ impl Bridge {
         self.stream_out.push(&mut self.core);
         self.exchange.deliver(&mut self.core, now);
         self.arm(now);
+    }
+
+    /// Tells the links that acknowledge no event meanwhile when the journal takes nothing any more, and when it does again (R23).
+    fn watch_journal(&mut self, now: Now) {
+        let rests = self.core.rests(now);
+        if rests == self.journal_rests {
+            return;
+        }
+        self.journal_rests = rests;
+        let plan = self.core.plan.clone();
+        let links = plan.links.iter().zip(0_u16..).filter(|(link, _)| link.on_journal_failure == JournalFailure::Statics);
+        for (link, place) in links {
+            let name = &link.spec.name;
+            self.core.tell(if rests {
+                format!("link {name}: the journal takes nothing, so no event is acknowledged; static values go on")
+            } else {
+                format!("link {name}: the journal takes what is read again")
+            });
+            self.core.ask(LinkId(place), Request::Journal { takes: !rests });
+        }
     }
 
     pub(super) fn seal(&mut self, now: Now) {

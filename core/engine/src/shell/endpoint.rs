@@ -42,7 +42,7 @@ pub enum Endpoint {
         /// With TLS, both ways.
         tls: Option<Box<Tls>>,
     },
-    /// Datagrams: one socket is one channel.
+    /// Datagrams: each peer is a channel.
     Udp {
         /// Our own address and port.
         bind: SocketAddr,
@@ -68,12 +68,12 @@ pub enum Second {
 pub enum UdpPeers {
     /// One address and port: spoken to from the start, and nobody else is heard (a connecting role).
     One(SocketAddr),
-    /// Whoever speaks from one of these addresses, from any port; what the session says goes to where the last accepted datagram came from
-    /// (a listening role).
+    /// Whoever speaks from one of these addresses, from any port; each peer is a channel of its own, at most `UDP_PEERS` at a time, and gets the
+    /// answers to what it asked (a listening role).
     Any {
         /// Empty: nobody.
         allow: Vec<IpAddr>,
-        /// Spoken to before anybody was heard, for what the session says unasked. `None`: the channel opens with the first datagram.
+        /// Spoken to before anybody was heard, for what the session says unasked. `None`: a channel opens with its first datagram.
         first: Option<SocketAddr>,
     },
 }

@@ -48,4 +48,5 @@ pub use tls::{
     Allow, Allowed, CRL_GRACE, EXPIRED_GRACE, EXPIRY_NEAR, HANDSHAKE_BYTES, HANDSHAKE_TIMEOUT, MAX_ALLOWED, MAX_CHAIN, MAX_CRL_BYTES,
     MAX_FILE_BYTES, Problem as TlsProblem, REKEY_EVERY, RELOAD_EVERY, Tls, TlsVersion,
 };
+pub use udp::UDP_PEERS;
 pub use uplink::MAX_WAITING;

@@ -71,6 +71,7 @@ impl Port {
             | Request::Housekeep { .. }
             | Request::File { .. }
             | Request::System(_)
+            | Request::Journal { .. }
             | Request::SwitchOver
             | Request::Publish(_)) => other,
         };

@@ -182,7 +182,7 @@ impl Side {
                     line.gone(was_steady, now);
                 }
             }
-            Self::Udp(datagrams) => datagrams.gone(was_steady, now),
+            Self::Udp(datagrams) => datagrams.gone(line, was_steady, now),
             Self::Serial(device) => device.gone(was_steady, now),
             Self::Listen(_) | Self::Handed { .. } => {}
         }

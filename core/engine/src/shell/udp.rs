@@ -1,15 +1,20 @@
-//! A UDP socket as a channel: every accepted datagram goes to the session whole, and what the session says at once leaves as one datagram.
+//! Datagrams: every accepted one goes to the session whole, and what the session says at once leaves as one. A link that speaks to one peer
+//! has one channel; one that answers has a channel for each peer that it hears, so that each gets its own answers and nobody else's.
 //!
 //! UDP proves nobody and has no connection: a channel is open as long as its socket works. Nothing waits in the kernel beyond the datagram
 //! being sent, so there is nothing to abort (R5).
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bridge_model::{Mono, Now};
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 
 use super::backoff::Retry;
 use super::clock::random;
@@ -19,6 +24,18 @@ use super::wire::{Far, Got, Wire};
 
 /// The session is asked for at most so many octets for one datagram: it crosses every usual network in one piece.
 pub(crate) const DATAGRAM: usize = 1400;
+
+/// Peers that have a channel of a link that answers, at a time. What the session takes of them is its own decision.
+pub const UDP_PEERS: usize = 17;
+
+/// Datagrams of one peer that may wait for the session; more are dropped, as they may be anywhere on their way.
+const WAITING: usize = 16;
+
+/// How long a peer is not heard whose channel ended: one that the session refuses must not open it again with every datagram.
+const REST: Duration = Duration::from_secs(1);
+
+/// The largest datagram there is.
+const LARGEST: usize = 1 << 16;
 
 /// Who is heard.
 #[derive(Clone, Debug)]
@@ -44,26 +61,43 @@ pub(crate) fn stranger(from: SocketAddr) -> String {
 
 /// An open channel.
 pub(crate) struct Udp {
-    socket: UdpSocket,
-    heard: Heard,
+    socket: Arc<UdpSocket>,
+    inlet: Inlet,
     /// What is said goes there.
     to: SocketAddr,
     /// The last datagram could not be sent.
     failing: bool,
 }
 
+/// Where an open channel's datagrams come from.
+enum Inlet {
+    /// The socket: it has one peer.
+    Socket(Heard),
+    /// Its part of a socket that has several.
+    Part(mpsc::Receiver<Vec<u8>>),
+}
+
 impl Udp {
     /// One datagram. A bigger buffer than any of them is given.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {
-        let mut buffer = ReadBuf::new(buffer);
-        let from = ready!(self.socket.poll_recv_from(cx, &mut buffer))?;
-        if !self.heard.hears(from) {
-            return Poll::Ready(Ok(Got::Stranger(from)));
+        match &mut self.inlet {
+            Inlet::Socket(heard) => {
+                let mut buffer = ReadBuf::new(buffer);
+                let from = ready!(self.socket.poll_recv_from(cx, &mut buffer))?;
+                if !heard.hears(from) {
+                    return Poll::Ready(Ok(Got::Stranger(from)));
+                }
+                Poll::Ready(Ok(Got::Datagram(buffer.filled().len(), from)))
+            }
+            Inlet::Part(part) => {
+                let Some(datagram) = ready!(part.poll_recv(cx)) else { return Poll::Ready(Err(io::Error::other("its socket failed"))) };
+                let count = datagram.len().min(buffer.len());
+                if let (Some(into), Some(octets)) = (buffer.get_mut(..count), datagram.get(..count)) {
+                    into.copy_from_slice(octets);
+                }
+                Poll::Ready(Ok(Got::Datagram(count, self.to)))
+            }
         }
-        if matches!(self.heard, Heard::Any(_)) {
-            self.to = from;
-        }
-        Poll::Ready(Ok(Got::Datagram(buffer.filled().len(), from)))
     }
 
     /// Sends one datagram. One that cannot be sent is lost, as it may be anywhere on its way.
@@ -80,14 +114,26 @@ impl Udp {
     }
 }
 
-/// Where the channel of a UDP link comes from.
+/// A peer that has a channel.
+struct Peer {
+    addr: SocketAddr,
+    way: mpsc::Sender<Vec<u8>>,
+}
+
+/// Where the channels of a UDP link come from.
 pub(crate) struct Datagrams {
     at: SocketAddr,
     heard: Heard,
     /// Spoken to from the start.
     first: Option<SocketAddr>,
-    /// Waiting for the first datagram.
-    socket: Option<UdpSocket>,
+    /// Of a link that answers.
+    socket: Option<Arc<UdpSocket>>,
+    /// By place, which is the number of the channel's line.
+    peers: Vec<Option<Peer>>,
+    /// Not heard until then.
+    resting: VecDeque<(SocketAddr, Mono)>,
+    buffer: Vec<u8>,
+    /// The channel of a link with one peer is open.
     open: bool,
     retry: Retry,
 }
@@ -98,53 +144,107 @@ impl Datagrams {
             UdpPeers::One(peer) => (Heard::One(peer), Some(peer)),
             UdpPeers::Any { allow, first } => (Heard::Any(allow), first),
         };
-        Self { at, heard, first, socket: None, open: false, retry: Retry::new(not_before) }
+        // A link with one peer reads where it stands.
+        let buffer = vec![0; if matches!(heard, Heard::Any(_)) { LARGEST } else { 0 }];
+        let retry = Retry::new(not_before);
+        Self { at, heard, first, socket: None, peers: Vec::new(), resting: VecDeque::new(), buffer, open: false, retry }
     }
 
     pub(crate) fn deadline(&self, may_open: bool) -> Mono {
-        if self.open || !may_open { Mono::NEVER } else { self.retry.deadline() }
+        if may_open && self.wants_to_open() { self.retry.deadline() } else { Mono::NEVER }
+    }
+
+    /// Whether there is something that it opens of itself.
+    fn wants_to_open(&self) -> bool {
+        match self.heard {
+            Heard::One(_) => !self.open,
+            Heard::Any(_) => self.socket.is_none() || self.first.is_some_and(|first| self.place(first).is_none()),
+        }
+    }
+
+    fn place(&self, of: SocketAddr) -> Option<usize> {
+        self.peers.iter().position(|peer| peer.as_ref().is_some_and(|peer| peer.addr == canonical(of)))
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, may_open: bool, now: Now) -> Poll<Arrived> {
-        if self.open || !may_open {
+        if !may_open {
             return Poll::Pending;
         }
-        let Some(socket) = self.socket.take() else {
-            if !self.retry.may(now.mono) {
-                return Poll::Pending;
-            }
-            match bind(self.at) {
-                Ok(socket) => self.socket = Some(socket),
-                Err(error) => self.retry.failed("cannot bind", &self.at, &error, now.mono, random()),
-            }
-            return Poll::Ready(Arrived::Moved);
-        };
-        if let Some(first) = self.first {
-            return Poll::Ready(self.opened(socket, first));
+        if self.wants_to_open() && self.retry.may(now.mono) {
+            let socket = match self.socket.take().map_or_else(|| bind(self.at).map(Arc::new), Ok) {
+                Ok(socket) => socket,
+                Err(error) => {
+                    self.retry.failed("cannot bind", &self.at, &error, now.mono, random());
+                    return Poll::Ready(Arrived::Moved);
+                }
+            };
+            return match (&self.heard, self.first) {
+                (Heard::One(peer), _) => {
+                    let udp = Udp { socket, inlet: Inlet::Socket(self.heard.clone()), to: *peer, failing: false };
+                    Poll::Ready(Arrived::Open { wire: Wire::Udp(Box::new(udp)), far: Far::Net(*peer), line: None })
+                }
+                (Heard::Any(_), Some(first)) => {
+                    self.socket = Some(socket);
+                    Poll::Ready(self.opened(first, None))
+                }
+                (Heard::Any(_), None) => {
+                    self.socket = Some(socket);
+                    Poll::Ready(Arrived::Moved)
+                }
+            };
         }
-        match socket.poll_peek_sender(cx) {
-            Poll::Pending => {
-                self.socket = Some(socket);
-                Poll::Pending
+        let Some(socket) = &self.socket else { return Poll::Pending };
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        match ready!(socket.poll_recv_from(cx, &mut buffer)) {
+            Ok(from) => {
+                let datagram = buffer.filled().to_vec();
+                Poll::Ready(self.came(from, datagram, now.mono))
             }
-            // The datagram itself is read by the channel.
-            Poll::Ready(Ok(from)) if self.heard.hears(from) => Poll::Ready(self.opened(socket, from)),
-            Poll::Ready(Ok(from)) => {
-                // Taken out; if somebody else's check failed meanwhile there is nothing to take.
-                let _ = socket.try_recv_from(&mut [0]);
-                self.socket = Some(socket);
-                Poll::Ready(Arrived::Refused(stranger(from)))
-            }
-            Poll::Ready(Err(error)) => {
+            Err(error) => {
                 self.retry.failed("cannot receive", &self.at, &error, now.mono, random());
+                // The channels end with their ways.
+                self.peers.clear();
+                self.socket = None;
                 Poll::Ready(Arrived::Moved)
             }
         }
     }
 
-    fn opened(&mut self, socket: UdpSocket, to: SocketAddr) -> Arrived {
-        let udp = Udp { socket, heard: self.heard.clone(), to, failing: false };
-        Arrived::Open { wire: Wire::Udp(Box::new(udp)), far: Far::Net(to), line: None }
+    fn came(&mut self, from: SocketAddr, datagram: Vec<u8>, now: Mono) -> Arrived {
+        if !self.heard.hears(from) {
+            return Arrived::Refused(stranger(from));
+        }
+        if let Some(Some(peer)) = self.place(from).and_then(|place| self.peers.get(place)) {
+            // Full, or its channel is just ending: lost, as it may be anywhere on its way.
+            let _ = peer.way.try_send(datagram);
+            return Arrived::Moved;
+        }
+        self.resting.retain(|(_, until)| *until > now);
+        if self.resting.iter().any(|(resting, _)| *resting == canonical(from)) {
+            return Arrived::Moved;
+        }
+        if self.peers.iter().flatten().count() >= UDP_PEERS {
+            return Arrived::Refused(format!("a datagram of {from} was dropped: {UDP_PEERS} peers speak already"));
+        }
+        self.opened(from, Some(datagram))
+    }
+
+    /// A channel of a link that answers, with its first datagram.
+    fn opened(&mut self, to: SocketAddr, datagram: Option<Vec<u8>>) -> Arrived {
+        let Some(socket) = self.socket.clone() else { return Arrived::Moved };
+        let (way, part) = mpsc::channel(WAITING);
+        if let Some(datagram) = datagram {
+            // There is room: nothing is in it yet.
+            let _ = way.try_send(datagram);
+        }
+        let peer = Some(Peer { addr: canonical(to), way });
+        let place = self.peers.iter().position(Option::is_none).unwrap_or(self.peers.len());
+        match self.peers.get_mut(place) {
+            Some(free) => *free = peer,
+            None => self.peers.push(peer),
+        }
+        let udp = Udp { socket, inlet: Inlet::Part(part), to, failing: false };
+        Arrived::Open { wire: Wire::Udp(Box::new(udp)), far: Far::Net(to), line: Some(place) }
     }
 
     pub(crate) fn worked(&mut self) {
@@ -152,10 +252,25 @@ impl Datagrams {
         self.retry.worked();
     }
 
-    pub(crate) fn gone(&mut self, was_steady: bool, now: Mono) {
+    pub(crate) fn gone(&mut self, line: Option<usize>, was_steady: bool, now: Mono) {
         self.open = false;
-        self.retry.gone(was_steady, now, random());
+        let peer = line.and_then(|place| self.peers.get_mut(place)).and_then(Option::take);
+        let is_first = peer.as_ref().is_none_or(|peer| self.first.map(canonical) == Some(peer.addr));
+        if is_first {
+            self.retry.gone(was_steady, now, random());
+        }
+        if let Some(peer) = peer {
+            if self.resting.len() >= UDP_PEERS {
+                self.resting.pop_front();
+            }
+            self.resting.push_back((peer.addr, now + REST));
+        }
     }
+}
+
+/// The same address for the same peer, whichever way it is written.
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
 fn bind(at: SocketAddr) -> io::Result<UdpSocket> {

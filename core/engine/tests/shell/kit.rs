@@ -81,7 +81,12 @@ impl Session for Toy {
 
     fn handle_input(&mut self, channel: Channel, chunk: Chunk<'_>, now: Now) {
         let bytes = match (chunk, self.datagrams) {
-            (Chunk::Stream(bytes), false) | (Chunk::Datagram { bytes, .. }, true) => bytes,
+            (Chunk::Stream(bytes), false) => bytes,
+            (Chunk::Datagram { bytes, .. }, true) => {
+                // Each peer has a channel, and gets the answer to what it asked.
+                self.open = Some(channel);
+                bytes
+            }
             (chunk @ (Chunk::Stream(_) | Chunk::Datagram { .. }), _) => panic!("not what this transport brings: {chunk:?}"),
         };
         for byte in bytes {
@@ -117,6 +122,7 @@ impl Session for Toy {
             Request::Housekeep { .. }
             | Request::File { .. }
             | Request::System(_)
+            | Request::Journal { .. }
             | Request::Cancel(_)
             | Request::SwitchOver
             | Request::Answer { .. } => {}

@@ -126,10 +126,12 @@ impl Scope<'_> {
             max_unacked,
             fresh_link_ms: u32::try_from(fresh_link.as_millis()).unwrap_or(u32::MAX),
         };
-        let on_journal_failure = failure.unwrap_or(match role {
-            Role::Client => JournalFailure::Hold,
-            Role::Server => JournalFailure::Pass,
-        });
+        let on_journal_failure = match (failure, role) {
+            _ if !protocol.may_pass(role) => JournalFailure::Statics,
+            (Some(failure), _) => failure,
+            (None, Role::Client) => JournalFailure::Hold,
+            (None, Role::Server) => JournalFailure::Pass,
+        };
         let plan = PlannedLink {
             spec,
             protocol: name.to_owned(),

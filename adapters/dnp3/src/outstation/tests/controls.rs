@@ -5,6 +5,7 @@ use bridge_session::{Answer, CommandToken, Event, Field};
 
 use crate::app::{Function, Iin};
 use crate::objects::{ControlCode, ControlStatus, Crob};
+use crate::outstation::association::COMMAND_MEMORY;
 use crate::outstation::test_kit::*;
 
 /// One CROB of index.
@@ -347,4 +348,85 @@ fn a_journal_that_is_too_far_behind_takes_no_more_requests() {
     bench.send(Function::DirectOperate, &crob(0, LATCH_ON));
     assert_eq!((bench.frames.len(), bench.commands()), (64, vec![]));
     assert_eq!(bench.closed().as_deref(), Some("the journal is too far behind its requests"));
+}
+
+/// UDP doubles datagrams and lets one overtake another: what was carried out is answered again, and only that.
+#[test]
+fn a2_r34_a_command_whose_datagram_comes_again_behind_others_is_answered_and_not_carried_out() {
+    let mut bench = Bench::quiet(&[]);
+    bench.datagrams = true;
+    let ask = |seq, code: u8| request(seq, Function::DirectOperate, &crob(2, code));
+    let carried_out = |bench: &mut Bench, fragment: &[u8]| {
+        bench.rx(fragment);
+        let commands = bench.commands();
+        for command in &commands {
+            bench.answer(command.token, Answer::Confirm);
+        }
+        (commands.len(), bench.tx().iter().map(|got| (got.control.seq, statuses(&got.body))).collect::<Vec<_>>())
+    };
+    assert_eq!(carried_out(&mut bench, &ask(3, 1)), (1, vec![(3, vec![0])]));
+    assert_eq!(carried_out(&mut bench, &request(4, Function::DirectOperate, &crob(0, LATCH_ON))), (1, vec![(4, vec![0])]));
+    bench.rx(&request(5, Function::Read, &[1, 2, 0x00, 0, 0]));
+    bench.tx();
+    for (again, seq) in [(ask(3, 1), 3), (request(4, Function::DirectOperate, &crob(0, LATCH_ON)), 4), (ask(3, 1), 3)] {
+        assert_eq!(carried_out(&mut bench, &again), (0, vec![(seq, vec![0])]), "answered as before");
+    }
+    // The next number is another command, however alike.
+    assert_eq!(carried_out(&mut bench, &ask(6, 1)), (1, vec![(6, vec![0])]));
+    // After its short life, and after so many requests that its number comes again, it is a command like any other.
+    bench.pass(COMMAND_MEMORY);
+    assert_eq!(carried_out(&mut bench, &ask(4, 1)).0, 1);
+    for seq in 5..=12 {
+        bench.rx(&request(seq, Function::Read, &[1, 2, 0x00, 0, 0]));
+        bench.tx();
+    }
+    assert_eq!(carried_out(&mut bench, &ask(4, 1)).0, 1);
+}
+
+/// A connection doubles nothing: there, the number of a request alone decides.
+#[test]
+fn a2_r34_on_a_connection_only_the_last_request_is_a_repetition() {
+    let mut bench = Bench::quiet(&[]);
+    for (seq, expected) in [(3, 1), (3, 0), (4, 1), (3, 1)] {
+        bench.rx(&request(seq, Function::DirectOperate, &crob(2, 1)));
+        let commands = bench.commands();
+        assert_eq!(commands.len(), expected, "{seq}");
+        for command in commands {
+            bench.answer(command.token, Answer::Confirm);
+        }
+        bench.tx();
+    }
+}
+
+#[test]
+fn a2_r41_a_control_to_all_that_comes_again_after_its_short_life_is_a_new_one() {
+    let mut bench = Bench::quiet(&[("broadcast_controls", Field::Bool(true))]);
+    let broadcast = request(5, Function::DirectOperateNoAck, &crob(0, LATCH_ON));
+    for (wait_ms, expected) in [(0, 1), (4999, 0), (1, 1)] {
+        bench.pass_ms(wait_ms);
+        bench.rx_to(0xFFFF, &broadcast);
+        let commands = bench.commands();
+        assert_eq!(commands.len(), expected, "after {wait_ms} ms");
+        for command in commands {
+            bench.answer(command.token, Answer::Confirm);
+        }
+    }
+}
+
+#[test]
+fn a_command_names_its_master_whatever_its_address() {
+    let mut bench = Bench::quiet(&[("master", text("1,2"))]);
+    for master in [MASTER, SECOND] {
+        bench.master = master;
+        bench.send(Function::DirectOperate, &crob(2, 1));
+        let command = bench.commands().remove(0);
+        assert_eq!(command.originator, master);
+        bench.answer(command.token, Answer::Confirm);
+    }
+    let far = spec(&[("master", Field::Int(40_001))]);
+    let mut bench = Bench::with(&far, Box::new(crate::MemoryFiles::default()));
+    bench.master = 40_001;
+    bench.open();
+    bench.send(Function::DirectOperate, &crob(2, 1));
+    assert_eq!(bench.commands().remove(0).originator, 40_001);
 }

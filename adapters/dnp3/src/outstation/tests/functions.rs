@@ -185,6 +185,12 @@ fn a2_r47_a_restart_says_its_delay_drops_the_link_and_begins_anew() {
         assert_eq!(bench.told(), [format!("{code} by master 1")]);
         bench.close();
         bench.open();
+        for _ in 0..2 {
+            bench.send(Function::Read, &[1, 2, 0x00, 0, 0]);
+            assert_eq!(bench.tx(), [], "it is silent as long as it said");
+            bench.pass_ms(44_999);
+        }
+        bench.pass_ms(2);
         assert_eq!(bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin, Iin::DEVICE_RESTART);
     }
     let mut short = Bench::quiet(&[("allow", text("reset"))]);
@@ -192,6 +198,39 @@ fn a2_r47_a_restart_says_its_delay_drops_the_link_and_begins_anew() {
     let mut closed = Bench::quiet(&[]);
     assert_eq!(closed.ask(Function::ColdRestart, &[]).iin, Iin::NO_FUNC_CODE_SUPPORT);
     assert_eq!(closed.closed(), None);
+}
+
+/// Every master's channel of the outstation ends, and it announces its start when it is back; its neighbour on the line goes on.
+#[test]
+fn a2_r47_a_restart_drops_every_masters_channel_and_the_start_is_announced_after_it() {
+    let mut bench =
+        Bench::new(&[("allow", text("reset")), ("master", text("1,2")), ("connections", Field::Int(2)), ("restart_delay", text("3s"))]);
+    bench.send(Function::Read, &[1, 2, 0x00, 0, 0]);
+    bench.tx();
+    let first = bench.channel;
+    (bench.channel, bench.master) = (bridge_session::Channel(2), SECOND);
+    bench.open();
+    bench.send(Function::ColdRestart, &[]);
+    bench.tx();
+    let second = bench.channel;
+    for channel in [first, second] {
+        bench.channel = channel;
+        assert_eq!(bench.closed(), Some("restart asked for by master 2".to_owned()), "{channel:?}");
+        bench.close();
+    }
+    (bench.channel, bench.master) = (second, SECOND);
+    bench.open();
+    bench.outstation = OTHER;
+    bench.send(Function::Read, &[60, 1, 6]);
+    assert!(bench.tx().iter().any(|got| !got.control.uns), "the other outstation did not restart");
+    bench.outstation = OUTSTATION;
+    bench.send(Function::Read, &[1, 2, 0x00, 0, 0]);
+    bench.pass_ms(2999);
+    assert_eq!(bench.tx(), []);
+    bench.pass_ms(2);
+    bench.send(Function::DelayMeasure, &[]);
+    let got = bench.tx();
+    assert!(got.iter().any(|got| got.control.uns && got.iin.contains(Iin::DEVICE_RESTART)), "{got:?}");
 }
 
 #[test]

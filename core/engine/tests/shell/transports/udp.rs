@@ -1,10 +1,10 @@
-//! One socket is one channel.
+//! One socket, and each peer a channel.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bridge_engine::Output;
-use bridge_engine::shell::{Endpoint, SECURITY_BURST, UdpPeers};
+use bridge_engine::shell::{Endpoint, SECURITY_BURST, UDP_PEERS, UdpPeers};
 use bridge_model::LinkId;
 use bridge_session::{Event, LinkState, Request};
 use tokio::net::UdpSocket;
@@ -75,16 +75,44 @@ async fn a_client_speaks_first_and_what_it_says_at_once_is_one_datagram() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_answers_where_the_last_datagram_came_from() {
+async fn a_server_answers_each_peer_on_a_channel_of_its_own() {
     let (one, two, local) = (socket("127.0.0.1").await, socket("127.0.0.1").await, free().await);
     let rig = start(vec![link(0, server(local, None), Toy::of_datagrams)]);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(rig.book.events(0).is_empty(), "there is nobody to speak to yet");
     ping(&one, local).await;
     ping(&two, local).await;
-    rig.ask(Output::Link { link: LinkId(0), request: Request::Interrogate });
-    expect(&two, local, b"I").await;
-    assert_eq!(rig.book.events(0), [UP], "one socket is one channel");
+    until("each peer is a channel", || rig.book.events(0) == [UP, UP]).await;
+    for _ in 0..20 {
+        for (peer, said) in [(&one, b"PP".as_slice()), (&two, b"P"), (&one, b"PPP")] {
+            peer.send_to(said, local).await.unwrap();
+            expect(peer, local, &said.to_ascii_lowercase()).await;
+        }
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_peers_of_a_socket_are_bounded_and_the_others_go_on() {
+    let (known, local) = (socket("127.0.0.1").await, free().await);
+    let rig = start(vec![link(0, server(local, None), Toy::of_datagrams)]);
+    ping(&known, local).await;
+    let mut others = Vec::new();
+    for _ in 0..UDP_PEERS - 1 {
+        let other = socket("127.0.0.1").await;
+        ping(&other, local).await;
+        others.push(other);
+    }
+    let beyond = socket("127.0.0.1").await;
+    beyond.send_to(b"P", local).await.unwrap();
+    let from = beyond.local_addr().unwrap().to_string();
+    until("it is told", || rig.book.says(0, &[&from, "peers speak already"])).await;
+    ping(&known, local).await;
+    assert_eq!(rig.book.events(0).len(), UDP_PEERS, "a channel each, and none for one more");
+    // One that leaves makes room.
+    others[0].send_to(b"Q", local).await.unwrap();
+    expect(&others[0], local, b"bye").await;
+    ping(&beyond, local).await;
     rig.stop().await;
 }
 
