@@ -25,6 +25,9 @@ pub(crate) fn next_value(
     let Some((_, drive)) = driven(&plan.controls, control) else {
         return Err(("UNKNOWN_RESOURCE", "the control drives nothing".to_owned()));
     };
+    if drive.switches {
+        return Ok(target);
+    }
     let cap = caps::bound(desk.core, control);
     let measured = good(desk.image, drive.followed.point);
     let Some(from) = confirmed.or_else(|| good(desk.image, drive.taken.point)).or(measured) else {
