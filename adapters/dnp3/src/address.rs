@@ -1,5 +1,7 @@
 //! Addresses as profiles write them: outstation, type and index, with how a point is served or a control is operated.
 
+use std::collections::BTreeMap;
+
 use bridge_model::PointId;
 use bridge_session::read::{problem, whole, word};
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec};
@@ -7,6 +9,7 @@ use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkSpec};
 use crate::link::address::STATION_MAX;
 use crate::objects::{Coding, Kind, Lookup, Variation, lookup};
 use crate::params::Params;
+use crate::words::Words;
 
 /// What sort of point an index counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -27,11 +30,15 @@ pub enum PointType {
     FrozenAnalog,
     /// g40, g42, g43; commanded by g41.
     AnalogOutput,
+    /// g110, g111: a value in words.
+    OctetString,
+    /// g102: a whole number 0 to 255, without flags and events.
+    Unsigned,
 }
 
 impl PointType {
     /// How many there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 10;
     /// Each with its word in a profile.
     pub const WORDS: [(&'static str, Self); Self::COUNT] = [
         ("binary", Self::Binary),
@@ -42,6 +49,8 @@ impl PointType {
         ("analog", Self::Analog),
         ("frozen_analog", Self::FrozenAnalog),
         ("analog_output", Self::AnalogOutput),
+        ("octet_string", Self::OctetString),
+        ("unsigned", Self::Unsigned),
     ];
 
     /// The type whose points a group's objects report; `None` for commands, times and the like.
@@ -56,6 +65,8 @@ impl PointType {
             Kind::AnalogInput | Kind::AnalogInputEvent => Self::Analog,
             Kind::FrozenAnalogInput | Kind::FrozenAnalogInputEvent => Self::FrozenAnalog,
             Kind::AnalogOutput | Kind::AnalogOutputEvent => Self::AnalogOutput,
+            Kind::OctetString | Kind::OctetStringEvent => Self::OctetString,
+            Kind::UnsignedInteger => Self::Unsigned,
             Kind::DeviceAttribute
             | Kind::BinaryCommand
             | Kind::BinaryCommandEvent
@@ -70,9 +81,6 @@ impl PointType {
             | Kind::InternalIndications
             | Kind::Application
             | Kind::OperationStatus
-            | Kind::UnsignedInteger
-            | Kind::OctetString
-            | Kind::OctetStringEvent
             | Kind::TerminalOutput
             | Kind::TerminalEvent
             | Kind::SecurityStatistic
@@ -98,6 +106,9 @@ impl PointType {
             Self::Analog => (30, 32),
             Self::FrozenAnalog => (31, 33),
             Self::AnalogOutput => (40, 42),
+            Self::OctetString => (110, 111),
+            // There is no group of its events.
+            Self::Unsigned => (102, 102),
         }
     }
 
@@ -112,6 +123,9 @@ impl PointType {
             Self::Analog => (5, 7),
             Self::FrozenAnalog => (7, 7),
             Self::AnalogOutput => (3, 7),
+            // The length of the text.
+            Self::OctetString => (0, 0),
+            Self::Unsigned => (1, 1),
         }
     }
 
@@ -120,8 +134,26 @@ impl PointType {
     pub const fn default_class(self) -> u8 {
         match self {
             Self::Binary | Self::DoubleBit => 1,
-            Self::Analog | Self::BinaryOutput | Self::AnalogOutput => 2,
+            Self::Analog | Self::BinaryOutput | Self::AnalogOutput | Self::OctetString => 2,
             Self::Counter | Self::FrozenCounter | Self::FrozenAnalog => 3,
+            Self::Unsigned => 0,
+        }
+    }
+
+    /// What its events are; its values, where it has none.
+    #[must_use]
+    pub const fn events(self) -> Kind {
+        match self {
+            Self::Binary => Kind::BinaryInputEvent,
+            Self::DoubleBit => Kind::DoubleBitInputEvent,
+            Self::BinaryOutput => Kind::BinaryOutputEvent,
+            Self::Counter => Kind::CounterEvent,
+            Self::FrozenCounter => Kind::FrozenCounterEvent,
+            Self::Analog => Kind::AnalogInputEvent,
+            Self::FrozenAnalog => Kind::FrozenAnalogInputEvent,
+            Self::AnalogOutput => Kind::AnalogOutputEvent,
+            Self::OctetString => Kind::OctetStringEvent,
+            Self::Unsigned => Kind::UnsignedInteger,
         }
     }
 }
@@ -164,10 +196,12 @@ pub struct CommandAddress {
     pub count: u8,
     /// `variation` of an analogue output: 1 and 2 whole numbers, 3 short, 4 long float. An outstation takes each.
     pub variation: u8,
+    /// `class` of its command events (g13, g43) at the outstation, 1 to 3; 0 for none.
+    pub class: u8,
 }
 
 /// How a point is served.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ServedAddress {
     /// Which.
     pub address: Address,
@@ -179,11 +213,13 @@ pub struct ServedAddress {
     pub event: &'static Variation,
     /// `deadband`: changes below it make no event, in wire units; a master may change it (row 49).
     pub deadband: f64,
+    /// `words` and `text` of an octet string.
+    pub words: Words,
 }
 
-const MONITORED: &str = "outstation, type, index";
-const SERVED: &str = "outstation, type, index, class, static, event, deadband";
-const COMMANDED: &str = "outstation, type, index, model, on_ms, off_ms, count, variation";
+const MONITORED: &str = "outstation, type, index, words";
+const SERVED: &str = "outstation, type, index, class, static, event, deadband, words, text";
+const COMMANDED: &str = "outstation, type, index, model, on_ms, off_ms, count, variation, class";
 
 impl Address {
     /// Equal for equal addresses in the same use.
@@ -231,6 +267,7 @@ impl Address {
     pub fn monitored(params: &Params, fields: &Fields) -> Result<Self, Vec<FieldProblem>> {
         let mut problems = Vec::new();
         let address = Self::read(params, fields, MONITORED, &PointType::WORDS.map(|(_, of)| of), &mut problems);
+        words(address.map(|address| address.of), fields, &mut problems);
         address.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
@@ -239,6 +276,28 @@ impl Address {
         let params = Params::from_fields(&spec.params);
         let monitored = spec.points.iter().filter(|point| point.usage == AddressUse::Monitor);
         monitored.filter_map(move |point| Self::monitored(&params, &point.address).ok().map(|address| (point.point, address)))
+    }
+
+    /// How the octet strings that a master's link reads are understood.
+    pub(crate) fn all_words(spec: &LinkSpec) -> BTreeMap<PointId, Words> {
+        let strings = Self::all_monitored(spec).filter(|(_, address)| address.of == PointType::OctetString);
+        let fields = |of: PointId| spec.points.iter().find(|point| point.usage == AddressUse::Monitor && point.point == of);
+        strings.filter_map(|(point, _)| Some((point, Words::read(&fields(point)?.address, &mut Vec::new())))).collect()
+    }
+}
+
+/// `words` and `text`, which only an octet string has.
+fn words(of: Option<PointType>, fields: &Fields, problems: &mut Vec<FieldProblem>) -> Words {
+    if of.is_none_or(|of| of == PointType::OctetString) {
+        return Words::read(fields, problems);
+    }
+    refuse(&["words", "text"], "they are of octet strings", fields, problems);
+    Words::default()
+}
+
+fn refuse(names: &[&str], why: &str, fields: &Fields, problems: &mut Vec<FieldProblem>) {
+    for name in names.iter().filter(|name| fields.contains_key(**name)) {
+        problems.push(problem(name, "field-of-other-type", format!("`{name}` is not of this type"), &format!("leave it out; {why}")));
     }
 }
 
@@ -260,6 +319,7 @@ impl CommandAddress {
             off_ms: 1000,
             count: 1,
             variation: 3,
+            class: 0,
         };
         for (name, field) in fields {
             let outcome = match (name.as_str(), of) {
@@ -277,6 +337,7 @@ impl CommandAddress {
                 ("off_ms", _) => whole(name, field, 0, i64::from(u32::MAX)).map(|ms| command.off_ms = ms),
                 ("count", _) => whole(name, field, 1, 255).map(|count| command.count = count),
                 ("variation", _) => whole(name, field, 1, 4).map(|variation| command.variation = variation),
+                ("class", _) => whole(name, field, 0, 3).map(|class| command.class = class),
                 _ => Ok(()),
             };
             problems.extend(outcome.err());
@@ -306,12 +367,33 @@ impl ServedAddress {
             PointType::Counter,
             PointType::Analog,
             PointType::AnalogOutput,
+            PointType::OctetString,
+            PointType::Unsigned,
         ];
         let address = Address::read(params, fields, SERVED, &types, &mut problems);
         let Some(of) = address.map(|address| address.of) else { return Err(problems) };
+        let words = words(Some(of), fields, &mut problems);
+        match of {
+            PointType::OctetString => {
+                refuse(&["static", "event"], "the variation of a string is its length", fields, &mut problems);
+                if words.is_fixed() {
+                    refuse(&["class", "deadband"], "a text that never changes has no events", fields, &mut problems);
+                }
+            }
+            PointType::Unsigned => refuse(&["event", "class", "deadband"], "g102 has no events", fields, &mut problems),
+            PointType::Binary
+            | PointType::DoubleBit
+            | PointType::BinaryOutput
+            | PointType::Counter
+            | PointType::FrozenCounter
+            | PointType::Analog
+            | PointType::FrozenAnalog
+            | PointType::AnalogOutput => {}
+        }
         let mut keep = |outcome: Result<&'static Variation, FieldProblem>| outcome.map_err(|found| problems.push(found)).ok();
         let (fixed, event) = (keep(variation(of, fields, "static")), keep(variation(of, fields, "event")));
-        let class = fields.get("class").map_or(Ok(of.default_class()), |field| whole("class", field, 0, 3));
+        let default = if words.is_fixed() { 0 } else { of.default_class() };
+        let class = fields.get("class").map_or(Ok(default), |field| whole("class", field, 0, 3));
         let deadband = match fields.get("deadband") {
             None => Ok(0.0),
             Some(Field::Float(value)) if *value >= 0.0 => Ok(*value),
@@ -323,7 +405,7 @@ impl ServedAddress {
         let deadband = deadband.map_err(|found| problems.push(found)).ok();
         match (address, class, fixed, event, deadband) {
             (Some(address), Some(class), Some(fixed), Some(event), Some(deadband)) if problems.is_empty() => {
-                Ok(Self { address, class, fixed, event, deadband })
+                Ok(Self { address, class, fixed, event, deadband, words })
             }
             _ => Err(problems),
         }
@@ -347,7 +429,7 @@ fn variation(of: PointType, fields: &Fields, name: &str) -> Result<&'static Vari
         Some(Field::Int(_) | Field::Float(_) | Field::Bool(_)) => None,
     };
     match number.map(|number| lookup(group, number)) {
-        Some(Lookup::Known(found)) if found.coding != Coding::Other => Ok(found),
+        Some(Lookup::Known(found)) if found.coding != Coding::Other || of == PointType::OctetString => Ok(found),
         Some(Lookup::Known(_) | Lookup::Any(_) | Lookup::Unsupported | Lookup::Unknown) | None => {
             let what = format!("`{name}` of {} is no variation of group {group}", of.name());
             Err(problem(name, "variation-unknown", what, &format!("use \"g{group}v{default}\" or another of group {group}")))
@@ -411,8 +493,10 @@ mod tests {
     fn a2_r56_every_type_has_default_variations_and_a_point_may_have_its_own() {
         for (word, of) in PointType::WORDS {
             let (fixed, event) = (variation(of, &Fields::new(), "static").unwrap(), variation(of, &Fields::new(), "event").unwrap());
-            assert!(fixed.has_flags() && event.has_flags(), "{word} goes out with its quality");
+            let bare = matches!(of, PointType::OctetString | PointType::Unsigned);
+            assert_eq!((fixed.has_flags(), event.has_flags()), (!bare, !bare), "{word} goes out with its quality, if it has one");
             assert_eq!((PointType::of(fixed.kind), PointType::of(event.kind)), (Some(of), Some(of)), "{word}");
+            assert_eq!(event.kind, of.events(), "{word}");
         }
         let of = |list: &[(&str, Field)]| ServedAddress::from_fields(&params(), &fields(list)).map_err(|found| found[0].code);
         let own = of(&[
@@ -433,5 +517,13 @@ mod tests {
             of(&[("type", text("analog")), ("index", Field::Int(0)), ("deadband", Field::Float(-1.0))]),
             Err("deadband-out-of-range")
         );
+        for (of_type, field) in
+            [("analog", "words"), ("analog", "text"), ("octet_string", "static"), ("unsigned", "event"), ("unsigned", "class")]
+        {
+            let found = of(&[("type", text(of_type)), ("index", Field::Int(0)), (field, text("g30v1"))]);
+            assert_eq!(found, Err("field-of-other-type"), "{of_type} {field}");
+        }
+        let name = of(&[("type", text("octet_string")), ("index", Field::Int(0)), ("text", text("SOLAR-B"))]);
+        assert_eq!(name.map(|found| (found.class, found.words.is_fixed())), Ok((0, true)), "what never changes has no events");
     }
 }

@@ -28,6 +28,7 @@ mod table;
 mod text;
 #[allow(dead_code, reason = "both roles are built on it")]
 mod transport;
+mod words;
 
 pub use address::{Address, CommandAddress, CrobModel, PointType, ServedAddress};
 pub use error::Error;
@@ -38,6 +39,7 @@ pub use permit::ControlPermit;
 pub use profile::{DeviceProfile, Section};
 pub use protocol::Dnp3;
 pub use text::describe;
+pub use words::Words;
 
 /// The port of DNP3 over TCP and UDP in clear.
 pub const PORT: u16 = 20_000;

@@ -114,6 +114,10 @@ pub struct Params {
     pub need_time_every: Duration,
     /// `restart_delay`: what a restart is said to take (row 47).
     pub restart_delay: Duration,
+    /// `statistics_class`: the class of the events of security statistics (g122), 1 to 3; 0 for none.
+    pub statistics_class: u8,
+    /// `statistics_threshold`: how much a statistic grows from one event to the next, from 1.
+    pub statistics_threshold: u32,
 }
 
 /// What calls for an integrity poll.
@@ -160,6 +164,8 @@ impl Default for Params {
             clock: ClockPolicy::Own,
             need_time_every: Duration::from_secs(1800),
             restart_delay: Duration::from_secs(5),
+            statistics_class: 0,
+            statistics_threshold: 5,
         }
     }
 }
@@ -171,7 +177,8 @@ const BOTH: &str = "outstation, master, keep_alive, status_timeout, link_confirm
                     max_receive, connect_timeout, connections, select_timeout, allow, unsolicited";
 const MASTER: &str = "response_timeout, poll_1, poll_2, poll_3, integrity_on, time_sync";
 const OUTSTATION: &str = "self_address, confirm_timeout, unsolicited_retries, unsolicited_rest, unsolicited_delay, max_controls, \
-                          direct_no_ack, broadcast_controls, clock, need_time_every, restart_delay";
+                          direct_no_ack, broadcast_controls, clock, need_time_every, restart_delay, statistics_class, \
+                          statistics_threshold";
 
 impl Params {
     /// Reads checked fields; what is absent or wrong keeps its default.
@@ -256,6 +263,8 @@ impl Params {
             "broadcast_controls" => self.broadcast_controls = truth(name, field)?,
             "clock" => self.clock = word(name, field, &[("own", ClockPolicy::Own), ("master", ClockPolicy::Master)])?,
             "need_time_every" => self.need_time_every = ms(1000, DAY)?,
+            "statistics_class" => self.statistics_class = whole(name, field, 0, 3)?,
+            "statistics_threshold" => self.statistics_threshold = whole(name, field, 1, i64::from(u32::MAX))?,
             "restart_delay" => self.restart_delay = ms(0, 65_535_000)?,
             _ => {}
         }

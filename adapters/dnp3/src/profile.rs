@@ -40,7 +40,8 @@ pub struct DeviceProfile {
 }
 
 /// The types of the values that the stations are asked with, points 0 up, each with index 0.
-pub(crate) const VALUES: [&str; 6] = ["binary", "double", "binary_output", "counter", "analog", "analog_output"];
+pub(crate) const VALUES: [&str; 8] =
+    ["binary", "double", "binary_output", "counter", "analog", "analog_output", "octet_string", "unsigned"];
 /// Their controls, points 0 up: field, word or number, and whether it is a switch.
 pub(crate) const CONTROLS: [((&str, &str, i64), bool); 7] = [
     (("model", "latch", 0), true),
@@ -60,7 +61,11 @@ impl DeviceProfile {
     #[must_use]
     pub fn of_implementation() -> Self {
         let sections = [Role::Server, Role::Client].into_iter().flat_map(|role| {
-            let spec = link(role, Fields::from([("allow".to_owned(), Field::Text(EVERYTHING.to_owned()))]));
+            let mut params = Fields::from([("allow".to_owned(), Field::Text(EVERYTHING.to_owned()))]);
+            if role == Role::Server {
+                params.insert("statistics_class".to_owned(), Field::Int(3));
+            }
+            let spec = link(role, params);
             let who = if role == Role::Server { "Outstation" } else { "Master" };
             sections(&spec).into_iter().map(move |section| Section { title: format!("{who}: {}", section.title), ..section })
         });
@@ -150,6 +155,7 @@ fn outstation(params: &Params) -> Section {
         ("classes that may be sent unsolicited", classes(params.unsolicited)),
         ("repetitions of an unsolicited response", retries),
         ("rest after the last repetition", format!("{:?}", params.unsolicited_rest)),
+        ("events of security statistics", statistics(params)),
         ("events", "delivered once, to the master that confirms first; kept until then".to_owned()),
         ("classes and dead-bands written by a master", "kept until the session ends".to_owned()),
         ("time written by a master", "told; no clock is stepped".to_owned()),
@@ -175,6 +181,16 @@ fn master(spec: &LinkSpec, params: &Params) -> Section {
         ("CONFIRM", "when the fragment is durable".to_owned()),
     ];
     items("application layer", rows)
+}
+
+fn statistics(params: &Params) -> String {
+    match params.statistics_class {
+        0 => "none".to_owned(),
+        class => format!(
+            "class {class}, each {} of unexpected and discarded messages and of authorisation failures",
+            params.statistics_threshold
+        ),
+    }
 }
 
 fn classes(bits: u8) -> String {
@@ -292,6 +308,8 @@ fn objects_read() -> Section {
     let becomes = |group, variation| {
         let known = lookup(group, variation).known()?;
         Some(match known.kind {
+            Kind::OctetString | Kind::OctetStringEvent => "told in words, and value of a point",
+            Kind::TerminalEvent => "told in words",
             kind if PointType::of(kind).is_some() => "value of a point",
             Kind::CommonTime => "base of the relative times behind it",
             Kind::DeviceAttribute => "told in words",
@@ -322,10 +340,7 @@ fn objects_read() -> Section {
             | Kind::Application
             | Kind::OperationStatus
             | Kind::UnsignedInteger
-            | Kind::OctetString
-            | Kind::OctetStringEvent
             | Kind::TerminalOutput
-            | Kind::TerminalEvent
             | Kind::SecurityStatistic
             | Kind::SecurityStatisticEvent => "journaled, and no point",
         })
@@ -389,7 +404,10 @@ fn points() -> Vec<LinkPoint> {
     let controls = (0..).zip(CONTROLS).map(|(point, ((name, word, number), is_switch))| {
         let (of, index) = if is_switch { ("binary_output", switches.next()) } else { ("analog_output", outputs.next()) };
         let field = if word.is_empty() { Field::Int(number) } else { Field::Text(word.to_owned()) };
-        LinkPoint { point: PointId(point), usage: AddressUse::Control, address: address(of, index.unwrap_or(0), Some((name, field))) }
+        let mut address: Fields = address(of, index.unwrap_or(0), Some((name, field)));
+        // Its commands are told as events.
+        address.insert("class".to_owned(), Field::Int(3));
+        LinkPoint { point: PointId(point), usage: AddressUse::Control, address }
     });
     values.chain(controls).collect()
 }

@@ -73,7 +73,8 @@ impl Protocol for Dnp3 {
         let Some(table) = tables.iter().find(|table| table.outstation == address.outstation) else { return Ok(updates) };
         let malformed = |what: String| problem("", "malformed", what, "check the input's fields");
         let view = FragmentView::response(writer.octets()).map_err(|error| malformed(error.to_string()))?;
-        let reading = Reader { table, zone: spec.zone, received, cause: Cause::Interrogated }.read(&view, &mut updates);
+        let words = Address::all_words(spec);
+        let reading = Reader { table, words: &words, zone: spec.zone, received, cause: Cause::Interrogated }.read(&view, &mut updates);
         match reading.unread {
             Some(error) => Err(malformed(error.to_string())),
             None => Ok(updates),
@@ -126,7 +127,7 @@ impl Protocol for Dnp3 {
 }
 
 /// Fields that only served points have.
-const SERVED_ONLY: [&str; 4] = ["class", "static", "event", "deadband"];
+const SERVED_ONLY: [&str; 5] = ["class", "static", "event", "deadband", "text"];
 
 fn number(value: Value) -> Field {
     match value {
@@ -153,6 +154,9 @@ fn test_fragment(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<(Addr
     if !Address::all_monitored(spec).any(|(_, known)| known == address) {
         let what = format!("link {} has no {} {} of outstation {}", spec.name, address.of.name(), address.index, address.outstation);
         return Err(problem("index", "unknown-address", what, "use an address of this link"));
+    }
+    if address.of == PointType::OctetString {
+        return test_string(&params, address, input);
     }
     let variation = test_variation(address.of, input)?;
     let time = match input.get("time") {
@@ -194,6 +198,23 @@ fn test_fragment(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<(Addr
     }
 }
 
+/// The response with the string that a test input has as its value.
+fn test_string(params: &Params, address: Address, input: &Fields) -> Result<(Address, FragmentWriter), FieldProblem> {
+    let unfit =
+        |what: &str| problem("value", "value-does-not-fit", what.to_owned(), "use a text of 1 to 255 octets, without time and quality");
+    if input.contains_key("time") || input.contains_key("quality") || input.contains_key("event") || input.contains_key("static") {
+        return Err(unfit("an octet string has neither time nor quality, and its variation is its length"));
+    }
+    let Some(Field::Text(text)) = input.get("value") else { return Err(unfit("the value of an octet string is no text")) };
+    let length = u8::try_from(text.len()).ok().filter(|length| *length > 0).ok_or_else(|| unfit("an octet string has 1 to 255 octets"))?;
+    let mut writer = FragmentWriter::new(params.max_receive);
+    writer.begin_response(AppControl::single(0), Function::Response, Iin(0));
+    match writer.indexed(111, length, u32::from(address.index), text.as_bytes()) {
+        Ok(()) => Ok((address, writer)),
+        Err(Refused::Full | Refused::Permit | Refused::Unsaid | Refused::TooLong) => Err(unfit("the text is longer than a fragment")),
+    }
+}
+
 /// The object that a test names, or the type's event.
 fn test_variation(of: PointType, input: &Fields) -> Result<&'static Variation, FieldProblem> {
     let ((fixed, event), (_, event_default)) = (of.groups(), of.default_variations());
@@ -227,6 +248,7 @@ fn test_value(of: PointType, field: Option<&Field>) -> Result<Value, FieldProble
             Some(Field::Text(word)) if word == "on" || word == "off" => Ok(Value::Bool(word == "on")),
             Some(Field::Int(_) | Field::Float(_) | Field::Text(_)) | None => Err(wrong("use true, false, 0, 1, \"on\" or \"off\"")),
         },
+        PointType::OctetString => Err(wrong("use a text")),
         PointType::DoubleBit => {
             let bits = match field {
                 Some(Field::Int(bits @ 0..=3)) => u8::try_from(*bits).ok(),
@@ -238,13 +260,16 @@ fn test_value(of: PointType, field: Option<&Field>) -> Result<Value, FieldProble
             bits.map(|bits| Value::Double(DoublePoint::from_bits(bits)))
                 .ok_or_else(|| wrong("use 0 to 3, \"intermediate\", \"off\", \"on\" or \"bad\""))
         }
-        PointType::Counter | PointType::FrozenCounter | PointType::Analog | PointType::FrozenAnalog | PointType::AnalogOutput => {
-            match field {
-                Some(Field::Int(number)) => Ok(Value::Int(*number)),
-                Some(Field::Float(number)) => Ok(Value::Real(*number)),
-                Some(Field::Bool(_) | Field::Text(_)) | None => Err(wrong("use a number")),
-            }
-        }
+        PointType::Counter
+        | PointType::FrozenCounter
+        | PointType::Analog
+        | PointType::FrozenAnalog
+        | PointType::AnalogOutput
+        | PointType::Unsigned => match field {
+            Some(Field::Int(number)) => Ok(Value::Int(*number)),
+            Some(Field::Float(number)) => Ok(Value::Real(*number)),
+            Some(Field::Bool(_) | Field::Text(_)) | None => Err(wrong("use a number")),
+        },
     }
 }
 

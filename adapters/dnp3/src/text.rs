@@ -8,7 +8,7 @@ use crate::app::{AppControl, FragmentView, Function, HeaderView, Iin, Object, Pa
 use crate::objects::{
     AnalogOutput, Attribute, AttributeValue, CommandEvent, CommonTime, ControlCode, Crob, DnpTime, FileAuthentication, FileBlock,
     FileBlockStatus, FileCommand, FileDescriptor, FileObject, FlagKind, Flags, FreezeTime, IndexedTime, Kind, Measurement, ObjectTime,
-    OpType, OperationStatus, TimeDelay, TripClose, Variation,
+    OpType, OperationStatus, SecurityStatistic, TimeDelay, TripClose, Variation,
 };
 
 /// One line without zone: times are shown as the device's clock has them. What cannot be read is said where it stands.
@@ -122,6 +122,9 @@ fn describe_object(text: &mut String, known: &Variation, variation: u8, object: 
         (Kind::TimeAndDate | Kind::CommonTime | Kind::TimeDelay, _) => describe_time(text, known.kind, variation, octets),
         (Kind::DeviceAttribute, _) => Attribute::decode(octets).map(|attribute| describe_attribute(text, &attribute)),
         (Kind::File, _) => describe_file(text, variation, octets),
+        (Kind::SecurityStatistic | Kind::SecurityStatisticEvent, _) => {
+            SecurityStatistic::decode(known, object.payload).map(|statistic| describe_statistic(text, &statistic))
+        }
         (Kind::OperationStatus, _) => OperationStatus::decode(octets).map(|status| {
             _ = write!(text, "delay={}ms statuses={:?} ", status.delay_ms, status.statuses);
             quoted(text, status.text);
@@ -182,6 +185,18 @@ fn describe_time(text: &mut String, kind: Kind, variation: u8, octets: &[u8]) ->
         _ => write!(text, "{}", clock(DnpTime::from_octets(octets.try_into().ok()?))),
     };
     Some(())
+}
+
+/// `3 association=0`, with what is to be said against it.
+fn describe_statistic(text: &mut String, statistic: &SecurityStatistic) {
+    _ = write!(text, "{} association={}", statistic.count, statistic.association);
+    if statistic.flags == Flags(0) {
+        text.push_str(" OFFLINE");
+    } else if statistic.flags != Flags::PLAIN {
+        text.push(' ');
+        join(text, "|", statistic.flags.names(FlagKind::Counter));
+    }
+    time(text, statistic.time);
 }
 
 /// A command as a person reads it: `LATCH_ON count=1 on=100ms off=0ms SUCCESS`.
@@ -273,7 +288,7 @@ fn describe_file(text: &mut String, variation: u8, octets: &[u8]) -> Option<()> 
 }
 
 /// The clock of the device, without zone.
-fn clock(time: DnpTime) -> String {
+pub(crate) fn clock(time: DnpTime) -> String {
     let Some(utc) = time.utc(Zone::Utc) else { return format!("{}ms", time.millis()) };
     let ms = utc.as_millis();
     let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));

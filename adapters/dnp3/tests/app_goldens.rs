@@ -10,7 +10,7 @@ use std::path::Path;
 use bridge_dnp3::app::{FragmentView, FragmentWriter, Function, HeaderView, IndexWidth, Object, Payload, Qualifier, Range, Refused};
 use bridge_dnp3::objects::{
     AnalogOutput, Attribute, CommandEvent, CommonTime, Crob, DnpTime, FileAuthentication, FileBlock, FileBlockStatus, FileCommand,
-    FileDescriptor, FileObject, FreezeTime, IndexedTime, Kind, Measurement, OperationStatus, TimeDelay,
+    FileDescriptor, FileObject, FreezeTime, IndexedTime, Kind, Measurement, OperationStatus, SecurityStatistic, TimeDelay,
 };
 use bridge_dnp3::{ControlPermit, describe};
 use bridge_model::Zone;
@@ -62,6 +62,9 @@ fn encoded(view: &HeaderView<'_>, object: Object<'_>) -> Option<Vec<u8>> {
             let mut out = Vec::new();
             assert!(Attribute::decode(octets).unwrap().encode(&mut out));
             Some(out)
+        }
+        (Kind::SecurityStatistic | Kind::SecurityStatisticEvent, _) => {
+            Some(SecurityStatistic::decode(known, object.payload).unwrap().encode(known).unwrap().octets().to_vec())
         }
         (Kind::OperationStatus, _) => {
             let mut out = Vec::new();

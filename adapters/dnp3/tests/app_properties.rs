@@ -8,7 +8,7 @@ use bridge_dnp3::app::{
 use bridge_dnp3::describe;
 use bridge_dnp3::objects::{
     AnalogOutput, Attribute, Coding, CommandEvent, Crob, FileAuthentication, FileBlock, FileBlockStatus, FileCommand, FileDescriptor,
-    FileObject, Lead, Measurement, OperationStatus, Size, Variation,
+    FileObject, Kind, Lead, Measurement, OperationStatus, SecurityStatistic, Size, Variation,
 };
 
 /// SplitMix64.
@@ -75,6 +75,23 @@ fn a2_r55_every_variation_decodes_and_encodes_to_its_octets() {
         checked += 1;
     }
     assert!(checked >= 85, "{checked} variations of measurements");
+}
+
+/// Security statistics: any octets of the right length have a meaning, and it has these octets; of another length there is none.
+#[test]
+fn a2_r55_every_statistic_decodes_and_encodes_to_its_octets() {
+    let is_statistic = |each: &&Variation| matches!(each.kind, Kind::SecurityStatistic | Kind::SecurityStatisticEvent);
+    let all: Vec<&Variation> = Variation::all().iter().filter(is_statistic).collect();
+    assert_eq!(all.len(), 3);
+    for (seed, variation) in (0..300).zip(all.into_iter().cycle()) {
+        let mut random = Random(seed);
+        let octets = random_object(&mut random, variation);
+        let statistic = SecurityStatistic::decode(variation, Payload::Octets(&octets)).unwrap();
+        assert_eq!(statistic.encode(variation).unwrap().octets(), octets, "g{}v{} seed {seed}", variation.group, variation.variation);
+        let other = random.below(20);
+        let any = random.bytes(other);
+        assert_eq!(SecurityStatistic::decode(variation, Payload::Octets(&any)).is_some(), other == octets.len(), "seed {seed}: {any:02x?}");
+    }
 }
 
 #[derive(Debug, PartialEq, Clone)]

@@ -56,9 +56,19 @@ fn a2_r24_the_matrix_of_an_outstation_is_found_by_asking_it() {
         (70, "7", ["GET_FILE_INFO: 5b", "5b"]),
         (51, "1", ["", "07"]),
         (60, "1", ["READ, ASSIGN_CLASS: 06", ""]),
-        (13, "1", ["", ""]),
-        (110, "1 to 255", ["", ""]),
-        (121, "1", ["", ""]),
+        (12, "2", ["SELECT, OPERATE, DIRECT_OPERATE, DIRECT_OPERATE_NR: 07 08 09", ""]),
+        (12, "3", ["SELECT, OPERATE, DIRECT_OPERATE, DIRECT_OPERATE_NR: 00 01 02", ""]),
+        (13, "1", ["READ: 06 07 08 09", "28"]),
+        (43, "8", ["READ: 06 07 08 09", "28"]),
+        (50, "4", ["READ: 00 01 02 06 07 08 09 17 28 39", "01"]),
+        (102, "1", ["READ: 00 01 02 06 07 08 09 17 28 39; ASSIGN_CLASS: 00 01 02 06 17 28 39", "01"]),
+        (110, "1 to 255", ["READ: 00 01 02 06 07 08 09 17 28 39; ASSIGN_CLASS: 00 01 02 06 17 28 39", "01"]),
+        (111, "1 to 255", ["READ: 06 07 08 09", "28"]),
+        (112, "1 to 255", ["", ""]),
+        (113, "1 to 255", ["", ""]),
+        (90, "1", ["", ""]),
+        (91, "1", ["", ""]),
+        (121, "1", ["READ: 00 01 02 06 07 08 09 17 28 39", "01"]),
     ] {
         assert_eq!(object(objects, group, variation), expected, "g{group}v{variation}");
     }
@@ -118,7 +128,7 @@ fn what_a_master_sends_is_found_by_letting_it_talk() {
         }
         let read = section(&profile, "objects read");
         assert_eq!(object(read, 2, "3"), ["00 01 02 07 08 09 17 28 39", "value of a point"]);
-        assert_eq!(object(read, 111, "1 to 255")[1], "journaled, and no point");
+        assert_eq!(object(read, 111, "1 to 255")[1], "told in words, and value of a point");
     }
 }
 

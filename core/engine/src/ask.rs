@@ -132,6 +132,9 @@ impl Relays {
         let Some((control, (spec, _))) = place.and_then(|place| Some((place, relayed(&plan.controls, place)?))) else {
             return Err(format!("{name} is no relay control of this bridge's profile"));
         };
+        if spec.verb != "dispatch" {
+            return Err(format!("{name} is a control of verb {}, not dispatch", spec.verb));
+        }
         let leg = match (mode, spec.select == SelectMode::Relay) {
             (DispatchMode::Direct, false) => Leg::Direct,
             (DispatchMode::Direct, true) => return Err(format!("{name} is selected first (SELECT_REQUIRED)")),
@@ -143,7 +146,7 @@ impl Relays {
             }
         };
         let selects = leg == Leg::Select;
-        let wish = Wish { control, target, ramp, leg, not_after, operator_ref, instruction_code };
+        let wish = Wish { control, target, ramp, before: None, leg, not_after, operator_ref, instruction_code };
         let operation = self.dispatch(core, exchange, served, &wish, now).ok_or("the dispatch cannot be signed")?;
         if selects {
             self.by_person.insert(control, operation.clone());

@@ -8,6 +8,7 @@ mod links;
 mod local;
 mod orders;
 mod soe;
+mod switch;
 mod system;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use bridge_journal::{Disk, Options, Position, SyncDone};
 use bridge_model::{LinkId, Mono, Now, PointId};
-use bridge_profile::{JournalFailure, Plan};
+use bridge_profile::{JournalFailure, Plan, switch_position};
 use bridge_provenance::{ClockState, SealMeta, Signer};
 use bridge_session::{Event, FrameBatch, Inbound, LinkState, Outbound, Request, SinkId, StreamEvent};
 use bridge_trust::TrustBundle;
@@ -236,7 +237,7 @@ impl Bridge {
                 self.core.note(now, "peer-restarted", "the station restarted", &[("link", name)]);
             }
             Event::CommandReceived(command) => {
-                let (stream_in, relays) = (&self.stream_in, &mut self.relays);
+                let (stream_in, image, relays) = (&self.stream_in, &self.router.image, &mut self.relays);
                 relays.handle_command(
                     &mut self.core,
                     &mut self.exchange,
@@ -244,6 +245,7 @@ impl Bridge {
                     link,
                     &command,
                     |peer| stream_in.live(peer),
+                    |point| image.good(point.index()).and_then(switch_position),
                     now,
                 );
             }

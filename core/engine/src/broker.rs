@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{Core, Then};
 use crate::image::Image;
-use crate::programme::good;
+use crate::programme::shown;
 use crate::store::Table;
 
 /// One command that may be on the wire.
@@ -121,7 +121,7 @@ pub(crate) fn locked(core: &Core, control: usize) -> Option<String> {
 pub(crate) fn read_back(core: &mut Core, image: &Image, control: usize, drive: &Drive, now: Now) {
     let id = core.plan.controls[control].id.clone();
     let Some(lock) = core.load::<Lock>(Table::Locks, id.as_bytes()) else { return };
-    let Some(echo) = good(image, drive.taken.point) else { return };
+    let Some(echo) = shown(image, drive, drive.taken.point) else { return };
     // A late execute may still be under way: only what is read after the time in which its echo would have come tells the truth.
     if busy(core, control) || now.utc.since(bridge_model::Utc(lock.at_ns)) < drive.taken.within {
         return;

@@ -161,7 +161,7 @@ impl Door {
         let digest = sha256(signed.digest.as_bytes());
         let mut seen = Vec::new();
         let entry = |message_id: String| ReplayEntry { subscriber: verified.subscriber.clone(), message_id, digest, expires_ns: expires };
-        let order = matches!(verb.as_str(), "dispatch" | "curtail" | "start" | "stop");
+        let order = matches!(verb.as_str(), "dispatch" | "curtail" | "start" | "stop" | "reconfigure");
         let guard = if order { &mut self.guard } else { &mut self.callbacks };
         match guard.check(&verified.subscriber, &id, digest, expires, now.utc.0) {
             Seen::New => seen.push(entry(id.clone())),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge_model::{Action, Command, CommandId, CommandMode, NotOperatedWhy, Now, Outcome, PointId, Refusal, Utc};
-use bridge_profile::{Control, ControlKind, Drive, SelectMode};
+use bridge_profile::{Control, ControlKind, Drive, SelectMode, switch_position};
 use bridge_session::{Phase, Request};
 
 use crate::broker;
@@ -175,7 +175,7 @@ impl Programmes {
         let command = Command {
             id: CommandId(desk.core.random()),
             point: PointId(u32::try_from(control).unwrap_or(u32::MAX)),
-            action: Action::Set(plan.to_wire(spec, value)),
+            action: action(spec, value),
             mode,
             qualifier: spec.qualifier,
             not_after: Now { mono: desk.core.mono(not_after, desk.now), utc: not_after },
@@ -399,6 +399,9 @@ impl Programmes {
     fn await_echo(&mut self, desk: &mut Desk<'_>, control: usize) {
         let plan = desk.core.plan.clone();
         let Some((_, drive)) = driven(&plan.controls, control) else { return };
+        if drive.switches {
+            return self.station_switches(desk, control, drive);
+        }
         if let Some(programme) = self.active.get_mut(&control) {
             programme.place = Place::Echo;
             programme.written = true;
@@ -407,6 +410,20 @@ impl Programmes {
         }
         desk.core.timers.set(Timer::Taken(control), desk.now.mono + drive.taken.within);
         self.check_echo(desk, control, drive);
+    }
+
+    /// The station took the command of a switch: it has no echo but its position.
+    fn station_switches(&mut self, desk: &mut Desk<'_>, control: usize, drive: &Drive) {
+        let Some(programme) = self.active.get_mut(&control) else { return };
+        programme.written = true;
+        programme.confirmed = programme.pending.take();
+        programme.command = None;
+        let saved = programme.clone();
+        let readback = Readback { setpoint: saved.confirmed, measured: shown(desk.image, drive, drive.followed.point), time_left_s: None };
+        acknowledge(desk.core, desk.exchange, &saved.operation, Stage::Execution, "EXECUTING", None, Some(readback), desk.now);
+        let line = format!("{}: the station took the command", desk.core.plan.controls[control].id);
+        desk.core.tell(line);
+        self.go_on(desk, control, drive);
     }
 
     fn check_echo(&mut self, desk: &mut Desk<'_>, control: usize, drive: &Drive) {
@@ -465,7 +482,7 @@ impl Programmes {
         if programme.place != Place::Following {
             return;
         }
-        let measured = good(desk.image, drive.followed.point);
+        let measured = shown(desk.image, drive, drive.followed.point);
         let in_band = measured.is_some_and(|measured| drive.followed.is_met(measured, programme.target));
         if !in_band {
             programme.in_band_since = None;
@@ -566,7 +583,8 @@ impl Programmes {
         forget(desk.core, control);
         let plan = desk.core.plan.clone();
         let Some((spec, drive)) = driven(&plan.controls, control) else { return };
-        let readback = Readback { setpoint: programme.confirmed, measured: good(desk.image, drive.followed.point), time_left_s: Some(0.0) };
+        let measured = shown(desk.image, drive, drive.followed.point);
+        let readback = Readback { setpoint: programme.confirmed, measured, time_left_s: Some(0.0) };
         let reason = (!code.is_empty()).then_some((code, text));
         desk.core.tell(format!("{}: {status}{}{text}", spec.id, if text.is_empty() { "" } else { ": " }));
         if let Some(ended) = &programme.ends {
@@ -612,7 +630,7 @@ fn close(desk: &mut Desk<'_>, control: usize, programme: &Programme, status: &'s
         return;
     }
     let plan = desk.core.plan.clone();
-    let measured = driven(&plan.controls, control).and_then(|(_, drive)| good(desk.image, drive.followed.point));
+    let measured = driven(&plan.controls, control).and_then(|(_, drive)| shown(desk.image, drive, drive.followed.point));
     let readback = Readback { setpoint: programme.confirmed, measured, time_left_s: None };
     acknowledge(desk.core, desk.exchange, &programme.operation, Stage::Execution, status, Some((code, text)), Some(readback), desk.now);
 }
@@ -691,6 +709,21 @@ fn life(drive: &Drive) -> Duration {
 /// From one step to the next.
 fn pause(drive: &Drive) -> Duration {
     drive.ramp.map(|ramp| ramp.step).filter(|step| !step.is_zero()).unwrap_or(Duration::from_secs(5))
+}
+
+/// What is sent for a value of a control.
+pub(crate) fn action(spec: &Control, value: f64) -> Action {
+    match &spec.kind {
+        ControlKind::Drive(drive) if drive.switches => Action::Switch(value != 0.0),
+        ControlKind::Drive(_) | ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => {
+            Action::Set(spec.conversion.to_wire(value))
+        }
+    }
+}
+
+/// What a feedback point of a control shows: a number, or how the switch stands.
+pub(crate) fn shown(image: &Image, drive: &Drive, point: PointId) -> Option<f64> {
+    if drive.switches { image.good(point.index()).and_then(switch_position) } else { good(image, point) }
 }
 
 pub(crate) fn good(image: &Image, point: PointId) -> Option<f64> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bridge_model::{Action, CommandMode, LinkId, Mono, Now};
+use bridge_model::{Action, CommandMode, LinkId, Mono, Now, PointId};
 use bridge_profile::{Control, ControlKind, Relay, SelectMode};
 use bridge_session::{Answer, CommandReceived, CommandToken, Request};
 use serde_json::{Value, json};
@@ -25,6 +25,8 @@ struct Open {
     link: LinkId,
     token: CommandToken,
     confirmed: bool,
+    /// It opens or closes a switch: its answer waits for the station's.
+    switches: bool,
     leg: Leg,
     /// The EMS waits for the end no longer than this (`term`).
     term_by: Mono,
@@ -48,6 +50,15 @@ pub(crate) enum Leg {
 struct Selected {
     operation: String,
     target: f64,
+    /// How the switch stood that is selected.
+    before: Option<f64>,
+}
+
+impl Leg {
+    /// Whether it repeats a SELECT.
+    fn is_of_selection(&self) -> bool {
+        matches!(self, Self::Operate(_) | Self::Cancel(_))
+    }
 }
 
 #[derive(Default)]
@@ -58,6 +69,8 @@ pub(crate) struct Relays {
     pub(crate) by_person: BTreeMap<usize, String>,
     /// Selections that the far bridge told when the EMS no longer waited: to be withdrawn.
     late: Vec<(usize, Selected)>,
+    /// How the switch stood for which the last SELECT was asked, by control.
+    before: BTreeMap<usize, f64>,
     status: BTreeMap<usize, Status>,
     /// The last operation of each control: only its acknowledgements move the status.
     pub(crate) last: BTreeMap<usize, String>,
@@ -69,6 +82,8 @@ pub(crate) struct Wish {
     /// In the control's unit.
     pub(crate) target: f64,
     pub(crate) ramp: Option<f64>,
+    /// Of a switch: how it stands, 0 open and 1 closed, as it is seen here (R9).
+    pub(crate) before: Option<f64>,
     pub(crate) leg: Leg,
     pub(crate) not_after: Now,
     pub(crate) operator_ref: String,
@@ -113,6 +128,7 @@ impl Relays {
         link: LinkId,
         command: &CommandReceived,
         peer_live: impl Fn(usize) -> bool,
+        position: impl Fn(PointId) -> Option<f64>,
         now: Now,
     ) {
         let plan = core.plan.clone();
@@ -122,6 +138,7 @@ impl Relays {
             return;
         };
         let relays_select = spec.select == SelectMode::Relay;
+        let before = relay.position.and_then(position);
         let refusal = match (command.mode, command.action) {
             _ if command.test => Some("TEST"),
             // A command's own time tag says nothing to a clock that does not know the time (104 row 55).
@@ -129,10 +146,14 @@ impl Relays {
             (CommandMode::Select | CommandMode::Execute | CommandMode::SelectExecute, _) if !relays_select => Some("SELECT_NOT_SUPPORTED"),
             (CommandMode::Cancel | CommandMode::Execute, _) if !self.selected.contains_key(&control) => Some("NOTHING_SELECTED"),
             (CommandMode::Direct, _) if relays_select => Some("SELECT_REQUIRED"),
-            (_, Action::Switch(_)) => Some("BAD_QUANTITY"),
+            // A switch is not set to a number, and a set-point is not switched.
+            (_, Action::Switch(_)) if relay.position.is_none() => Some("BAD_QUANTITY"),
+            (_, Action::Set(_)) if relay.position.is_some() => Some("BAD_QUANTITY"),
             (_, Action::Set(value)) if !value.is_finite() => Some("NOT_A_NUMBER"),
-            (CommandMode::SelectExecute, Action::Set(_)) => Some("SELECT_NOT_SUPPORTED"),
-            (CommandMode::Direct | CommandMode::Select | CommandMode::Execute | CommandMode::Cancel, Action::Set(_)) => None,
+            (CommandMode::SelectExecute, _) => Some("SELECT_NOT_SUPPORTED"),
+            // From a position that nobody sees nothing is switched (R9); what is selected has one.
+            (CommandMode::Direct | CommandMode::Select, Action::Switch(_)) if before.is_none() => Some("NO_FEEDBACK"),
+            (CommandMode::Direct | CommandMode::Select | CommandMode::Execute | CommandMode::Cancel, _) => None,
         };
         let peer = core.settings.peers.iter().position(|peer| peer.name == relay.peer);
         let refusal = refusal
@@ -151,8 +172,11 @@ impl Relays {
             answer(core, link, command.token, Answer::Refuse);
             return;
         }
-        let Action::Set(wire) = command.action else { return };
-        let target = spec.conversion.to_eng(wire);
+        let switches = relay.position.is_some();
+        let target = match command.action {
+            Action::Set(wire) => spec.conversion.to_eng(wire),
+            Action::Switch(on) => f64::from(u8::from(on)),
+        };
         // A short float that came over the wire is what the operator typed: 210.1, not 210.10000610351562.
         let target = (target * 1e4).round() / 1e4;
         let (leg, waits) = match (command.mode, self.selected.get(&control)) {
@@ -167,6 +191,8 @@ impl Relays {
             (Leg::Cancel(_), Some(selected)) => selected.target,
             _ => target,
         };
+        // What is operated or withdrawn repeats what was selected, the position too.
+        let before = self.selected.get(&control).filter(|_| leg.is_of_selection()).map_or(before, |selected| selected.before);
         if matches!(leg, Leg::Operate(_)) {
             self.selected.remove(&control);
         }
@@ -177,6 +203,7 @@ impl Relays {
             control,
             target,
             ramp: relay.ramp,
+            before,
             leg: leg.clone(),
             not_after,
             operator_ref: relay.operator_ref.clone(),
@@ -187,10 +214,10 @@ impl Relays {
             Leg::Select => "selects",
             Leg::Cancel(_) => "withdraws the selection of",
         };
-        core.tell(format!("EMS {word} {} to {target} {}", spec.id, spec.unit));
+        core.tell(format!("EMS {word} {} to {}", spec.id, said(switches, target, &spec.unit)));
         if let Some(operation) = self.dispatch(core, exchange, served, &wish, now) {
             let term_by = command.received.mono + relay.ems.term;
-            self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false, leg, term_by });
+            self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false, switches, leg, term_by });
             core.timers.set(Timer::AnswerBy(operation), command.received.mono + waits);
         } else {
             answer(core, link, command.token, Answer::Refuse);
@@ -209,13 +236,13 @@ impl Relays {
         let plan = core.plan.clone();
         let (spec, relay) = relayed(&plan.controls, wish.control)?;
         let peer = core.settings.peers.iter().position(|peer| peer.name == relay.peer)?;
-        let mut setpoint = json!({ "quantity": "ACTIVE_POWER", "value": wish.target, "unit": spec.unit });
-        if let Some(basis) = spec.basis {
-            setpoint["powerBasis"] = basis.as_str().into();
-        }
-        if let Some(ramp) = wish.ramp {
-            setpoint["ramp"] = json!({ "value": ramp, "unit": "MW/min" });
-        }
+        let (verb, noun, payload) = if relay.position.is_some() {
+            let era = &plan.resources.get(usize::from(spec.resource))?.era;
+            let plan_id = bridge_ies::uuid7(u64::try_from(now.utc.as_millis()).unwrap_or(0), core.random());
+            ("reconfigure", "SWITCHING_PLAN", switching(era, &plan_id, wish)?)
+        } else {
+            ("dispatch", "SETPOINT", json!({ "setpoints": [setpoint(spec, wish)] }))
+        };
         let (mode, select_of) = match &wish.leg {
             Leg::Direct => ("DIRECT", None),
             Leg::Select => ("SELECT", None),
@@ -225,9 +252,9 @@ impl Relays {
         let asked = Asked {
             peer,
             control: spec,
-            verb: "dispatch",
-            noun: "SETPOINT",
-            payload: json!({ "setpoints": [setpoint] }),
+            verb,
+            noun,
+            payload,
             mode,
             select_of,
             target: wish.target,
@@ -238,6 +265,9 @@ impl Relays {
         };
         let operation = operations::ask(core, exchange, asked, now)?;
         self.last.insert(wish.control, operation.clone());
+        if let (Leg::Select, Some(before)) = (&wish.leg, wish.before) {
+            self.before.insert(wish.control, before);
+        }
         self.show(core, served, wish.control, Status { state: state_number("REQUESTED"), target: wish.target, ..Status::default() }, now);
         Some(operation)
     }
@@ -326,7 +356,8 @@ impl Relays {
         let Some(open) = self.open.get_mut(of) else {
             // Too late for the EMS: nobody will operate it.
             if status == "SELECTED" && self.by_person.get(&control).is_none_or(|select| select != of) {
-                self.late.push((control, Selected { operation: of.to_owned(), target }));
+                let before = self.before.get(&control).copied();
+                self.late.push((control, Selected { operation: of.to_owned(), target, before }));
             }
             return;
         };
@@ -334,7 +365,8 @@ impl Relays {
         if matches!(open.leg, Leg::Select | Leg::Cancel(_)) {
             let last = match (&open.leg, status) {
                 (Leg::Select, "SELECTED") => {
-                    self.selected.insert(control, Selected { operation: of.to_owned(), target });
+                    let before = self.before.get(&control).copied();
+                    self.selected.insert(control, Selected { operation: of.to_owned(), target, before });
                     Answer::Confirm
                 }
                 (Leg::Cancel(_), "COMPLETED") => Answer::Confirm,
@@ -347,7 +379,11 @@ impl Relays {
             return;
         }
         match status {
-            "ACCEPTED" if !open.confirmed => {
+            // The far bridge's word is not the device's: a switch is confirmed when its station has taken the command, and ended when it
+            // is seen to have moved.
+            "ACCEPTED" if open.switches => {}
+            "EXECUTING" if open.switches && open.confirmed => {}
+            "ACCEPTED" | "EXECUTING" if !open.confirmed && (open.switches || status == "ACCEPTED") => {
                 open.confirmed = true;
                 core.timers.set(Timer::AnswerBy(of.to_owned()), open.term_by);
                 core.when_durable(Then::Link { link, request: Request::Answer { token, answer: Answer::Confirm } });
@@ -405,6 +441,7 @@ impl Relays {
             control,
             target: selected.target,
             ramp: relay.ramp,
+            before: selected.before,
             leg: Leg::Cancel(selected.operation),
             not_after: Now { mono: now.mono + relay.ems.select_con, utc: now.utc + relay.ems.select_con },
             operator_ref: relay.operator_ref.clone(),
@@ -429,6 +466,34 @@ impl Relays {
     pub(crate) fn show(&mut self, core: &mut Core, served: &mut ServedPoints, control: usize, status: Status, now: Now) {
         self.status.insert(control, status);
         served.publish_status(core, control, status, now);
+    }
+}
+
+fn setpoint(spec: &Control, wish: &Wish) -> Value {
+    let mut setpoint = json!({ "quantity": "ACTIVE_POWER", "value": wish.target, "unit": spec.unit });
+    if let Some(basis) = spec.basis {
+        setpoint["powerBasis"] = basis.as_str().into();
+    }
+    if let Some(ramp) = wish.ramp {
+        setpoint["ramp"] = json!({ "value": ramp, "unit": "MW/min" });
+    }
+    setpoint
+}
+
+/// A plan of one step; none without the position that it starts from (R9).
+fn switching(era: &str, plan_id: &str, wish: &Wish) -> Option<Value> {
+    let before = if wish.before? == 0.0 { "OPEN" } else { "CLOSED" };
+    let action = if wish.target == 0.0 { "OPEN" } else { "CLOSE" };
+    let step = json!({ "seq": 1, "element": era, "action": action, "expectBefore": before });
+    Some(json!({ "planId": plan_id, "steps": [step], "onFailure": "STOP" }))
+}
+
+/// `210 MW`, `CLOSE`.
+fn said(switches: bool, target: f64, unit: &str) -> String {
+    match (switches, target == 0.0) {
+        (true, true) => "OPEN".to_owned(),
+        (true, false) => "CLOSE".to_owned(),
+        (false, _) => format!("{target} {unit}"),
     }
 }
 

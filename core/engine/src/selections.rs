@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bridge_model::{Action, Command, CommandId, CommandMode, NotOperatedWhy, Now, Outcome, PointId, Utc};
+use bridge_model::{Command, CommandId, CommandMode, NotOperatedWhy, Now, Outcome, PointId, Utc};
 use bridge_policy::code;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::broker;
 use crate::core::Core;
 use crate::exchange::Exchange;
 use crate::operations::{Stage, acknowledge};
-use crate::programme::{Desk, not_operated_code, not_operated_text};
+use crate::programme::{Desk, action, not_operated_code, not_operated_text};
 use crate::store::Table;
 use crate::target::next_value;
 
@@ -106,7 +106,7 @@ impl Selections {
         let command = Command {
             id: CommandId(desk.core.random()),
             point: PointId(u32::try_from(control).unwrap_or(u32::MAX)),
-            action: Action::Set(plan.to_wire(spec, first)),
+            action: action(spec, first),
             mode: CommandMode::Select,
             qualifier: spec.qualifier,
             not_after: Now { mono: desk.core.mono(not_after, desk.now), utc: not_after },
@@ -175,7 +175,7 @@ impl Selections {
         let command = Command {
             id: CommandId(desk.core.random()),
             point: PointId(u32::try_from(control).unwrap_or(u32::MAX)),
-            action: Action::Set(plan.to_wire(spec, selection.first)),
+            action: action(spec, selection.first),
             mode: CommandMode::Cancel,
             qualifier: spec.qualifier,
             not_after: Now { mono: desk.now.mono + life, utc: desk.now.utc + life },

@@ -25,6 +25,9 @@ pub(crate) fn next_value(
     let Some((_, drive)) = driven(&plan.controls, control) else {
         return Err(("UNKNOWN_RESOURCE", "the control drives nothing".to_owned()));
     };
+    if drive.switches {
+        return Ok(target);
+    }
     if caps::bound(desk.core, control).is_some_and(|cap| target > cap) {
         return Err(("ABOVE_CAP", "the release of a cap below the target did not come through: it stands again".to_owned()));
     }

@@ -199,10 +199,11 @@ impl<'a> Stage<'a> {
                 self.bridge.handle_event(link, Event::Settled { command, outcome, at: self.now }, self.now);
                 let plan = self.plan.clone();
                 let Some(control) = plan.controls.get(command.point.index()) else { return Ok(()) };
-                if let (Outcome::Completed, ControlKind::Drive(drive), bridge_model::Action::Set(wire)) =
-                    (outcome, &control.kind, command.action)
-                {
-                    let value = control.conversion.to_eng(wire);
+                if let (Outcome::Completed, ControlKind::Drive(drive)) = (outcome, &control.kind) {
+                    let value = match command.action {
+                        bridge_model::Action::Set(wire) => control.conversion.to_eng(wire),
+                        bridge_model::Action::Switch(on) => f64::from(u8::from(on)),
+                    };
                     self.after(ECHOES_AFTER - CONFIRMS_AFTER, Due::Hold(drive.taken.point, value));
                     self.after(FOLLOWS_AFTER, Due::Hold(drive.followed.point, value));
                 }

@@ -226,7 +226,7 @@ fn form(request: &Request<'_>, control: &ControlFacts) -> Refusal {
 }
 
 /// A control that wants its issuer's SELECT takes no DIRECT.
-fn selecting(mode: Option<Mode>) -> Refusal {
+pub(crate) fn selecting(mode: Option<Mode>) -> Refusal {
     match mode {
         Some(Mode::Select | Mode::Operate | Mode::Cancel) => None,
         Some(Mode::Direct) => Some((code::SELECT_REQUIRED, "mode DIRECT, this control takes SELECT and then OPERATE".into())),

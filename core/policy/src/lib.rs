@@ -5,12 +5,13 @@
 //!
 //! Implements rules R4 (DIRECT only, so far), R5 (life and own clock), R11 (live limits), R12 (no relative set-points, so far),
 //! R17 (basis) and the plant-state checks of R6 and R8; instructions to people pass [`decide_instruction`] (R8),
-//! curtailments and their releases [`decide_cap`] and [`decide_lift`] (R6, R7).
+//! curtailments and their releases [`decide_cap`] and [`decide_lift`] (R6, R7), switches [`decide_switch`] (R9).
 
 pub mod code;
 mod curtail;
 mod envelope;
 mod instruction;
+mod switching;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,4 @@ pub use code::{OPERATOR_REASONS, codes, explain};
 pub use curtail::{CapFacts, CapRequest, LiftRequest, decide_cap, decide_lift};
 pub use envelope::{ClockFacts, Condition, ControlFacts, Decision, Facts, Request, decide};
 pub use instruction::{InstructionFacts, InstructionRequest, decide_instruction};
+pub use switching::{SwitchRequest, decide_switch};

@@ -54,6 +54,7 @@ pub const fn event_type(verb: Verb) -> &'static str {
         Verb::Curtail => "in.ies.grid.curtail.v0",
         Verb::Start => "in.ies.grid.start.v0",
         Verb::Stop => "in.ies.grid.stop.v0",
+        Verb::Reconfigure => "in.ies.grid.reconfigure.v0",
         Verb::Acknowledge => "in.ies.grid.acknowledge.v0",
         Verb::Report => "in.ies.grid.report.v0",
         Verb::Log => "in.ies.grid.log.v0",

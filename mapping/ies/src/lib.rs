@@ -17,6 +17,7 @@ mod operation;
 mod payload;
 mod quality;
 mod schema;
+mod switching;
 mod time;
 mod uuid;
 mod words;
@@ -38,10 +39,11 @@ pub use payload::{
 };
 pub use quality::{QUALITY_BITS, QualityObject, SUBSTITUTED_BIT, TimeQuality};
 pub use schema::{GRID_OPERATION_SCHEMA, MAX_PROBLEMS, SchemaProblem, validate};
+pub use switching::{ReconfigurePayload, SwitchStep};
 pub use time::{Span, Timestamp, format_duration, format_time, parse_duration, parse_time};
 pub use uuid::{format_uuid, parse_uuid, stream_operation_id, uuid7, uuid8};
 pub use words::{
-    AckRequired, AckStage, AckStatus, AlarmStatus, AuthorityBasis, InterlockResult, LimitBasis, LimitType, Mode, Noun, OriginKind,
-    PowerBasis, Priority, QualitySource, Quantity, ReleaseMode, Role, Severity, Side, StartType, TimeSource, Unit, UnitState, ValidityWord,
-    Verb,
+    AckRequired, AckStage, AckStatus, AlarmStatus, AuthorityBasis, InterlockResult, LimitBasis, LimitType, Mode, Noun, OnFailure,
+    OriginKind, PowerBasis, Priority, QualitySource, Quantity, ReleaseMode, Role, Severity, Side, StartType, SwitchAction, SwitchState,
+    TimeSource, Unit, UnitState, ValidityWord, Verb,
 };

@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use crate::{
     AckStage, AckStatus, AlarmStatus, CurtailPayload, InterlockResult, LimitType, OriginKind, PowerBasis, QualityObject, Quantity,
-    Severity, Side, Span, StartType, TimeQuality, TimeSource, Timestamp, Unit, UnitState, Verb, json::MAX_SAFE_INTEGER,
+    ReconfigurePayload, Severity, Side, Span, StartType, TimeQuality, TimeSource, Timestamp, Unit, UnitState, Verb, json::MAX_SAFE_INTEGER,
 };
 
 /// The payload of a GridOperation, one variant per verb.
@@ -28,6 +28,8 @@ pub enum Payload {
     Start(UnitPayload),
     /// A unit from the grid.
     Stop(UnitPayload),
+    /// Switches to be opened or closed.
+    Reconfigure(ReconfigurePayload),
     /// The staged answer to a command.
     Acknowledge(AcknowledgePayload),
     /// Actual values over a period.
@@ -50,6 +52,7 @@ impl Payload {
             Self::Curtail(_) => Verb::Curtail,
             Self::Start(_) => Verb::Start,
             Self::Stop(_) => Verb::Stop,
+            Self::Reconfigure(_) => Verb::Reconfigure,
             Self::Acknowledge(_) => Verb::Acknowledge,
             Self::Report(_) => Verb::Report,
             Self::Log(_) => Verb::Log,
@@ -66,6 +69,7 @@ impl Payload {
             Verb::Curtail => Self::Curtail(serde_json::from_value(value)?),
             Verb::Start => Self::Start(serde_json::from_value(value)?),
             Verb::Stop => Self::Stop(serde_json::from_value(value)?),
+            Verb::Reconfigure => Self::Reconfigure(serde_json::from_value(value)?),
             Verb::Acknowledge => Self::Acknowledge(serde_json::from_value(value)?),
             Verb::Report => Self::Report(serde_json::from_value(value)?),
             Verb::Log => Self::Log(serde_json::from_value(value)?),

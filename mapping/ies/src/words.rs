@@ -49,6 +49,8 @@ words! {
         Start = "start",
         /// Take a unit from the grid.
         Stop = "stop",
+        /// Open or close switches.
+        Reconfigure = "reconfigure",
         /// The staged answer to a command.
         Acknowledge = "acknowledge",
         /// Actual values and deviations over a period.
@@ -64,13 +66,41 @@ impl Verb {
     /// Whether the verb asks the receiver to act: it then needs `mode`, `validUntil`, `authority`, `ack` and `provenance`.
     #[must_use]
     pub const fn is_command(self) -> bool {
-        matches!(self, Self::Dispatch | Self::Curtail | Self::Start | Self::Stop)
+        matches!(self, Self::Dispatch | Self::Curtail | Self::Start | Self::Stop | Self::Reconfigure)
     }
 
     /// Whether the operation carries an ES256 signature of its own; `stream` is covered by its sealed leaves instead.
     #[must_use]
     pub const fn is_signed(self) -> bool {
         !matches!(self, Self::Stream)
+    }
+}
+
+words! {
+    /// What is done with a switch. Earthing is done by people, never written (R9).
+    SwitchAction {
+        /// Open it.
+        Open = "OPEN",
+        /// Close it.
+        Close = "CLOSE",
+    }
+}
+
+words! {
+    /// How a switch stands.
+    SwitchState {
+        /// Open.
+        Open = "OPEN",
+        /// Closed.
+        Closed = "CLOSED",
+    }
+}
+
+words! {
+    /// What happens when a step of a switching plan fails.
+    OnFailure {
+        /// Nothing more is switched, and nothing back (R9).
+        Stop = "STOP",
     }
 }
 

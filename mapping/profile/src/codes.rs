@@ -453,6 +453,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
                checks the feedback, it does not write.",
     },
     Explanation {
+        code: "profile::switch-execution",
+        text: "A control of verb `reconfigure` opens or closes a switch by itself (rule R9), so its profile says \
+               `execution = \"automatic\"` in so many words. Switching by people, earthing and hold points are not controls of the bridge.",
+    },
+    Explanation {
         code: "profile::start-stop-address",
         text: "A control of verb `start` or `stop` is an instruction to a person (rule R8): the bridge shows it, waits for the \
                answer, and looks at the feedback. It writes nothing to the plant, so an address would promise what never happens.",

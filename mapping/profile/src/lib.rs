@@ -24,7 +24,7 @@ pub use compile::{Files, MemoryFiles, compile};
 pub use plan::{
     Ask, Basis, Capture, Control, ControlKind, Conversion, Drive, EmsTiming, Execution, Followed, Instruct, JournalFailure, Lapse, Limit,
     LimitKind, Peer, Plan, PlannedLink, PlannedPoint, PointSource, Ramp, RampBy, Reached, Relay, Require, Resource, SelectMode, Served,
-    ServedClass, ServedSource, Severity, Side, StateAlarm, StatusKind, StreamClass, Taken, Verbs,
+    ServedClass, ServedSource, Severity, Side, StateAlarm, StatusKind, StreamClass, Taken, Verbs, switch_position,
 };
 pub use quantity::parse_duration;
 pub use testcase::{Expect, ExpectKind, Given, GivenKind, TestCase};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bridge_model::{LinkId, PointId};
+use bridge_model::{DoublePoint, LinkId, PointId, Value};
 use bridge_session::{Housekeeping, LinkSpec, Role};
 
 use crate::calc::Calculation;
@@ -482,6 +482,20 @@ pub struct Drive {
     pub bump_limit: f64,
     /// Of verb `curtail`: the target is a cap (R6, R7).
     pub cap: Option<Capping>,
+    /// Of verb `reconfigure`: a switch, 0 open and 1 closed. `taken` and `followed` are its position, which [`switch_position`] reads.
+    pub switches: bool,
+}
+
+/// How a switch stands that a value tells: 1 closed, 0 open, of a double point ON and OFF; `None` in between, and for what is no position.
+#[must_use]
+pub fn switch_position(value: Value) -> Option<f64> {
+    match value {
+        Value::Bool(closed) => Some(f64::from(u8::from(closed))),
+        Value::Double(DoublePoint::On) => Some(1.0),
+        Value::Double(DoublePoint::Off) => Some(0.0),
+        Value::Double(DoublePoint::Intermediate | DoublePoint::Bad) => None,
+        Value::Int(_) | Value::Real32(_) | Value::Real(_) => Some(value.as_f64()).filter(|code| *code == 0.0 || *code == 1.0),
+    }
 }
 
 /// A ramp.
@@ -589,6 +603,8 @@ pub struct Relay {
     pub ramp: Option<f64>,
     /// How long the far side's operator may take; below [`EmsTiming::execute_con`].
     pub accept_within: Option<Duration>,
+    /// Of verb `reconfigure`: the switch's position as it is seen here. An EMS that switches does so from there (R9).
+    pub position: Option<PointId>,
 }
 
 /// The timing contract with an EMS (R15).

@@ -44,7 +44,7 @@ fn the_station() {
 fn the_park() {
     let plan = shipped("solar-park-dnp3");
     assert_eq!(plan.points.len(), 13 + 8 * 4);
-    assert_eq!(plan.controls.len(), 3, "a set-point, a limit and its switch");
+    assert_eq!(plan.controls.len(), 5, "a set-point, a limit and its switch, two breakers");
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn the_gateway() {
 #[test]
 fn the_gateway_of_the_park() {
     let plan = shipped("ems-gateway-dnp3");
-    assert_eq!(plan.served.len(), 13 + 7 + 8 * 4);
+    assert_eq!(plan.served.len(), 13 + 7 + 6 + 8 * 4);
     assert!(plan.controls.iter().all(|control| matches!(control.kind, ControlKind::Relay(_) | ControlKind::Ask(_))));
     let classes = plan.served.iter().filter(|served| served.class == ServedClass::Event).count();
     assert_eq!(
         classes,
-        1 + 5 + 5 + 8 * 2,
-        "the far bridge, states of the park, three of the progress, two of a curtailment, of each block two"
+        1 + 5 + 5 + 6 + 8 * 2,
+        "the far bridge, states of the park, three of the progress, six of the breakers, two of a curtailment, of each block two"
     );
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn trust(now: Now, age: Duration) -> TrustBundle {
             .map(|party| BundleAuthority {
                 party: DIDS[party].to_owned(),
                 role: ROLES[party],
-                verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop],
+                verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop, Verb::Reconfigure],
                 eras: ["wr/tps-a/u1", "wr/tps-a/u2", "rj/solar-b"].map(|unit| format!("era:in/{unit}")).to_vec(),
             })
             .to_vec(),

@@ -208,9 +208,12 @@ impl Master {
         let first = self.batch.updates.len();
         let mut reading = Reading::default();
         if let (Some(cause), Some(Some(table))) = (cause, self.tables.get(at)) {
-            reading = Reader { table, zone: self.zone, received: now.utc, cause }.read(view, &mut self.batch.updates);
+            reading = Reader { table, words: &self.words, zone: self.zone, received: now.utc, cause }.read(view, &mut self.batch.updates);
         }
         self.batch.push_framed(open.connection, open.frames, now.utc, octets, 4, first);
+        if cause.is_some() {
+            self.tell_strings(at, view, now);
+        }
         if let Some(error) = reading.unread {
             self.tell(at, || format!("{error}: what stands behind it is journaled and not read"), now.mono);
         }

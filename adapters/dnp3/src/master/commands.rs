@@ -56,7 +56,9 @@ impl ControlObject {
                 | PointType::FrozenCounter
                 | PointType::Analog
                 | PointType::FrozenAnalog
-                | PointType::AnalogOutput,
+                | PointType::AnalogOutput
+                | PointType::OctetString
+                | PointType::Unsigned,
                 Action::Switch(_) | Action::Set(_),
             ) => None,
         }

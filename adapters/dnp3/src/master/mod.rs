@@ -13,9 +13,10 @@ mod housekeeping;
 mod receive;
 mod rehearsal;
 mod remote;
+mod strings;
 mod turns;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bridge_model::{Mono, NotOperatedWhy, Now, PointId, Zone};
@@ -29,8 +30,10 @@ use crate::line::{Line, LineSettings, Notice};
 use crate::master::commands::{Commands, Hold};
 use crate::master::housekeeping::Tasks;
 use crate::master::remote::{Duty, Reason, Remote, seed_of};
+use crate::master::strings::Strings;
 use crate::params::Params;
 use crate::table::{StationTable, tables};
+use crate::words::Words;
 
 pub(crate) use commands::ControlObject;
 pub(crate) use receive::Reader;
@@ -150,6 +153,9 @@ pub struct Master {
     batch: FrameBatch,
     events: VecDeque<Event>,
     findings: Findings,
+    strings: Strings,
+    /// How octet strings are understood as values.
+    words: BTreeMap<PointId, Words>,
     /// The fragment that is being looked at.
     fragment: Vec<u8>,
 }
@@ -201,6 +207,8 @@ impl Master {
             batch: FrameBatch::default(),
             events: VecDeque::new(),
             findings: Findings::default(),
+            strings: Strings::default(),
+            words: Address::all_words(spec),
             fragment: Vec::new(),
             params,
         }

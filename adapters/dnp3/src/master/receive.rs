@@ -1,11 +1,14 @@
 //! From the objects of a response to updates.
 
+use std::collections::BTreeMap;
+
 use bridge_model::{Cause, PointId, PointUpdate, TimeFlags, TimeOrigin, Timestamp, Utc, Zone};
 
 use crate::address::PointType;
 use crate::app::{FragmentError, FragmentView, HeaderView};
 use crate::objects::{CommonTime, FlagKind, Kind, Measurement, TimeFault};
 use crate::table::StationTable;
+use crate::words::Words;
 
 /// What a fragment held besides its updates.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Reading {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     pub(crate) table: &'a StationTable,
+    /// How octet strings are understood.
+    pub(crate) words: &'a BTreeMap<PointId, Words>,
     pub(crate) zone: Zone,
     pub(crate) received: Utc,
     /// Why static values were sent.
@@ -59,6 +64,10 @@ impl Reader<'_> {
         let cause = if is_event { Cause::Spontaneous } else { self.cause };
         for object in header.objects() {
             let Some(point) = points.find(object.index) else { continue };
+            if of == PointType::OctetString {
+                updates.extend(self.heard(PointId(point), object.payload.octets(), cause));
+                continue;
+            }
             let Some(measured) = Measurement::decode(variation, object.payload) else { continue };
             let time = match measured.time.stamp(*common, self.zone) {
                 Ok(Some(time)) => time,
@@ -72,5 +81,12 @@ impl Reader<'_> {
             let quality = measured.flags.quality(flags);
             updates.push(PointUpdate { point: PointId(point), value: measured.value, quality, time, received: self.received, cause });
         }
+    }
+
+    /// A string has no time: it is known from its arrival. An empty one says nothing.
+    fn heard(&self, point: PointId, octets: &[u8], cause: Cause) -> Option<PointUpdate> {
+        let words = self.words.get(&point).filter(|_| !octets.is_empty())?;
+        let (value, quality) = words.hear(octets);
+        Some(PointUpdate { point, value, quality, time: Timestamp::at_receipt(self.received), received: self.received, cause })
     }
 }

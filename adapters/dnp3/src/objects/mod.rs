@@ -10,6 +10,7 @@ mod file;
 mod flags;
 mod measurement;
 mod read;
+mod security;
 mod time;
 mod variation;
 
@@ -22,5 +23,6 @@ pub use crob::{ControlCode, ControlModel, ControlPoint, Crob, Intent, OpType, Tr
 pub use file::{FileAuthentication, FileBlock, FileBlockStatus, FileCommand, FileDescriptor, FileMode, FileObject, FileStatus, FileType};
 pub use flags::{FlagKind, Flags};
 pub use measurement::{Encoded, Measurement};
+pub use security::SecurityStatistic;
 pub use time::{CommonTime, DnpTime, FreezeTime, IndexedTime, ObjectTime, TimeDelay, TimeFault};
 pub use variation::{Coding, Kind, Lead, Lookup, Size, Tag, Variation, class_of, class_variation, lookup};

@@ -308,6 +308,16 @@ const fn bits(group: u8, variation: u8, kind: Kind, coding: Coding) -> Variation
     Variation { group, variation, kind, size, coding, lead: Lead::Bare, tag: Tag::None }
 }
 
+/// Flags, an association, a count, and the time of an event.
+const fn statistic(group: u8, variation: u8, kind: Kind, tag: Tag) -> Variation {
+    let octets = match tag {
+        Tag::None => 7,
+        Tag::Absolute => 13,
+        Tag::Relative => 9,
+    };
+    Variation { group, variation, kind, size: Size::Fixed(octets), coding: Coding::Other, lead: Lead::Flags, tag }
+}
+
 /// A measurement of whole octets: the size follows from its parts.
 const fn point(group: u8, variation: u8, kind: Kind, lead: Lead, coding: Coding, tag: Tag) -> Variation {
     let value = match coding {
@@ -460,9 +470,9 @@ const fn table() -> [Variation; ENTRIES] {
         plain(111, 0, K::OctetStringEvent, Size::Variation),
         plain(112, 0, K::TerminalOutput, Size::Variation),
         plain(113, 0, K::TerminalEvent, Size::Variation),
-        plain(121, 1, K::SecurityStatistic, Size::Fixed(7)),
-        plain(122, 1, K::SecurityStatisticEvent, Size::Fixed(7)),
-        plain(122, 2, K::SecurityStatisticEvent, Size::Fixed(13)),
+        statistic(121, 1, K::SecurityStatistic, NO),
+        statistic(122, 1, K::SecurityStatisticEvent, NO),
+        statistic(122, 2, K::SecurityStatisticEvent, Absolute),
     ]
 }
 

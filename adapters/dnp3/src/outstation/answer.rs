@@ -7,6 +7,7 @@ use bridge_model::{Mono, Now};
 use super::association::{Confirming, Reply};
 use super::buffer::Lot;
 use super::read::{Sources, Step, fill};
+use super::statistics::Statistic;
 use super::{Outstation, Station};
 use crate::app::{AppControl, Function, Iin};
 use crate::link::address::Broadcast;
@@ -43,10 +44,10 @@ impl Outstation {
     pub(super) fn answer_read(&mut self, s: usize, a: usize, (seq, fir): (u8, bool), mut steps: VecDeque<Step>, wrong: Iin, now: Now) {
         self.begin_answer(seq);
         let iin = self.iin(s, a, now.mono).with(wrong);
-        let Some(Station { image, buffer, clock, .. }) = self.stations.get_mut(s) else { return };
+        let Some(Station { image, buffer, clock, statistics, .. }) = self.stations.get_mut(s) else { return };
         let lot = buffer.lot();
         let synchronised = clock.is_synchronised(&self.params, self.system);
-        let mut sources = Sources { image, buffer, params: &self.params, zone: self.zone, now, iin, synchronised };
+        let mut sources = Sources { image, buffer, params: &self.params, zone: self.zone, now, iin, synchronised, statistics: *statistics };
         let events = fill(&mut steps, lot, &mut sources, &mut self.writer);
         self.send_answer(s, a, (seq, fir), wrong, (lot, events), steps, now);
     }
@@ -71,7 +72,7 @@ impl Outstation {
         self.writer.set_control(AppControl { fir, fin, con, uns: false, seq });
         self.writer.set_iin(iin);
         let octets = self.writer.octets().to_vec();
-        let sent = self.transmit(s, a, &octets, now.mono);
+        let sent = self.transmit(s, a, &octets, now);
         let Some(association) = self.association(s, a) else { return };
         if !mandatory {
             association.broadcast = None;
@@ -90,16 +91,19 @@ impl Outstation {
     }
 
     /// Hands a fragment to the master's line. `false`: it has none, or no room.
-    pub(super) fn transmit(&mut self, s: usize, a: usize, octets: &[u8], now: Mono) -> bool {
+    pub(super) fn transmit(&mut self, s: usize, a: usize, octets: &[u8], now: Now) -> bool {
         let Some(station) = self.stations.get(s) else { return false };
         let Some(association) = station.associations.get(a) else { return false };
         let (outstation, master) = (station.address, association.master);
         let member = association.channel.and_then(|channel| self.members.iter_mut().find(|member| member.channel == channel));
         let Some(member) = member.filter(|member| member.cause.is_empty()) else { return false };
-        match member.line.send(master, outstation, octets, now) {
-            Ok(()) => true,
+        match member.line.send(master, outstation, octets, now.mono) {
+            Ok(()) => {
+                self.count(s, Statistic::Sent, now);
+                true
+            }
             Err(error) => {
-                self.tell(|| format!("a fragment to master {master} was dropped: {error}"), now);
+                self.tell(|| format!("a fragment to master {master} was dropped: {error}"), now.mono);
                 false
             }
         }
@@ -113,7 +117,7 @@ impl Outstation {
     }
 
     /// The answer to the last request is not waited for any more.
-    pub(super) fn end_reply(&mut self, s: usize, a: usize, why: &str, now: Mono) {
+    pub(super) fn end_reply(&mut self, s: usize, a: usize, why: &str, now: Now) {
         let Some(association) = self.association(s, a) else { return };
         match std::mem::take(&mut association.reply) {
             Reply::None => {}
@@ -129,10 +133,10 @@ impl Outstation {
         match &association.reply {
             Reply::Confirming(confirming) if now.mono >= confirming.until => {
                 let seq = confirming.seq;
-                self.end_reply(s, a, "", now.mono);
+                self.end_reply(s, a, "", now);
                 self.tell(|| format!("master {master} did not confirm SEQ {seq} in time: its events are kept"), now.mono);
             }
-            Reply::Held(held) if now.mono >= held.until => self.end_reply(s, a, "it was not answered in time", now.mono),
+            Reply::Held(held) if now.mono >= held.until => self.end_reply(s, a, "it was not answered in time", now),
             Reply::None | Reply::Confirming(_) | Reply::Held(_) => {}
         }
         let lapsed = self.association(s, a).and_then(|association| association.selection.as_mut());

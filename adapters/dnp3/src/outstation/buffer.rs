@@ -9,10 +9,43 @@ use bridge_model::{Timestamp, Value};
 
 use super::image::Image;
 use crate::address::PointType;
-use crate::objects::Flags;
+use crate::objects::{ControlStatus, Flags, Kind};
 
 /// Numbered events that may wait, on their way or not: what the bridge hands over is never dropped by it, and beyond this it is told to be.
 pub(super) const EVENT_WINDOW: usize = 4096;
+
+/// Events beside those of points that may wait, on their way or not: one that finds no room is told and shown as any other.
+pub(super) const ASIDES_MAX: usize = 1000;
+
+/// What an event is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Subject {
+    /// A served point: its slot in the image, and its type; of a frozen object, the frozen one's.
+    Point(usize, PointType),
+    /// A command that the outstation was given (g13, g43): of what, and what became of it.
+    Command(PointType, u16, ControlStatus),
+    /// A security statistic (g122), by its index.
+    Statistic(u16),
+}
+
+impl Subject {
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Self::Point(_, of) => of.events(),
+            Self::Command(PointType::BinaryOutput, ..) => Kind::BinaryCommandEvent,
+            Self::Command(..) => Kind::AnalogCommandEvent,
+            Self::Statistic(_) => Kind::SecurityStatisticEvent,
+        }
+    }
+
+    /// The slot of a point, and which of its two faces.
+    fn face(self) -> Option<(usize, usize)> {
+        match self {
+            Self::Point(slot, of) => Some((slot, usize::from(Image::source(of).1))),
+            Self::Command(..) | Self::Statistic(_) => None,
+        }
+    }
+}
 
 /// A fragment's events: zero is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,10 +56,7 @@ pub(super) struct Lot(u32);
 pub(super) struct Entry {
     /// Counts up over all classes.
     pub(super) entry: u64,
-    /// The point's slot in the image.
-    pub(super) slot: usize,
-    /// Its type: of a frozen object, the frozen one's.
-    pub(super) of: PointType,
+    pub(super) subject: Subject,
     pub(super) value: Value,
     pub(super) flags: Flags,
     pub(super) time: Option<Timestamp>,
@@ -40,10 +70,6 @@ impl Entry {
     fn waits(&self) -> bool {
         self.lot == Lot::default()
     }
-
-    fn face(&self) -> usize {
-        usize::from(Image::source(self.of).1)
-    }
 }
 
 /// What a READ or an unsolicited response takes out of the queues, in order.
@@ -51,8 +77,8 @@ impl Entry {
 pub(super) struct Wanted {
     /// Bits 1 to 3. One class by time of entry; several merged by it.
     pub(super) classes: u8,
-    /// Only of this type.
-    pub(super) of: Option<PointType>,
+    /// Only of this kind.
+    pub(super) of: Option<Kind>,
     /// Only those that were entered before: a response ends.
     pub(super) before: u64,
 }
@@ -65,6 +91,8 @@ pub(super) struct Buffer {
     /// Waiting events of each class.
     waiting: [usize; 3],
     numbered: usize,
+    /// Waiting events that are of no point.
+    asides: usize,
     /// An event found no room, and there has been none since (row 29).
     overflow: bool,
 }
@@ -82,10 +110,14 @@ impl Buffer {
             self.overflow = true;
             return false;
         }
-        let face = usize::from(Image::source(event.of).1);
-        let pending = image.get_mut(event.slot).and_then(|served| served.pending.get_mut(face));
+        let face = event.subject.face();
+        if face.is_none() && self.asides >= ASIDES_MAX {
+            self.overflow = true;
+            return false;
+        }
+        let mut pending = pending(image, event.subject);
         if event.number.is_none()
-            && let Some(entry) = pending.as_deref().copied().flatten()
+            && let Some(entry) = pending.as_deref_mut().copied().flatten()
             && let Some(held) = self.find(entry)
         {
             (held.value, held.flags, held.time) = (event.value, event.flags, event.time);
@@ -98,8 +130,9 @@ impl Buffer {
             *pending = event.number.is_none().then_some(entry);
         }
         self.numbered += usize::from(event.number.is_some());
-        let Event { slot, of, value, flags, time, number } = event;
-        let queued = Entry { entry, slot, of, value, flags, time, number, lot: Lot::default() };
+        self.asides += usize::from(face.is_none());
+        let Event { subject, value, flags, time, number } = event;
+        let queued = Entry { entry, subject, value, flags, time, number, lot: Lot::default() };
         if let (Some(queue), Some(waiting)) = (self.queues.get_mut(at), self.waiting.get_mut(at)) {
             queue.push_back(queued);
             *waiting += 1;
@@ -136,7 +169,7 @@ impl Buffer {
             let mut first: Option<(usize, u64)> = None;
             for (at, cursor) in cursors.iter_mut().enumerate().filter(|(at, _)| wanted.classes & (2 << at) != 0) {
                 let Some(queue) = self.queues.get(at) else { continue };
-                let fits = |held: &&Entry| held.waits() && wanted.of.is_none_or(|of| of == held.of);
+                let fits = |held: &&Entry| held.waits() && wanted.of.is_none_or(|of| of == held.subject.kind());
                 while queue.get(*cursor).is_some_and(|held| held.entry < wanted.before && !fits(&held)) {
                     *cursor += 1;
                 }
@@ -151,7 +184,7 @@ impl Buffer {
                 return (taken, false);
             }
             held.lot = lot;
-            if let Some(pending) = image.get_mut(held.slot).and_then(|served| served.pending.get_mut(held.face()))
+            if let Some(pending) = pending(image, held.subject)
                 && *pending == Some(held.entry)
             {
                 *pending = None;
@@ -166,18 +199,23 @@ impl Buffer {
 
     /// The events of a fragment were confirmed: they leave. Their numbers, ascending.
     pub(super) fn confirm(&mut self, lot: Lot) -> Vec<u64> {
-        let mut numbers = Vec::new();
+        let (mut numbers, mut asides) = (Vec::new(), 0);
+        let mut leaves = |held: &Entry| {
+            numbers.extend(held.number);
+            asides += usize::from(held.subject.face().is_none());
+        };
         for queue in &mut self.queues {
             while let Some(held) = queue.pop_front_if(|held| held.lot == lot) {
-                numbers.extend(held.number);
+                leaves(&held);
             }
             if queue.iter().any(|held| held.lot == lot) {
-                numbers.extend(queue.iter().filter(|held| held.lot == lot).filter_map(|held| held.number));
+                queue.iter().filter(|held| held.lot == lot).for_each(&mut leaves);
                 queue.retain(|held| held.lot != lot);
             }
         }
         self.numbered -= numbers.len();
-        self.overflow &= self.numbered >= EVENT_WINDOW;
+        self.asides -= asides;
+        self.overflow &= self.numbered >= EVENT_WINDOW || self.asides >= ASIDES_MAX;
         numbers.sort_unstable();
         numbers
     }
@@ -190,7 +228,7 @@ impl Buffer {
                 if held.lot != lot {
                     return true;
                 }
-                let pending = image.get_mut(held.slot).and_then(|served| served.pending.get_mut(held.face()));
+                let pending = pending(image, held.subject);
                 if held.number.is_none() {
                     match pending {
                         Some(Some(_)) => return false,
@@ -223,12 +261,17 @@ impl Buffer {
 /// What is entered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Event {
-    pub(super) slot: usize,
-    pub(super) of: PointType,
+    pub(super) subject: Subject,
     pub(super) value: Value,
     pub(super) flags: Flags,
     pub(super) time: Option<Timestamp>,
     pub(super) number: Option<u64>,
+}
+
+/// The entry of a point's value that a newer one may still replace.
+fn pending(image: &mut Image, subject: Subject) -> Option<&mut Option<u64>> {
+    let (slot, face) = subject.face()?;
+    image.get_mut(slot)?.pending.get_mut(face)
 }
 
 fn place(class: u8) -> Option<usize> {

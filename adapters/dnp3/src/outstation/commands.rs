@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use bridge_model::{CommandMode, Mono, Now, PointId};
+use bridge_model::{CommandMode, Mono, Now, PointId, Timestamp};
 use bridge_session::{Answer, CommandReceived, CommandToken, Event};
 
-use super::Outstation;
 use super::association::Reply;
-use super::controls::{Controls, Held, Selection, Waiter, status_of};
+use super::buffer::{Event as Entered, Subject};
+use super::controls::{Controls, Held, Selection, Waiter, Wish, status_of};
 use super::requests::Handled;
+use super::statistics::Statistic;
+use super::{Outstation, Station};
 use crate::app::{AppControl, FragmentView, Function, Iin};
-use crate::objects::ControlStatus;
+use crate::objects::{ControlStatus, Flags};
 
 /// How long a request may wait for the bridge: longer than any master does. Its own timer ends it earlier, by its next request.
 pub(super) const HELD_MAX: Duration = Duration::from_secs(60);
@@ -19,7 +21,7 @@ impl Outstation {
     /// SELECT, OPERATE, DIRECT_OPERATE and DIRECT_OPERATE_NR; `silent`: nothing is answered.
     pub(super) fn control(&mut self, s: usize, a: usize, view: &FragmentView<'_>, frame: (u32, u64), silent: bool, now: Now) -> Handled {
         let Some(station) = self.stations.get(s) else { return Handled::Answer(Iin::PARAMETER_ERROR) };
-        let mut controls = match Controls::read(view, &self.controls, station.address) {
+        let mut controls = match Controls::read(view, &self.controls, station.address, self.params.max_controls) {
             // The echo is two octets longer than the request.
             Ok(_) if view.body.len() + 4 > self.params.max_transmit => return Handled::Answer(Iin::PARAMETER_ERROR),
             Ok(controls) => controls,
@@ -36,10 +38,11 @@ impl Outstation {
             && let Err(status) = self.use_selection(s, a, view, now.mono)
         {
             controls.refuse(status);
-        } else if controls.all.len() > self.params.max_controls {
+        } else if controls.count > self.params.max_controls {
             controls.refuse(ControlStatus::TOO_MANY_OBJECTS);
         } else {
             self.keep_from_others(s, a, &mut controls, now.mono);
+            controls.settle_patterns();
             if mode == CommandMode::Select && controls.all.iter().any(|control| control.status.is_some()) {
                 // A selection is of the whole request or of nothing.
                 controls.settle(ControlStatus::NON_PARTICIPATING);
@@ -47,7 +50,7 @@ impl Outstation {
         }
         let originator = self.association(s, a).map_or(0, |association| association.master);
         for (at, control) in controls.all.iter_mut().enumerate() {
-            let Some((point, action)) = control.wish.filter(|_| control.status.is_none()) else { continue };
+            let Some(Wish { point, action }) = control.wish.filter(|_| control.status.is_none()) else { continue };
             let token = self.tokens.issue(Waiter::Held(s, a, at));
             control.token = Some(token);
             self.events.push_back(Event::CommandReceived(CommandReceived {
@@ -100,7 +103,7 @@ impl Outstation {
     fn keep_from_others(&self, s: usize, a: usize, controls: &mut Controls, now: Mono) {
         let mut seen: Vec<PointId> = Vec::new();
         for control in controls.all.iter_mut().filter(|control| control.status.is_none()) {
-            let Some((point, _)) = control.wish else { continue };
+            let Some(Wish { point, .. }) = control.wish else { continue };
             if seen.contains(&point) || self.is_commanded(point) {
                 control.status = Some(ControlStatus::ALREADY_ACTIVE);
             } else if self.is_anothers(s, a, point, now) {
@@ -112,11 +115,9 @@ impl Outstation {
 
     fn is_commanded(&self, point: PointId) -> bool {
         self.stations.iter().flat_map(|station| &station.associations).any(|association| match &association.reply {
-            Reply::Held(held) => held
-                .controls
-                .all
-                .iter()
-                .any(|control| control.wish.is_some_and(|(commanded, _)| commanded == point) && control.status.is_none()),
+            Reply::Held(held) => {
+                held.controls.all.iter().any(|control| control.wish.is_some_and(|wish| wish.point == point) && control.status.is_none())
+            }
             Reply::None | Reply::Confirming(_) => false,
         })
     }
@@ -150,13 +151,15 @@ impl Outstation {
             // Of one control nothing can be said: the master's own timer tells it.
             None => {
                 control.token = None;
-                self.end_reply(s, a, "its outcome is not known", now.mono);
+                self.end_reply(s, a, "its outcome is not known", now);
                 return;
             }
         }
-        if held.controls.is_settled()
-            && let Reply::Held(held) = std::mem::take(&mut association.reply)
-        {
+        let held = if held.controls.is_settled() { std::mem::take(&mut association.reply) } else { Reply::None };
+        if answer == Answer::Refuse {
+            self.count(s, Statistic::AuthorizationFailures, now);
+        }
+        if let Reply::Held(held) = held {
             self.finish(s, a, held, now);
         }
     }
@@ -179,6 +182,8 @@ impl Outstation {
                 // What was selected behind us is not selected here.
                 self.events.extend(accepted(&held.controls).map(Event::SelectLapsed));
             }
+        } else {
+            self.tell_commands(s, &held.controls, now);
         }
         if held.silent {
             return;
@@ -189,19 +194,40 @@ impl Outstation {
         self.answer(s, a, wrong, now);
     }
 
+    /// Events of the commands that were given (g13, g43), for every master: what was asked of which point, and what became of it. A SELECT
+    /// commands nothing. UNDEFINED where nobody knows.
+    fn tell_commands(&mut self, s: usize, controls: &Controls, now: Now) {
+        let Some(Station { image, buffer, .. }) = self.stations.get_mut(s) else { return };
+        for control in &controls.all {
+            let Some(told) = control.told else { continue };
+            let status = control.status.unwrap_or(ControlStatus::UNDEFINED);
+            let event = Entered {
+                subject: Subject::Command(told.of, told.index, status),
+                value: told.value,
+                flags: Flags::PLAIN,
+                time: Some(Timestamp::by_device(now.utc)),
+                number: None,
+            };
+            // One that finds no room is shown by EVENT_BUFFER_OVERFLOW; the journal has the command.
+            buffer.enter(told.class, event, image);
+        }
+    }
+
     /// Nobody waits for this request any more: it gets no answer, and that is told.
-    pub(super) fn drop_held(&mut self, s: usize, a: usize, held: Held, why: &str, now: Mono) {
+    pub(super) fn drop_held(&mut self, s: usize, a: usize, held: Held, why: &str, now: Now) {
         if held.is_select {
             self.events.extend(accepted(&held.controls).map(Event::SelectLapsed));
+        } else {
+            self.tell_commands(s, &held.controls, now);
         }
         for control in &held.controls.all {
-            if let (Some(token), Some((point, _)), None) = (control.token, control.wish, control.status) {
+            if let (Some(token), Some(Wish { point, .. }), None) = (control.token, control.wish, control.status) {
                 self.tokens.abandon(token, point, held.is_select);
             }
         }
         let master = self.association(s, a).map_or(0, |association| association.master);
         let what = if held.is_select { "SELECT" } else { "a command" };
-        self.tell(|| format!("{what} of master {master}, SEQ {}, gets no answer: {why}", held.seq), now);
+        self.tell(|| format!("{what} of master {master}, SEQ {}, gets no answer: {why}", held.seq), now.mono);
     }
 
     /// A selection ends without its OPERATE.
@@ -216,5 +242,5 @@ impl Outstation {
 /// The points whose control was accepted by the bridge.
 fn accepted(controls: &Controls) -> impl Iterator<Item = PointId> {
     let accepted = controls.all.iter().filter(|control| control.token.is_some() && control.status == Some(ControlStatus::SUCCESS));
-    accepted.filter_map(|control| control.wish.map(|(point, _)| point))
+    accepted.filter_map(|control| control.wish.map(|wish| wish.point))
 }

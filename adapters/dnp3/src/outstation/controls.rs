@@ -5,25 +5,45 @@
 
 use std::collections::BTreeMap;
 
-use bridge_model::{Action, Mono, PointId};
+use bridge_model::{Action, Mono, PointId, Value};
 use bridge_session::{Answer, CommandToken};
 
 use crate::address::{Address, CommandAddress, CrobModel, PointType};
-use crate::app::{FragmentView, Iin, Qualifier};
-use crate::objects::{AnalogOutput, ControlModel, ControlPoint, ControlStatus, Crob, Intent, Kind};
+use crate::app::{FragmentView, Iin, Payload, Qualifier};
+use crate::objects::{AnalogOutput, ControlModel, ControlPoint, ControlStatus, Crob, Intent, Kind, OpType, TripClose};
 
 /// The longest pulse that is taken, in milliseconds: what is operated is the plant's own pulse, the wish for a longer one is a mistake.
 pub(super) const PULSE_MS_MAX: u32 = 60_000;
 /// Unanswered selects that are remembered after their request was dropped.
 const ORPHANS_MAX: usize = 1000;
 
+/// What a command object asks for.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Wish {
+    pub(super) point: PointId,
+    pub(super) action: Action,
+}
+
+/// What is told of a command that was given (g13, g43).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Told {
+    /// The class of the event, 1 to 3.
+    pub(super) class: u8,
+    pub(super) of: PointType,
+    pub(super) index: u16,
+    /// The value as it was asked for.
+    pub(super) value: Value,
+}
+
 /// One control of a request.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Control {
-    /// Where its status stands in the echo.
+    /// Where its status stands in the echo. The points of a pattern share one.
     status_at: usize,
+    /// What is told of it, if its point declares that.
+    pub(super) told: Option<Told>,
     /// What is wanted of whom; nothing if it goes no further.
-    pub(super) wish: Option<(PointId, Action)>,
+    pub(super) wish: Option<Wish>,
     /// What became of it, once known.
     pub(super) status: Option<ControlStatus>,
     pub(super) token: Option<CommandToken>,
@@ -35,34 +55,76 @@ pub(super) struct Controls {
     /// Object headers and objects as they came, the statuses as answered.
     echo: Vec<u8>,
     pub(super) all: Vec<Control>,
+    /// How many there are: a bit of a mask is one, and beyond `max_controls` they are only counted, because none is carried out then.
+    pub(super) count: usize,
 }
 
 impl Controls {
-    /// The controls of a request. What is unlawful about one is its status.
+    /// The controls of a request, of which `max` may be carried out. What is unlawful about one is its status.
     ///
     /// # Errors
     /// The request as a whole is not one: an answer without objects says why.
-    pub(super) fn read(view: &FragmentView<'_>, table: &ControlTable, outstation: u16) -> Result<Self, Iin> {
-        let mut controls = Self { echo: view.body.to_vec(), all: Vec::new() };
+    pub(super) fn read(view: &FragmentView<'_>, table: &ControlTable, outstation: u16, max: usize) -> Result<Self, Iin> {
+        let mut controls = Self { echo: view.body.to_vec(), all: Vec::new(), count: 0 };
+        let mut pattern: Option<Pattern<'_>> = None;
         let mut at = 0;
         for header in view.headers() {
             let header = header.map_err(|error| error.indication().unwrap_or(Iin::PARAMETER_ERROR))?;
             let of = match (header.object.kind(), header.header.variation) {
-                (Some(Kind::BinaryCommand), 1) => PointType::BinaryOutput,
+                (Some(Kind::BinaryCommand), 1..=3) => PointType::BinaryOutput,
                 (Some(Kind::AnalogCommand), 1..=4) => PointType::AnalogOutput,
                 _ => return Err(Iin::OBJECT_UNKNOWN),
             };
-            let Qualifier::Indexed(width) = header.header.qualifier else { return Err(Iin::PARAMETER_ERROR) };
+            let begins = at;
             at += header.octets.len() - header.carried.len();
+            if of == PointType::BinaryOutput && header.header.variation == 3 {
+                // Only behind its block.
+                let found = pattern.as_mut().ok_or(Iin::PARAMETER_ERROR)?;
+                let named = header.objects().filter(|object| object.payload == Payload::Bits(1));
+                for object in named {
+                    found.is_used = true;
+                    if controls.all.len() > max {
+                        controls.count += 1;
+                        continue;
+                    }
+                    controls.push(table.read(outstation, of, object.index, 1, found.octets), found.status_at);
+                }
+                at = begins + header.octets.len();
+                continue;
+            }
+            end_pattern(pattern.take())?;
+            if of == PointType::BinaryOutput && header.header.variation == 2 {
+                let mut blocks = header.objects();
+                let (Qualifier::Count(_), Some(block), None) = (header.header.qualifier, blocks.next(), blocks.next()) else {
+                    return Err(Iin::PARAMETER_ERROR);
+                };
+                at = begins + header.octets.len();
+                pattern = Some(Pattern { octets: block.payload.octets(), status_at: at - 1, is_used: false });
+                continue;
+            }
+            let Qualifier::Indexed(width) = header.header.qualifier else { return Err(Iin::PARAMETER_ERROR) };
             for object in header.objects() {
                 let octets = object.payload.octets();
                 at += width.octets() + octets.len();
-                let wish = table.wish(outstation, of, object.index, header.header.variation, octets);
-                let (wish, status) = wish.map_or_else(|status| (None, Some(status)), |wish| (Some(wish), None));
-                controls.all.push(Control { status_at: at - 1, wish, status, token: None });
+                controls.push(table.read(outstation, of, object.index, header.header.variation, octets), at - 1);
             }
         }
+        end_pattern(pattern)?;
         if controls.all.is_empty() { Err(Iin::PARAMETER_ERROR) } else { Ok(controls) }
+    }
+
+    fn push(&mut self, (told, wish): (Option<Told>, Result<Wish, ControlStatus>), status_at: usize) {
+        let (wish, status) = wish.map_or_else(|status| (None, Some(status)), |wish| (Some(wish), None));
+        self.count += 1;
+        self.all.push(Control { status_at, told, wish, status, token: None });
+    }
+
+    /// A pattern says one thing of all its points: if one of them cannot have it, none is asked for it.
+    pub(super) fn settle_patterns(&mut self) {
+        let refused: Vec<usize> = self.all.iter().filter(|control| control.status.is_some()).map(|control| control.status_at).collect();
+        for control in self.all.iter_mut().filter(|control| control.status.is_none() && refused.contains(&control.status_at)) {
+            control.status = Some(ControlStatus::NON_PARTICIPATING);
+        }
     }
 
     /// Everything that is not answered yet gets this status.
@@ -91,18 +153,41 @@ impl Controls {
 
     /// The points that the bridge was asked for.
     pub(super) fn points(&self) -> impl Iterator<Item = PointId> {
-        self.all.iter().filter_map(|control| control.wish.map(|(point, _)| point))
+        self.all.iter().filter_map(|control| control.wish.map(|wish| wish.point))
     }
 
     /// The answer's objects.
     pub(super) fn echoed(&mut self) -> &[u8] {
         for control in &self.all {
-            if let (Some(octet), Some(status)) = (self.echo.get_mut(control.status_at), control.status) {
+            if let Some(octet) = self.echo.get_mut(control.status_at) {
+                *octet = ControlStatus::SUCCESS.0;
+            }
+        }
+        // Of a pattern the first that was not accepted says why, and 0 means all of them.
+        let why = |control: &&Control| control.status != Some(ControlStatus::NON_PARTICIPATING);
+        let (whys, others): (Vec<&Control>, Vec<&Control>) = self.all.iter().partition(why);
+        for control in whys.into_iter().chain(others) {
+            if let (Some(octet), Some(status)) = (self.echo.get_mut(control.status_at), control.status)
+                && *octet == ControlStatus::SUCCESS.0
+            {
                 *octet = status.0;
             }
         }
         &self.echo
     }
+}
+
+/// A pattern control block (g12v2): what the points have in common that the masks behind it name (g12v3).
+struct Pattern<'a> {
+    octets: &'a [u8],
+    status_at: usize,
+    /// A mask named a point.
+    is_used: bool,
+}
+
+/// A block without a mask, or with one that names nothing, commands nobody.
+fn end_pattern(pattern: Option<Pattern<'_>>) -> Result<(), Iin> {
+    if pattern.is_some_and(|pattern| !pattern.is_used) { Err(Iin::PARAMETER_ERROR) } else { Ok(()) }
 }
 
 /// A request whose controls wait for the bridge.
@@ -153,16 +238,52 @@ impl ControlTable {
         self.controls.keys().map(|address| address.outstation)
     }
 
-    /// What a command object wants.
-    fn wish(&self, outstation: u16, of: PointType, index: u32, variation: u8, octets: &[u8]) -> Result<(PointId, Action), ControlStatus> {
-        let index = u16::try_from(index).map_err(|_| ControlStatus::NOT_SUPPORTED)?;
-        let found = self.controls.get(&Address { outstation, of, index });
-        let status = octets.last().copied().unwrap_or_default();
-        if status != 0 {
-            return Err(ControlStatus::FORMAT_ERROR);
-        }
-        let action = if of == PointType::BinaryOutput {
-            let crob = Crob::decode(octets).ok_or(ControlStatus::FORMAT_ERROR)?;
+    /// What a command object wants, or the status that refuses it; and what is told of it.
+    fn read(
+        &self,
+        outstation: u16,
+        of: PointType,
+        index: u32,
+        variation: u8,
+        octets: &[u8],
+    ) -> (Option<Told>, Result<Wish, ControlStatus>) {
+        let index = u16::try_from(index).ok();
+        let found = index.and_then(|index| self.controls.get(&Address { outstation, of, index }));
+        let asked = asked(of, variation, octets);
+        let told = match (found, index, asked) {
+            (Some((_, command)), Some(index), Ok((value, _))) if command.class > 0 => Some(Told { class: command.class, of, index, value }),
+            _ => None,
+        };
+        (told, asked.and_then(|(_, asked)| wish(found, asked, octets)))
+    }
+}
+
+/// A command object as it can be read.
+#[derive(Clone, Copy)]
+enum Asked {
+    Relay(Crob),
+    Number(f64),
+}
+
+/// The value that a command object asks for, as an event tells it, and the object.
+fn asked(of: PointType, variation: u8, octets: &[u8]) -> Result<(Value, Asked), ControlStatus> {
+    if of == PointType::BinaryOutput {
+        let crob = Crob::decode(octets).ok_or(ControlStatus::FORMAT_ERROR)?;
+        let on = crob.code.trip_close() == TripClose::Close
+            || crob.code.trip_close() != TripClose::Trip && matches!(crob.code.op(), OpType::LatchOn | OpType::PulseOn);
+        return Ok((Value::Bool(on), Asked::Relay(crob)));
+    }
+    let output = AnalogOutput::decode(variation, octets).ok_or(ControlStatus::FORMAT_ERROR)?;
+    Ok((output.value(), Asked::Number(output.value().as_f64())))
+}
+
+/// What is wanted of whom; the status of what is unlawful on the wire.
+fn wish(found: Option<&(PointId, CommandAddress)>, asked: Asked, octets: &[u8]) -> Result<Wish, ControlStatus> {
+    if octets.last().copied().unwrap_or_default() != 0 {
+        return Err(ControlStatus::FORMAT_ERROR);
+    }
+    let action = match asked {
+        Asked::Relay(crob) => {
             let (_, command) = found.ok_or(ControlStatus::NOT_SUPPORTED)?;
             let model = match command.model {
                 CrobModel::Latch => ControlModel::ComplementaryLatch,
@@ -174,16 +295,11 @@ impl ControlTable {
                 Intent::Activate | Intent::On => Action::Switch(true),
                 Intent::Off => Action::Switch(false),
             }
-        } else {
-            let output = AnalogOutput::decode(variation, octets).ok_or(ControlStatus::FORMAT_ERROR)?;
-            let value = output.value().as_f64();
-            if !value.is_finite() {
-                return Err(ControlStatus::OUT_OF_RANGE);
-            }
-            Action::Set(value)
-        };
-        found.map(|(point, _)| (*point, action)).ok_or(ControlStatus::NOT_SUPPORTED)
-    }
+        }
+        Asked::Number(value) if !value.is_finite() => return Err(ControlStatus::OUT_OF_RANGE),
+        Asked::Number(value) => Action::Set(value),
+    };
+    found.map(|(point, _)| Wish { point: *point, action }).ok_or(ControlStatus::NOT_SUPPORTED)
 }
 
 /// Who waits for the answer of a command.

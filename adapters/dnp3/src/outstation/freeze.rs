@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bridge_model::{Mono, Now, Timestamp};
 
-use super::buffer::Event;
+use super::buffer::{Event, Subject};
 use super::classes::named;
 use super::{Outstation, Station};
 use crate::address::PointType;
 use crate::app::{FragmentView, Function, HeaderView, Iin};
-use crate::objects::{FreezeTime, Kind};
+use crate::objects::{DnpTime, FreezeTime, IndexedTime, Kind};
 
 /// Freezes that may be scheduled on a link.
 pub(super) const SCHEDULES_MAX: usize = 16;
@@ -76,6 +76,19 @@ impl Outstation {
         Iin(0)
     }
 
+    /// The freezes to come of an outstation, as g50v4 tells them: when next, and how often.
+    pub(super) fn freezes_to_come(&self, s: usize, now: Now) -> Vec<IndexedTime> {
+        let of_station = self.schedules.iter().filter(|schedule| schedule.station == s);
+        let told = of_station.map(|schedule| {
+            let due = now.utc + schedule.due.since(now.mono);
+            let time = DnpTime::from_utc(due, self.zone).unwrap_or_default();
+            // It came in milliseconds of 32 bits.
+            let interval = schedule.every.map_or(0, |every| u32::try_from(every.as_millis()).unwrap_or(u32::MAX));
+            IndexedTime { time, interval, units: u8::from(schedule.every.is_some()) }
+        });
+        told.collect()
+    }
+
     fn freeze_now(&mut self, s: usize, slots: &[Range<usize>], clear: bool, now: Now) {
         let Some(Station { image, buffer, .. }) = self.stations.get_mut(s) else { return };
         // The moment of a freeze is the outstation's own to stamp.
@@ -85,7 +98,8 @@ impl Outstation {
             let frozen = served.freeze(at, clear);
             let class = served.frozen_class;
             let of = if served.of == PointType::Counter { PointType::FrozenCounter } else { PointType::FrozenAnalog };
-            let event = Event { slot, of, value: frozen.value, flags: frozen.flags, time: frozen.time, number: None };
+            let event =
+                Event { subject: Subject::Point(slot, of), value: frozen.value, flags: frozen.flags, time: frozen.time, number: None };
             buffer.enter(class, event, image);
         }
     }

@@ -9,6 +9,7 @@ use bridge_session::{IndexMap, Publish};
 
 use crate::address::{PointType, ServedAddress};
 use crate::objects::{FlagKind, Flags, Variation};
+use crate::words::Words;
 
 /// The value that a freeze kept.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Served {
     /// What a FREEZE_CLEAR took off the source's count.
     cleared: i64,
     pub(super) frozen: Option<Frozen>,
+    /// How an octet string says it.
+    pub(super) words: Words,
     /// Entries of the event buffer that a newer value may still replace: of the value, of its frozen object.
     pub(super) pending: [Option<u64>; 2],
 }
@@ -52,7 +55,7 @@ impl Served {
         let value = match of {
             PointType::Binary | PointType::BinaryOutput => Value::Bool(false),
             PointType::DoubleBit => Value::Double(DoublePoint::Intermediate),
-            PointType::Counter | PointType::FrozenCounter => Value::Int(0),
+            PointType::Counter | PointType::FrozenCounter | PointType::Unsigned | PointType::OctetString => Value::Int(0),
             PointType::Analog | PointType::FrozenAnalog | PointType::AnalogOutput => Value::Real(0.0),
         };
         Self {
@@ -71,6 +74,7 @@ impl Served {
             told: None,
             cleared: 0,
             frozen: None,
+            words: served.words,
             pending: [None; 2],
         }
     }
@@ -82,6 +86,8 @@ impl Served {
             PointType::DoubleBit => double(publish.value),
             PointType::Counter | PointType::FrozenCounter => (self.count(publish.value), true),
             PointType::Analog | PointType::FrozenAnalog | PointType::AnalogOutput => (number(publish.value), true),
+            PointType::Unsigned => octet(publish.value),
+            PointType::OctetString => (publish.value, true),
         };
         let quality = if fits { publish.quality } else { publish.quality.worsened(Validity::Invalid, Detail::INCONSISTENT) };
         (value, Flags::from_quality(quality, FlagKind::of(self.fixed.kind)))
@@ -154,6 +160,12 @@ fn double(value: Value) -> (Value, bool) {
     (Value::Double(state.unwrap_or(DoublePoint::Bad)), state.is_some())
 }
 
+/// A whole number of one octet: one that is none is not said as another.
+fn octet(value: Value) -> (Value, bool) {
+    let found = (0..=255_u8).find(|octet| f64::from(*octet) == value.as_f64());
+    (Value::Int(i64::from(found.unwrap_or_default())), found.is_some())
+}
+
 fn number(value: Value) -> Value {
     if value.is_state() { Value::Int(whole(value)) } else { value }
 }
@@ -200,7 +212,9 @@ impl Image {
             | PointType::BinaryOutput
             | PointType::Counter
             | PointType::Analog
-            | PointType::AnalogOutput => (of, false),
+            | PointType::AnalogOutput
+            | PointType::OctetString
+            | PointType::Unsigned => (of, false),
         }
     }
 
@@ -264,6 +278,7 @@ mod tests {
             fixed: entry(fixed, fixed_default),
             event: entry(event, event_default),
             deadband: 0.5,
+            words: Words::default(),
         }
     }
 

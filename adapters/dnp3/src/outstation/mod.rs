@@ -11,7 +11,7 @@
 //! - *Classes assigned and counters cleared* by a master, and dead-bands it wrote, last until the session ends.
 //!
 //! `receive.rs` takes fragments, `requests.rs` carries them out with `read.rs`, `controls.rs`, `freeze.rs`, `classes.rs`, `clock.rs`,
-//! `files.rs` and `attributes.rs`; `answer.rs` sends what there is to say, `unsolicited.rs` what nobody asked for. `image.rs` holds the
+//! `files.rs`, `statistics.rs` and `attributes.rs`; `answer.rs` sends what there is to say, `unsolicited.rs` what nobody asked for. `image.rs` holds the
 //! values, `buffer.rs` the events.
 
 mod answer;
@@ -29,6 +29,7 @@ mod probe;
 mod read;
 mod receive;
 mod requests;
+mod statistics;
 #[cfg(test)]
 mod test_kit;
 #[cfg(test)]
@@ -57,6 +58,7 @@ use controls::{ControlTable, Tokens};
 use files::FileServer;
 use freeze::Schedule;
 use image::Image;
+use statistics::Statistics;
 
 pub use files::{FileInfo, FileStore, MemoryFiles};
 pub(crate) use probe::{Use, objects, readable, uses};
@@ -69,6 +71,7 @@ struct Station {
     image: Image,
     buffer: Buffer,
     clock: Clock,
+    statistics: Statistics,
     /// By master.
     associations: Vec<Association>,
     /// It restarts: it hears and says nothing until then.
@@ -145,9 +148,10 @@ impl Outstation {
         masters.dedup();
         let station = |address: &u16| Station {
             address: *address,
-            image: Image::new(served.iter().filter(|(_, served)| served.address.outstation == *address).copied()),
+            image: Image::new(served.iter().filter(|(_, served)| served.address.outstation == *address).cloned()),
             buffer: Buffer::default(),
             clock: Clock::default(),
+            statistics: Statistics::default(),
             associations: masters.iter().map(|master| Association::new(*master)).collect(),
             restarts_until: None,
         };
@@ -255,7 +259,7 @@ impl Outstation {
             self.events.extend(number.map(|number| Event::DeliveredOf(number, number)));
             return;
         }
-        let event = buffer::Event { slot, of, value, flags, time: Some(publish.time), number };
+        let event = buffer::Event { subject: buffer::Subject::Point(slot, of), value, flags, time: Some(publish.time), number };
         if !buffer.enter(class, event, image) {
             let what =
                 format!("event {} of point {} found no room: {} wait already", number.unwrap_or(0), publish.point.0, buffer::EVENT_WINDOW);
@@ -295,7 +299,7 @@ impl Outstation {
     }
 
     /// Everything that an association was about is over: its channel is gone, its master came by another, or the outstation restarts.
-    fn leave(&mut self, s: usize, a: usize, now: Mono) {
+    fn leave(&mut self, s: usize, a: usize, now: Now) {
         self.end_reply(s, a, "its channel was lost", now);
         self.end_unsolicited(s, a);
         self.lapse(s, a);
@@ -351,7 +355,7 @@ impl Session for Outstation {
                 .and_then(|association| association.channel)
                 .is_none_or(|known| self.find(known).and_then(|at| self.members.get(at)).is_none_or(|member| !member.cause.is_empty()));
             if alone && stale {
-                self.leave(s, a, now.mono);
+                self.leave(s, a, now);
                 if let Some(association) = self.association(s, a) {
                     association.channel = Some(channel);
                 }
@@ -438,7 +442,7 @@ impl Session for Outstation {
         let member = self.members.remove(at);
         for (s, a) in self.associations() {
             if self.association(s, a).is_some_and(|association| association.channel == Some(channel)) {
-                self.leave(s, a, now.mono);
+                self.leave(s, a, now);
             }
         }
         self.events.push_back(Event::Closed { channel, cause: member.cause, at: now.mono });

@@ -8,6 +8,7 @@ use bridge_session::{LinkSpec, Publish, PublishClass, Request, Session};
 
 use super::files::MemoryFiles;
 use super::requests::Handled;
+use super::statistics::Statistic;
 use super::{Outstation, supports};
 use crate::app::{AppControl, FragmentView, Function, Iin, IndexWidth, Qualifier};
 use crate::objects::{
@@ -42,14 +43,24 @@ const QUALIFIERS: [Qualifier; 11] = [
     Qualifier::Indexed(IndexWidth::Four),
     Qualifier::FreeFormat,
 ];
+/// Unexpected messages that a probe may count, so that it ends.
+const PROBED_MAX: u32 = 1000;
 /// Functions that want no objects, and look at none.
 const WITHOUT_OBJECTS: [Function; 5] =
     [Function::Confirm, Function::ColdRestart, Function::WarmRestart, Function::DelayMeasure, Function::RecordCurrentTime];
 /// When everything is asked: any time that is one.
 const NOW: Now = Now { mono: Mono(1_000_000_000), utc: Utc(1_775_037_600_000_000_000) };
 /// Of each of [`VALUES`]; what is frozen follows from them.
-const SERVED: [Value; VALUES.len()] =
-    [Value::Bool(true), Value::Double(bridge_model::DoublePoint::On), Value::Bool(true), Value::Int(1), Value::Int(1), Value::Int(1)];
+const SERVED: [Value; VALUES.len()] = [
+    Value::Bool(true),
+    Value::Double(bridge_model::DoublePoint::On),
+    Value::Bool(true),
+    Value::Int(1),
+    Value::Int(1),
+    Value::Int(1),
+    Value::Int(1),
+    Value::Int(1),
+];
 
 /// Asks an outstation with the parameters of `spec`, and a value and a control of each type at index 0.
 pub(crate) fn uses(spec: &LinkSpec) -> BTreeMap<ObjectId, Use> {
@@ -68,6 +79,16 @@ pub(crate) fn uses(spec: &LinkSpec) -> BTreeMap<ObjectId, Use> {
     // Events of frozen objects, where classes are assigned and freezes taken.
     session.carries_out(Function::AssignClass, &[60, 4, 6, 21, 0, 6, 31, 0, 6]);
     session.carries_out(Function::ImmediateFreeze, &[20, 0, 6, 30, 0, 6]);
+    // A freeze to come, commands whose events can be read, and a statistic that grew.
+    session.carries_out(Function::FreezeAtTime, &[&[50, 2, 7, 1][..], &[0; 6], &60_000_u32.to_le_bytes(), &[20, 0, 6]].concat());
+    for object in [(12, 1), (41, 1)] {
+        if let Some(command) = body(Function::DirectOperate, object, Qualifier::Indexed(IndexWidth::One)) {
+            session.carries_out(Function::DirectOperate, &command);
+        }
+    }
+    for _ in 0..session.params.statistics_threshold.min(PROBED_MAX) {
+        session.count(0, Statistic::Unexpected, NOW);
+    }
     // A file whose blocks are there to be read.
     if let Some(open) = body(Function::OpenFile, (70, 3), Qualifier::FreeFormat) {
         session.carries_out(Function::OpenFile, &open);
@@ -126,6 +147,12 @@ fn body(function: Function, (group, variation): ObjectId, qualifier: Qualifier) 
         Qualifier::FreeFormat => [&[1][..], &u16::try_from(object.len()).ok()?.to_le_bytes()].concat(),
     };
     let own = [&[group, variation, qualifier.octet()][..], &range, &object].concat();
+    // A pattern is a block with a mask behind it.
+    let own = match (group, variation) {
+        (12, 2) if carries => [&own[..], &[12, 3, 0, 0, 0, 1]].concat(),
+        (12, 3) if carries => [&[12, 2, 7, 1][..], &sample(function, 12, 2)?, &own].concat(),
+        _ => own,
+    };
     let at_time = matches!(function, Function::FreezeAtTime | Function::FreezeAtTimeNoAck);
     Some(match (function, group) {
         (Function::AssignClass, 60) => [&own[..], &[1, 0, 6]].concat(),
@@ -156,7 +183,8 @@ fn sample(function: Function, group: u8, variation: u8) -> Option<Vec<u8>> {
         },
         (_, Size::Absent | Size::Free) => Vec::new(),
         (_, Size::Fixed(octets)) => vec![0; usize::from(octets)],
-        (_, Size::Bits(_)) => vec![0],
+        // A mask that names something.
+        (_, Size::Bits(_)) => vec![u8::from(group == 12)],
         (_, Size::Variation) => vec![b'a'; usize::from(variation)],
         (_, Size::Attribute) => vec![1, 1, b'a'],
     })
@@ -187,7 +215,7 @@ impl Outstation {
             let headers = view.headers().flatten();
             headers.map(|header| ((header.header.group, header.header.variation), header.header.qualifier.octet())).collect()
         });
-        self.end_reply(0, 0, "", NOW.mono);
+        self.end_reply(0, 0, "", NOW);
         self.lapse(0, 0);
         self.events.clear();
         let refused = Iin::NO_FUNC_CODE_SUPPORT.with(Iin::OBJECT_UNKNOWN).with(Iin::PARAMETER_ERROR);

@@ -9,18 +9,30 @@ use std::ops::Range;
 use bridge_model::{Now, TimeFlags, TimeOrigin, Timestamp, Zone};
 
 use super::attributes;
-use super::buffer::{Buffer, Entry, Lot, Wanted};
+use super::buffer::{Buffer, Entry, Lot, Subject, Wanted};
 use super::image::Image;
+use super::statistics::{Statistic, Statistics};
 use crate::address::PointType;
 use crate::app::{FragmentView, FragmentWriter, HeaderView, Iin, Qualifier, Range as HeaderRange, Refused};
-use crate::objects::{CommonTime, DnpTime, Kind, Lookup, Measurement, ObjectTime, Tag, Variation, lookup};
+use crate::objects::{
+    CommandEvent, CommonTime, ControlStatus, DnpTime, IndexedTime, Kind, Lookup, Measurement, ObjectTime, SecurityStatistic, Tag,
+    Variation, lookup,
+};
 use crate::params::Params;
 
 /// Object headers of one READ: each may stand for the whole image, and a request is small.
 pub(super) const HEADERS_MAX: usize = 64;
 /// The types whose values are class 0, in order. Frozen objects are read by name.
-const STATIC: [PointType; 6] =
-    [PointType::Binary, PointType::DoubleBit, PointType::BinaryOutput, PointType::Counter, PointType::Analog, PointType::AnalogOutput];
+const STATIC: [PointType; 8] = [
+    PointType::Binary,
+    PointType::DoubleBit,
+    PointType::BinaryOutput,
+    PointType::Counter,
+    PointType::Analog,
+    PointType::AnalogOutput,
+    PointType::Unsigned,
+    PointType::OctetString,
+];
 
 /// One thing that is still to be said.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,14 +47,27 @@ pub(super) enum Step {
     Events { wanted: Wanted, variation: Option<&'static Variation>, left: u64 },
     /// The time (g50v1).
     Time,
+    /// The time and interval of a freeze to come (g50v4).
+    Schedule(u32, IndexedTime),
+    /// A security statistic.
+    Statistic(Statistic),
     /// The indications (g80v1).
     Indications,
     /// A device attribute.
     Attribute(u8),
 }
 
+/// What there is to be read.
+pub(super) struct There<'a> {
+    pub(super) image: &'a Image,
+    /// Events that were entered before.
+    pub(super) before: u64,
+    /// The freezes to come, by index.
+    pub(super) schedules: Vec<IndexedTime>,
+}
+
 /// The steps of a READ, and what is wrong with it: what is right is answered all the same.
-pub(super) fn plan(view: &FragmentView<'_>, image: &Image, before: u64) -> (VecDeque<Step>, Iin) {
+pub(super) fn plan(view: &FragmentView<'_>, there: &There<'_>) -> (VecDeque<Step>, Iin) {
     let mut steps = VecDeque::new();
     let mut wrong = Iin(0);
     for (count, header) in view.headers().enumerate() {
@@ -52,7 +77,7 @@ pub(super) fn plan(view: &FragmentView<'_>, image: &Image, before: u64) -> (VecD
             // Nothing is carried out of a request that does not read to its end.
             Err(error) => return (VecDeque::new(), error.indication().unwrap_or(Iin::PARAMETER_ERROR)),
         };
-        if let Err(indication) = plan_header(&header, image, before, &mut steps) {
+        if let Err(indication) = plan_header(&header, there, &mut steps) {
             wrong = wrong.with(indication);
         }
     }
@@ -63,14 +88,30 @@ pub(super) fn plan(view: &FragmentView<'_>, image: &Image, before: u64) -> (VecD
 fn is_readable(kind: Kind, variation: u8) -> bool {
     matches!(
         (kind, variation),
-        (Kind::Class | Kind::DeviceAttribute | Kind::InternalIndications | Kind::AnalogDeadband, _) | (Kind::TimeAndDate, 0 | 1)
+        (
+            Kind::Class
+                | Kind::DeviceAttribute
+                | Kind::InternalIndications
+                | Kind::AnalogDeadband
+                | Kind::BinaryCommandEvent
+                | Kind::AnalogCommandEvent
+                | Kind::SecurityStatistic
+                | Kind::SecurityStatisticEvent,
+            _
+        ) | (Kind::TimeAndDate, 0 | 1 | 4)
     ) || PointType::of(kind).is_some()
 }
 
-fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut VecDeque<Step>) -> Result<(), Iin> {
+fn plan_header(header: &HeaderView<'_>, there: &There<'_>, steps: &mut VecDeque<Step>) -> Result<(), Iin> {
+    let There { image, before, schedules } = there;
+    let before = *before;
     let variation = header.object.known();
     let kind = header.object.kind().filter(|kind| is_readable(*kind, header.header.variation)).ok_or(Iin::OBJECT_UNKNOWN)?;
     let range = header.header.range;
+    if header.header.qualifier == Qualifier::FreeFormat {
+        // It carries objects, and a READ names them.
+        return Err(Iin::PARAMETER_ERROR);
+    }
     let limit = match range {
         HeaderRange::All => Ok(u64::MAX),
         HeaderRange::Count(count) if !matches!(header.header.qualifier, Qualifier::Indexed(_)) => Ok(u64::from(count)),
@@ -102,6 +143,18 @@ fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut 
             }
             Ok(())
         }
+        (Kind::TimeAndDate, 4) => {
+            let all: Vec<u32> = (0..).take(schedules.len()).collect();
+            let (named, beyond) = few(header, &all)?;
+            steps.extend(named.into_iter().filter_map(|index| Some(Step::Schedule(index, *schedules.get(index as usize)?))));
+            beyond
+        }
+        (Kind::SecurityStatistic, _) => {
+            let (named, beyond) = few(header, &Statistic::ALL.map(|known| u32::from(known.index())))?;
+            let known = |index: &u32| Statistic::ALL.into_iter().find(|known| u32::from(known.index()) == *index);
+            steps.extend(named.iter().filter_map(known).map(Step::Statistic));
+            beyond
+        }
         (Kind::TimeAndDate, _) => {
             limit?;
             steps.push_back(Step::Time);
@@ -118,12 +171,12 @@ fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut 
             beyond
         }
         _ => {
-            let of = PointType::of(kind).ok_or(Iin::OBJECT_UNKNOWN)?;
             if kind.is_event() {
-                let wanted = Wanted { classes: 0b1110, of: Some(of), before };
+                let wanted = Wanted { classes: 0b1110, of: Some(kind), before };
                 steps.push_back(Step::Events { wanted, variation, left: limit? });
                 return Ok(());
             }
+            let of = PointType::of(kind).ok_or(Iin::OBJECT_UNKNOWN)?;
             if let Qualifier::Indexed(_) = header.header.qualifier {
                 let slots: VecDeque<usize> = header.objects().filter_map(|named| image.find(of, named.index)).collect();
                 let all = slots.len() as u64 == range.count();
@@ -135,6 +188,27 @@ fn plan_header(header: &HeaderView<'_>, image: &Image, before: u64, steps: &mut 
             beyond
         }
     }
+}
+
+/// What a header names of a few ascending indexes, and whether it names more than there are.
+fn few(header: &HeaderView<'_>, all: &[u32]) -> Result<(Vec<u32>, Result<(), Iin>), Iin> {
+    let (named, asked): (Vec<u32>, u64) = match (header.header.range, header.header.qualifier) {
+        (HeaderRange::All, _) => return Ok((all.to_vec(), Ok(()))),
+        (HeaderRange::Count(count), Qualifier::Indexed(_)) => {
+            (header.objects().map(|object| object.index).filter(|index| all.contains(index)).collect(), u64::from(count))
+        }
+        (HeaderRange::Count(count), _) => {
+            (all.iter().copied().take(usize::try_from(count).unwrap_or(usize::MAX)).collect(), u64::from(count))
+        }
+        // Between the first and the last some may be missing: the range is then answered with those that there are.
+        (HeaderRange::StartStop { start, stop }, _) => {
+            let named: Vec<u32> = all.iter().copied().filter(|index| (start..=stop).contains(index)).collect();
+            let asked = if named.is_empty() || all.last().is_none_or(|last| stop > *last) { u64::MAX } else { 0 };
+            (named, asked)
+        }
+    };
+    let beyond = if asked <= named.len() as u64 { Ok(()) } else { Err(Iin::PARAMETER_ERROR) };
+    Ok((named, beyond))
 }
 
 /// The slots that a range names, and whether it names more than there are.
@@ -165,6 +239,7 @@ pub(super) struct Sources<'a> {
     pub(super) iin: Iin,
     /// Whether our clock may be called synchronised.
     pub(super) synchronised: bool,
+    pub(super) statistics: Statistics,
 }
 
 /// Fills a fragment with what is still to be said. Gives how many events of `lot` it holds; `steps` is what is left.
@@ -210,6 +285,8 @@ pub(super) fn fill(steps: &mut VecDeque<Step>, lot: Lot, sources: &mut Sources<'
                 let time = DnpTime::from_utc(sources.now.utc, sources.zone).unwrap_or_default();
                 writer.counted(50, 1, &time.octets()) != Err(Refused::Full)
             }
+            Step::Schedule(index, time) => writer.ranged(50, 4, *index, &time.encode()) != Err(Refused::Full),
+            Step::Statistic(statistic) => sources.statistics.put(*statistic, writer) != Err(Refused::Full),
             Step::Indications => put_indications(sources.iin, writer) != Err(Refused::Full),
             Step::Attribute(variation) => attributes::put(*variation, sources.image, sources.params, writer) != Err(Refused::Full),
         };
@@ -239,6 +316,9 @@ fn put_value(
     let default = || if frozen { default_of(of).0 } else { Some(served.fixed) };
     let Some(variation) = variation.or_else(default) else { return Ok(()) };
     let (value, flags, time) = served.shown(frozen);
+    if of == PointType::OctetString {
+        return put_text(&served.words.say(value, flags), variation.group, served.index, false, writer);
+    }
     let time = match variation.tag {
         Tag::None => ObjectTime::None,
         // A frozen value that never was has no time.
@@ -273,19 +353,42 @@ fn put_indications(iin: Iin, writer: &mut FragmentWriter) -> Result<(), Refused>
     (0..16_u8).try_for_each(|bit| writer.packed(80, 1, u32::from(bit), 1, u8::from(iin.0 >> bit & 1 != 0)))
 }
 
+/// A string; its variation is its length.
+fn put_text(text: &str, group: u8, index: u16, is_event: bool, writer: &mut FragmentWriter) -> Result<(), Refused> {
+    let length = u8::try_from(text.len()).ok().filter(|length| *length > 0).ok_or(Refused::Unsaid)?;
+    if is_event {
+        writer.indexed(group, length, u32::from(index), text.as_bytes())
+    } else {
+        writer.ranged(group, length, u32::from(index), text.as_bytes())
+    }
+}
+
 /// One event with its index, behind a common time of occurrence where the variation counts from one.
 fn put_event(
     held: &Entry,
     image: &Image,
-    variation: Option<&'static Variation>,
+    mut variation: Option<&'static Variation>,
     zone: Zone,
     synchronised: bool,
     common: &mut Option<CommonTime>,
     writer: &mut FragmentWriter,
 ) -> Result<(), Refused> {
-    let Some(served) = image.get(held.slot) else { return Err(Refused::Unsaid) };
-    let default = || if Image::source(held.of).1 { default_of(held.of).1 } else { Some(served.event) };
-    let mut variation = variation.or_else(default).ok_or(Refused::Unsaid)?;
+    let (index, own) = match held.subject {
+        Subject::Point(slot, of) => {
+            let Some(served) = image.get(slot) else { return Err(Refused::Unsaid) };
+            if of == PointType::OctetString {
+                return put_text(&served.words.say(held.value, held.flags), served.event.group, served.index, true, writer);
+            }
+            (served.index, if Image::source(of).1 { default_of(of).1 } else { Some(served.event) })
+        }
+        Subject::Command(_, index, _) => {
+            // A value that the variation asked for cannot say goes out in the one that can.
+            variation = variation.filter(|asked| can_say(asked, held.value));
+            (index, command_variation(held.value))
+        }
+        Subject::Statistic(index) => (index, lookup(122, 2).known()),
+    };
+    let mut variation = variation.or(own).ok_or(Refused::Unsaid)?;
     let stamp = held.time.and_then(|time| tellable(time, held.number.is_some()));
     let stamp = stamp.and_then(|(time, its_own)| DnpTime::from_utc(time.utc, zone).map(|told| (told, its_own && is_synchronised(time))));
     if let (Tag::Absolute, Some((_, false))) = (variation.tag, stamp) {
@@ -314,7 +417,48 @@ fn put_event(
             ObjectTime::None
         }
     };
-    Measurement { value: held.value, flags: held.flags, time }.write_indexed(writer, variation, u32::from(served.index))
+    let index = u32::from(index);
+    match held.subject {
+        Subject::Point(..) => Measurement { value: held.value, flags: held.flags, time }.write_indexed(writer, variation, index),
+        Subject::Command(_, _, status) => {
+            let octets = CommandEvent { status, value: held.value, time }.encode(variation).ok_or(Refused::Unsaid)?;
+            writer.indexed(variation.group, variation.variation, index, octets.octets())
+        }
+        Subject::Statistic(_) => {
+            let statistic = SecurityStatistic { flags: held.flags, association: 0, count: count_of(held.value), time };
+            let octets = statistic.encode(variation).ok_or(Refused::Unsaid)?;
+            writer.indexed(variation.group, variation.variation, index, octets.octets())
+        }
+    }
+}
+
+/// A count, modulo 2^32.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are told modulo their width")]
+fn count_of(value: bridge_model::Value) -> u32 {
+    match value {
+        bridge_model::Value::Int(count) => count as u32,
+        bridge_model::Value::Bool(_) | bridge_model::Value::Double(_) | bridge_model::Value::Real32(_) | bridge_model::Value::Real(_) => 0,
+    }
+}
+
+/// Whether a variation of command events can say a value.
+fn can_say(variation: &Variation, value: bridge_model::Value) -> bool {
+    let time = match variation.tag {
+        Tag::None | Tag::Relative => ObjectTime::None,
+        Tag::Absolute => ObjectTime::Absolute(DnpTime::default()),
+    };
+    CommandEvent { status: ControlStatus::SUCCESS, value, time }.encode(variation).is_some()
+}
+
+/// The event of a command that says the value as it was asked for, with its time.
+fn command_variation(value: bridge_model::Value) -> Option<&'static Variation> {
+    let (group, variation) = match value {
+        bridge_model::Value::Bool(_) | bridge_model::Value::Double(_) => (13, 2),
+        bridge_model::Value::Int(_) => (43, 3),
+        bridge_model::Value::Real32(_) => (43, 7),
+        bridge_model::Value::Real(_) => (43, 8),
+    };
+    lookup(group, variation).known()
 }
 
 /// The time of an event that may be told, and whether it is the source's own. What the bridge had to give, because the change came without

@@ -7,6 +7,7 @@ use super::Outstation;
 use super::association::{COMMAND_MEMORY, Confirming, Last, Reply};
 use super::buffer::runs;
 use super::requests::Handled;
+use super::statistics::Statistic;
 use crate::app::{AppControl, FragmentError, FragmentView, Function, Iin};
 use crate::link::address::Broadcast;
 
@@ -37,24 +38,29 @@ impl Outstation {
         if self.is_restarting(s, now.mono) {
             return;
         }
+        self.count(s, Statistic::Received, now);
         let Some((control, code)) = FragmentView::opening(octets) else {
+            self.count(s, Statistic::Discarded, now);
             self.tell(|| format!("master {master}: {}", FragmentError::Short(octets.len())), now.mono);
             return;
         };
-        self.hear(s, a, channel, now.mono);
+        self.hear(s, a, channel, now);
         if code == Function::Confirm.code() {
             self.confirmed(s, a, control, now);
             return;
         }
         if !self.is_request(master, control, now.mono) {
+            self.count(s, Statistic::Unexpected, now);
             return;
         }
         match FragmentView::request(octets) {
             Ok(view) => self.request(s, a, &view, octets, channel, now),
             Err(error) => {
+                let of_other = matches!(error, FragmentError::Direction(_));
+                self.count(s, if of_other { Statistic::Unexpected } else { Statistic::Discarded }, now);
                 self.tell(|| format!("master {master}: {error}"), now.mono);
                 if let Some(indication) = error.indication() {
-                    self.supersede(s, a, false, now.mono);
+                    self.supersede(s, a, false, now);
                     self.begin_answer(control.seq);
                     self.answer(s, a, indication, now);
                 }
@@ -78,12 +84,14 @@ impl Outstation {
             }
             let Some(association) = self.association(s, a).filter(|association| association.master == master) else { continue };
             association.broadcast = Some(broadcast);
+            self.count(s, Statistic::Received, now);
+            let Some(association) = self.association(s, a) else { continue };
             let is_repeated = |(last, at): &(Vec<u8>, Mono)| last == octets && now.mono.since(*at) < COMMAND_MEMORY;
             if view.function.is_control() && association.last_broadcast.as_ref().is_some_and(is_repeated) {
                 continue;
             }
             association.last_broadcast = Some((octets.to_vec(), now.mono));
-            self.hear(s, a, channel, now.mono);
+            self.hear(s, a, channel, now);
             let wrong = self.execute_broadcast(s, a, &view, frame, now);
             if wrong != Iin(0) {
                 self.tell(|| format!("master {master}: broadcast {} not carried out: {wrong:?}", view.function.name()), now.mono);
@@ -98,7 +106,7 @@ impl Outstation {
     }
 
     /// The master is on this channel from here on.
-    fn hear(&mut self, s: usize, a: usize, channel: Channel, now: Mono) {
+    fn hear(&mut self, s: usize, a: usize, channel: Channel, now: Now) {
         if self.association(s, a).is_some_and(|association| association.channel != Some(channel)) {
             self.leave(s, a, now);
             if let Some(association) = self.association(s, a) {
@@ -150,7 +158,7 @@ impl Outstation {
             // It is carried out once: the answer is given again, or is on its way (row 34).
             let answer = last.answer.clone();
             if !answer.is_empty() {
-                self.transmit(s, a, &answer, now.mono);
+                self.transmit(s, a, &answer, now);
             }
             return;
         }
@@ -159,7 +167,7 @@ impl Outstation {
         {
             let master = association.master;
             if !answer.is_empty() {
-                self.transmit(s, a, &answer, now.mono);
+                self.transmit(s, a, &answer, now);
             }
             self.tell(
                 || format!("master {master}: {} came again behind other requests: answered, not carried out", view.function.name()),
@@ -169,7 +177,7 @@ impl Outstation {
         }
         if is_read && self.defers_reads(s, a) {
             // Not before the unsolicited response is confirmed or given up: the same events would go twice (row 33).
-            self.supersede(s, a, false, now.mono);
+            self.supersede(s, a, false, now);
             if let Some(association) = self.association(s, a) {
                 association.deferred = Some(octets.to_vec());
                 if is_datagram {
@@ -196,7 +204,7 @@ impl Outstation {
     }
 
     fn carry_out(&mut self, s: usize, a: usize, view: &FragmentView<'_>, octets: &[u8], frame: (u32, u64), now: Now) {
-        self.supersede(s, a, view.function == Function::Operate, now.mono);
+        self.supersede(s, a, view.function == Function::Operate, now);
         let is_datagram =
             self.association(s, a).and_then(|association| association.channel).is_some_and(|channel| self.is_datagram(channel));
         let Some(association) = self.association(s, a) else { return };
@@ -225,7 +233,7 @@ impl Outstation {
     }
 
     /// A new request: its master waits for nothing older any more.
-    fn supersede(&mut self, s: usize, a: usize, is_operate: bool, now: Mono) {
+    fn supersede(&mut self, s: usize, a: usize, is_operate: bool, now: Now) {
         self.end_reply(s, a, "its master went on", now);
         if !is_operate {
             self.lapse(s, a);
@@ -241,16 +249,19 @@ impl Outstation {
         let master = association.master;
         if control.uns {
             if !self.unsolicited_confirmed(s, a, control.seq, now) {
+                self.count(s, Statistic::Unexpected, now);
                 self.tell(|| format!("master {master}: CONFIRM of no unsolicited response, SEQ {}", control.seq), now.mono);
             }
             return;
         }
         let Reply::Confirming(confirming) = &association.reply else {
+            self.count(s, Statistic::Unexpected, now);
             self.tell(|| format!("master {master}: CONFIRM of nothing, SEQ {}", control.seq), now.mono);
             return;
         };
         if confirming.seq != control.seq {
             let expected = confirming.seq;
+            self.count(s, Statistic::Unexpected, now);
             self.tell(|| format!("master {master}: CONFIRM of SEQ {} instead of {expected}", control.seq), now.mono);
             return;
         }

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use bridge_model::{Mono, Now};
+use bridge_model::Now;
 
 use super::files::Rights;
-use super::read::{Step, plan};
+use super::read::{Step, There, plan};
 use super::{Outstation, Station};
 use crate::address::PointType;
 use crate::app::{FragmentView, Function, HeaderView, Iin, Payload, Qualifier};
@@ -80,7 +80,8 @@ impl Outstation {
             Function::Read if touches_files(view) => self.serve_files(s, a, view, now),
             Function::Read => {
                 let Some(station) = self.stations.get(s) else { return Handled::Later };
-                let (steps, wrong) = plan(view, &station.image, station.buffer.horizon());
+                let there = There { image: &station.image, before: station.buffer.horizon(), schedules: self.freezes_to_come(s, now) };
+                let (steps, wrong) = plan(view, &there);
                 Handled::Read(steps, wrong)
             }
             Function::Write if touches_files(view) => self.serve_files(s, a, view, now),
@@ -157,7 +158,7 @@ impl Outstation {
             if let Err(error) = view.check() {
                 return error.indication().unwrap_or(Iin::PARAMETER_ERROR);
             }
-            self.supersede_for_broadcast(s, a, now.mono);
+            self.supersede_for_broadcast(s, a, now);
             self.control(s, a, view, frame, true, now)
         } else if needs_no_answer && !touches_files(view) {
             // What it writes goes nowhere.
@@ -173,7 +174,7 @@ impl Outstation {
     }
 
     /// A command to all takes the place of what the master waited for.
-    fn supersede_for_broadcast(&mut self, s: usize, a: usize, now: Mono) {
+    fn supersede_for_broadcast(&mut self, s: usize, a: usize, now: Now) {
         self.end_reply(s, a, "a broadcast command came", now);
         self.lapse(s, a);
     }
@@ -233,6 +234,8 @@ impl Outstation {
                 }
                 Iin(0)
             }
+            // What is there to be read and is not a master's to write: a freeze is scheduled by FREEZE_AT_TIME.
+            (Some(Kind::TimeAndDate), 4) | (Some(Kind::SecurityStatistic), _) => Iin::PARAMETER_ERROR,
             (Some(Kind::AnalogDeadband), _) if self.params.allow.parameters => self.write_deadbands(s, header, carry_out),
             _ => Iin::OBJECT_UNKNOWN,
         }
@@ -264,7 +267,7 @@ impl Outstation {
         for other in 0..count {
             let channel = self.association(s, other).and_then(|association| association.channel);
             channels.extend(channel);
-            self.leave(s, other, now.mono);
+            self.leave(s, other, now);
             if let Some(association) = self.association(s, other) {
                 (association.restart, association.channel) = (true, channel);
                 association.unsolicited = Default::default();

@@ -56,13 +56,14 @@ impl Outstation {
         let Some(seq) = self.association(s, a).map(|association| association.unsolicited.seq) else { return };
         self.writer.begin_response(AppControl::unsolicited(seq, true), Function::UnsolicitedResponse, Iin(0));
         let iin = self.iin(s, a, now.mono);
-        let Some(Station { image, buffer, clock, .. }) = self.stations.get_mut(s) else { return };
+        let Some(Station { image, buffer, clock, statistics, .. }) = self.stations.get_mut(s) else { return };
         let lot = buffer.lot();
         if let Some(classes) = classes {
             let wanted = Wanted { classes, of: None, before: buffer.horizon() };
             let mut steps = VecDeque::from([Step::Events { wanted, variation: None, left: u64::MAX }]);
             let synchronised = clock.is_synchronised(&self.params, self.system);
-            let mut sources = Sources { image, buffer, params: &self.params, zone: self.zone, now, iin, synchronised };
+            let mut sources =
+                Sources { image, buffer, params: &self.params, zone: self.zone, now, iin, synchronised, statistics: *statistics };
             if fill(&mut steps, lot, &mut sources, &mut self.writer) == 0 {
                 return;
             }
@@ -70,7 +71,7 @@ impl Outstation {
         let iin = self.iin(s, a, now.mono);
         self.writer.set_iin(iin);
         let octets = self.writer.octets().to_vec();
-        let sent = self.transmit(s, a, &octets, now.mono);
+        let sent = self.transmit(s, a, &octets, now);
         let until = now.mono + self.params.confirm_timeout;
         if !sent {
             self.release(s, lot);
@@ -123,7 +124,7 @@ impl Outstation {
             waiting.repeated = waiting.repeated.saturating_add(1);
             waiting.until = now.mono + timeout;
             let octets = waiting.octets.clone();
-            self.transmit(s, a, &octets, now.mono);
+            self.transmit(s, a, &octets, now);
             return;
         }
         let repeated = waiting.repeated;

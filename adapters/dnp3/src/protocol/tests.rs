@@ -132,3 +132,21 @@ fn each_role_has_its_session() {
         assert_eq!(out.get(3).is_some_and(|control| control & 0x80 != 0), asks, "{role:?}");
     }
 }
+
+#[test]
+fn a2_r50_a_test_may_say_a_string() {
+    let mut link = spec();
+    let address = fields(&[("type", text("octet_string")), ("index", Field::Int(4)), ("words", text("idle, running"))]);
+    link.points.push(LinkPoint { point: PointId(9), usage: AddressUse::Monitor, address });
+    let said = |value: Field, more: &[(&str, Field)]| {
+        let input = [&[("type", text("octet_string")), ("index", Field::Int(4)), ("value", value)], more].concat();
+        Dnp3.decode_test(&link, &fields(&input), RECEIVED).map_err(|found| found.code)
+    };
+    let update = said(text("running"), &[]).unwrap()[0];
+    assert_eq!((update.point, update.value, update.quality.validity), (PointId(9), Value::Int(1), Validity::Good));
+    assert_eq!(update.time.origin, TimeOrigin::Bridge, "a string has no time");
+    assert_eq!(said(text("walking"), &[]).unwrap()[0].quality.validity, Validity::Invalid);
+    assert_eq!(said(text(""), &[]), Err("value-does-not-fit"), "none is empty");
+    assert_eq!(said(Field::Int(1), &[]), Err("value-does-not-fit"));
+    assert_eq!(said(text("idle"), &[("quality", Field::Int(1))]), Err("value-does-not-fit"));
+}

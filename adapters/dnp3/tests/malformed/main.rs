@@ -542,10 +542,53 @@ fn b2_36_both_roles_strings_lists_and_data_sets() {
         let shown = shown_in(|| Yard::new(Role::Client), |_| send(Role::Client, &octets));
         assert!(shown.updates.is_empty() && shown.told.len() == 1, "{shown:?}");
     }
-    for group in [110, 111, 112, 113] {
+    for group in [112, 113] {
         check(Role::Server, &request(1, &[group, 0, 6]), Answered("OBJECT_UNKNOWN"));
     }
+    // Strings are not a master's to write, empty, whole or cut.
     check(Role::Server, &request(2, &[110, 0, 0, 0, 0]), Answered("OBJECT_UNKNOWN"));
+    for group in [110, 112] {
+        check(Role::Server, &request(2, &[group, 2, 0x17, 1, 0, b'o', b'k']), Answered("OBJECT_UNKNOWN"));
+        check(Role::Server, &request(2, &[group, 9, 0x17, 1, 0, b'o', b'k']), Answered("PARAMETER_ERROR"));
+    }
+    // Where none is served, all of them are none; one that is named is not there.
+    check(Role::Server, &request(1, &[110, 0, 0x00, 0, 255]), Answered("PARAMETER_ERROR"));
+    check(Role::Server, &request(1, &[111, 0, 0x00, 0, 255]), Answered("PARAMETER_ERROR"));
+}
+
+/// Patterns, statistics and indexed times: what is cut, out of order, or not a master's to write.
+#[test]
+fn b2_33_both_roles_patterns_statistics_and_times_that_say_nothing() {
+    let block = [3, 1, 100, 0, 0, 0, 0, 0, 0, 0, 0];
+    let with = |mask: &[u8]| [&[12, 2, 0x07, 1][..], &block, mask].concat();
+    for function in [3, 4, 5] {
+        for body in [
+            with(&[]),
+            with(&[12, 3, 0x00, 0, 7, 0]),
+            with(&[12, 3, 0x00, 0, 8, 1]),
+            with(&[12, 3, 0x02, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 1]),
+            with(&[12, 3, 0x00, 7, 0, 1]),
+            with(&[12, 3, 0x07, 1, 1]),
+            with(&[12, 3, 0x06]),
+            vec![12, 3, 0x00, 0, 0, 1],
+            [&[12, 2, 0x07, 1][..], &block[..10]].concat(),
+            [&[12, 2, 0x07, 2][..], &block, &block, &[12, 3, 0x00, 0, 0, 1]].concat(),
+        ] {
+            check(Role::Server, &request(function, &body), Answered("PARAMETER_ERROR"));
+        }
+    }
+    // A mask over points that are not there commands none of those that are.
+    let wide = [&with(&[12, 3, 0x01, 0, 0, 0xFF, 3])[..], &[0xFF; 128]].concat();
+    let shown = shown(Role::Server, &request(5, &wide));
+    assert!(shown.commands.is_empty() && shown.sent.len() == 1, "{shown:?}");
+    for body in [&[121, 1, 0x00, 0, 0, 1, 0, 0, 0, 0, 0][..], &[50, 4, 0x00, 0, 0, 0], &[122, 2, 0x17, 1, 0, 1]] {
+        check(Role::Server, &request(2, body), Answered("PARAMETER_ERROR"));
+        let octets = [&[0xF4, 130, 0, 0], body].concat();
+        let shown = shown_in(|| Yard::new(Role::Client), |_| send(Role::Client, &octets));
+        assert!(shown.updates.is_empty() && shown.told.len() == 1 && shown.told[0].contains("objects in"), "{shown:?}");
+    }
+    check(Role::Server, &request(1, &[121, 1, 0x02, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]), Answered("PARAMETER_ERROR"));
+    check(Role::Server, &request(1, &[50, 4, 0x02, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]), Answered("PARAMETER_ERROR"));
 }
 
 #[test]

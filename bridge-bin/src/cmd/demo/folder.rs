@@ -338,7 +338,7 @@ fn trust(dir: &Path, parties: [(Party, &KeyStore); 2], now: Now) -> anyhow::Resu
         authorities: vec![BundleAuthority {
             party: Party::Sldc.did(),
             role: Party::Sldc.role(),
-            verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop],
+            verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop, Verb::Reconfigure],
             eras: vec!["era:in/wr/tps-a/u1".to_owned(), "era:in/rj/solar-b".to_owned()],
         }],
     };

@@ -25,6 +25,7 @@ impl Bridge {
             "dispatch" => self.dispatched(admitted, now),
             "curtail" => self.curtailed(admitted, now),
             "start" | "stop" => self.instructed(admitted, now),
+            "reconfigure" => self.switched(admitted, now),
             "acknowledge" => {
                 let of = operation["payload"]["ackOf"].as_str().unwrap_or_default().to_owned();
                 let peer = self.core.settings.peers[admitted.peer].name.clone();
@@ -43,11 +44,12 @@ impl Bridge {
         let setpoint = &admitted.operation["payload"]["setpoints"][0];
         let target = setpoint["value"].as_f64().unwrap_or(f64::NAN);
         let unit = setpoint["unit"].as_str().unwrap_or_default();
-        let control = self.control_of(&admitted.operation, |kind| matches!(kind, ControlKind::Drive(drive) if drive.cap.is_none()));
+        let control = self
+            .control_of(&admitted.operation, |kind| matches!(kind, ControlKind::Drive(drive) if drive.cap.is_none() && !drive.switches));
         let id = self.receipt(admitted, control, target, unit, now);
         let mode = admitted.operation["mode"].as_str().unwrap_or_default();
         if let (Some(control), "CANCEL") = (control, mode) {
-            return self.cancelled(admitted, control, &id, now);
+            return self.cancelled(admitted, control, Verb::Dispatch, &id, now);
         }
         let driven = control.and_then(|control| driven(&plan.controls, control));
         // Where a person executes nothing is written, and where a person releases the plant's state counts at the release.
@@ -85,7 +87,7 @@ impl Bridge {
     }
 
     /// SELECT and OPERATE of a control that its issuer selects (R4): the selection that an OPERATE uses; `None` after a SELECT.
-    fn selects(
+    pub(super) fn selects(
         &mut self,
         admitted: &Admitted,
         control: usize,
@@ -107,10 +109,10 @@ impl Bridge {
     }
 
     /// A CANCEL takes a selection back; it needs no plant that is ready, only its own issuer.
-    fn cancelled(&mut self, admitted: &Admitted, control: usize, id: &str, now: Now) {
+    pub(super) fn cancelled(&mut self, admitted: &Admitted, control: usize, verb: Verb, id: &str, now: Now) {
         let issuer = serde_json::from_value::<Party>(admitted.operation["issuer"].clone()).ok();
         let era = era_of(&admitted.operation).to_owned();
-        let decision = if !issuer.is_some_and(|issuer| self.may(&issuer, Verb::Dispatch, &era, now)) {
+        let decision = if !issuer.is_some_and(|issuer| self.may(&issuer, verb, &era, now)) {
             Err(("NOT_AUTHORISED", "the trust bundle does not allow it".to_owned()))
         } else if valid_until(&admitted.operation).min(admitted.expires_ns) <= now.utc.0 {
             Err(("EXPIRED", "too old to start".to_owned()))
@@ -335,7 +337,7 @@ impl Bridge {
         }
     }
 
-    fn condition(&self, point: bridge_model::PointId, equals: f64, text: &str) -> Condition {
+    pub(super) fn condition(&self, point: bridge_model::PointId, equals: f64, text: &str) -> Condition {
         let image = &self.router.image;
         let current = image.current(point.index());
         Condition {
@@ -400,11 +402,12 @@ impl Bridge {
 /// What binds an OPERATE or CANCEL to its SELECT.
 fn claim(signed: &serde_json::Value) -> Claim<'_> {
     let setpoint = &signed["payload"]["setpoints"][0];
+    let switched = super::switch::target(signed);
     Claim {
         select_of: signed["selectOf"].as_str(),
         issuer: signed["issuer"]["partyId"].as_str().unwrap_or_default(),
         operator: signed["issuer"]["operatorRef"].as_str(),
-        target: setpoint["value"].as_f64().unwrap_or(f64::NAN),
+        target: switched.or_else(|| setpoint["value"].as_f64()).unwrap_or(f64::NAN),
         rate: setpoint["ramp"]["value"].as_f64(),
     }
 }

@@ -168,7 +168,7 @@ impl Cast {
         let authority = |peer: &Peer| BundleAuthority {
             party: peer.did.clone(),
             role: peer.role,
-            verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop],
+            verbs: vec![Verb::Dispatch, Verb::Curtail, Verb::Start, Verb::Stop, Verb::Reconfigure],
             eras: eras.iter().cloned().collect(),
         };
         let content = BundleContent {
@@ -187,18 +187,19 @@ impl Cast {
     /// A request at our door, as the issuer's bridge would have made it.
     pub(super) fn order(&mut self, plan: &Plan, verb: &str, fields: &Fields, number: u64, now: Now) -> Result<DoorRequest, String> {
         let state = match verb {
-            "dispatch" | "curtail" => None,
+            "dispatch" | "curtail" | "reconfigure" => None,
             "start" => Some("ON"),
             "stop" => Some("OFF"),
             _ => {
                 return Err(format!(
-                    "`{verb}` cannot be given in a test of this version; use \"dispatch\", \"curtail\", \"start\" or \"stop\""
+                    "`{verb}` cannot be given in a test of this version; use \"dispatch\", \"curtail\", \"reconfigure\", \"start\" or \"stop\""
                 ));
             }
         };
         let noun = match verb {
             "dispatch" => "SETPOINT",
             "curtail" => "GENERATION_LIMIT",
+            "reconfigure" => "SWITCHING_PLAN",
             _ => "UNIT",
         };
         let name = issuer(fields)?.to_owned();
@@ -214,6 +215,7 @@ impl Cast {
             match key.as_str() {
                 "from" => {}
                 "limit" | "of" | "for" | "release" | "reason" | "release_of" | "ramp" | "basis" if verb == "curtail" => {}
+                "action" | "before" if verb == "reconfigure" => {}
                 "era" => era = Some(plan.resources.iter().find(|r| r.key == *word).map_or_else(|| word.clone(), |r| r.era.clone())),
                 "age" => age = duration()?,
                 "valid_for" => valid_for = duration()?,
@@ -242,6 +244,14 @@ impl Cast {
                     self.caps.push((name.clone(), operation_id.clone()));
                 }
                 payload
+            }
+            _ if verb == "reconfigure" => {
+                let word = |key: &str| match fields.get(key) {
+                    Some(Field::Text(word)) => Ok(word.to_ascii_uppercase()),
+                    Some(Field::Int(_) | Field::Float(_) | Field::Bool(_)) | None => Err(format!("a reconfigure needs `{key}`")),
+                };
+                let step = json!({ "seq": 1, "element": era, "action": word("action")?, "expectBefore": word("before")? });
+                json!({ "planId": id(4), "steps": [step], "onFailure": "STOP" })
             }
             (Some(state), None) => json!({ "state": state }),
             (Some(_), Some(_)) => return Err(format!("a {verb} has no set-point")),

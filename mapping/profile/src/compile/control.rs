@@ -84,7 +84,9 @@ impl Scope<'_> {
         let select_at = view.span();
         let mut companions = Companions::new();
         let caps = verb.as_deref() == Some("curtail");
+        let switches = verb.as_deref() == Some("reconfigure");
         let kind = match role {
+            Some(Role::Client) if switches => self.switch(&mut view, id, report).map(ControlKind::Drive),
             Some(Role::Client) => {
                 let so_far = report.errors();
                 let capping = if caps {
@@ -106,7 +108,7 @@ impl Scope<'_> {
                     None => ControlKind::Drive(drive),
                 })
             }
-            Some(Role::Server) => self.relay(&mut view, unit, report).map(ControlKind::Relay),
+            Some(Role::Server) => self.relay(&mut view, unit, switches, report).map(ControlKind::Relay),
             // Without a link nobody knows which keys belong here: one problem is enough.
             None => {
                 view.take_rest();
@@ -281,10 +283,11 @@ impl Scope<'_> {
             remote_enable: remote_enable.flatten(),
             bump_limit: bump.unwrap_or(followed.tolerance),
             cap: None,
+            switches: false,
         })
     }
 
-    fn relay(&mut self, view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<Relay> {
+    fn relay(&mut self, view: &mut View<'_>, unit: Measured, switches: bool, report: &mut Report) -> Option<Relay> {
         let peer = self.peer_named(view, report);
         let ems = ems(view, report);
         let instruction_code = view.need_str("instruction_code", report).map(|(t, _)| t.to_owned());
@@ -300,7 +303,16 @@ impl Scope<'_> {
                     .fix(format!("`accept_within` is shorter than `execute_con` ({:?})", ems.execute_con)),
             );
         }
-        Some(Relay { peer: peer?, ems: ems?, instruction_code: instruction_code?, operator_ref: operator_ref?, ramp, accept_within })
+        let position = if switches { Some(self.position(view, report)?) } else { None };
+        Some(Relay {
+            peer: peer?,
+            ems: ems?,
+            instruction_code: instruction_code?,
+            operator_ref: operator_ref?,
+            ramp,
+            accept_within,
+            position,
+        })
     }
 
     /// `requires = ["U1.remote == 1", "U1.state == synchronised"]`.
@@ -481,7 +493,7 @@ fn take_rate(view: &mut View<'_>, key: &str, target: Measured, report: &mut Repo
 }
 
 /// `expires = { max_age, on_lapse, until? }`; `until` is of a cap.
-fn expires(view: &mut View<'_>, caps: bool, report: &mut Report) -> Option<(Duration, Lapse)> {
+pub(super) fn expires(view: &mut View<'_>, caps: bool, report: &mut Report) -> Option<(Duration, Lapse)> {
     if view.take("expires").is_none() {
         report.push(
             view.error("profile::expires-missing", view.span(), format!("{} does not say when an operation is too old", view.noun()))

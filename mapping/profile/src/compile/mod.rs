@@ -10,6 +10,7 @@ mod point;
 mod rows;
 mod scope;
 mod serve;
+mod switch;
 mod tests_table;
 
 use std::collections::BTreeMap;

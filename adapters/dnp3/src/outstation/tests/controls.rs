@@ -1,10 +1,11 @@
 //! Controls: rows 34 to 41, R15.
 
-use bridge_model::{Action, CommandMode};
-use bridge_session::{Answer, CommandToken, Event, Field};
+use bridge_model::{Action, CommandMode, PointId};
+use bridge_session::{AddressUse, Answer, CommandToken, Event, Field};
 
 use crate::app::{Function, Iin};
 use crate::objects::{ControlCode, ControlStatus, Crob};
+use crate::outstation::MemoryFiles;
 use crate::outstation::association::COMMAND_MEMORY;
 use crate::outstation::test_kit::*;
 
@@ -20,6 +21,16 @@ fn crobs(list: &[(u8, u8)]) -> Vec<u8> {
         body.extend(Crob::once(ControlCode(*code), 500, 500).encode());
     }
     body
+}
+
+fn block(code: u8) -> Vec<u8> {
+    Crob::once(ControlCode(code), 500, 500).encode().to_vec()
+}
+
+/// A pattern control block and a mask over the indexes 0 to 9.
+fn pattern(code: u8, indexes: &[u8]) -> Vec<u8> {
+    let mask = indexes.iter().fold(0_u16, |mask, index| mask | 1 << index);
+    [&[12, 2, 0x07, 1][..], &block(code), &[12, 3, 0x00, 0, 9], &mask.to_le_bytes()].concat()
 }
 
 const LATCH_ON: u8 = 0x03;
@@ -186,7 +197,15 @@ fn b2_33_unlawful_blocks_are_refused_one_by_one() {
         (vec![12, 1, 0x19, 1, 0], Iin::PARAMETER_ERROR),
         (vec![], Iin::PARAMETER_ERROR),
         (vec![1, 2, 0x17, 1, 0, 1], Iin::OBJECT_UNKNOWN),
-        (vec![12, 3, 0x00, 0, 7, 1], Iin::OBJECT_UNKNOWN),
+        // Patterns: a mask without a block, a block without a mask, one that names nothing, two blocks at once, a block with an index.
+        (vec![12, 3, 0x00, 0, 7, 1], Iin::PARAMETER_ERROR),
+        (pattern(LATCH_ON, &[])[..15].to_vec(), Iin::PARAMETER_ERROR),
+        (pattern(LATCH_ON, &[]), Iin::PARAMETER_ERROR),
+        ([&[12, 2, 0x07, 2][..], &block(LATCH_ON), &block(LATCH_ON), &[12, 3, 0, 0, 0, 1]].concat(), Iin::PARAMETER_ERROR),
+        ([&[12, 2, 0x17, 1, 0][..], &block(LATCH_ON), &[12, 3, 0, 0, 0, 1]].concat(), Iin::PARAMETER_ERROR),
+        ([&pattern(LATCH_ON, &[0])[..15], &crob(0, LATCH_ON), &[12, 3, 0, 0, 0, 1]].concat(), Iin::PARAMETER_ERROR),
+        // A mask shorter than its range.
+        ([&pattern(LATCH_ON, &[0])[..15], &[12, 3, 0, 0, 8, 1]].concat(), Iin::PARAMETER_ERROR),
     ] {
         let got = bench.ask(Function::DirectOperate, &body);
         assert_eq!((got.iin, got.body, bench.commands()), (wrong, vec![], vec![]));
@@ -429,4 +448,56 @@ fn a_command_names_its_master_whatever_its_address() {
     bench.open();
     bench.send(Function::DirectOperate, &crob(2, 1));
     assert_eq!(bench.commands().remove(0).originator, 40_001);
+}
+
+#[test]
+fn a2_r55_a_pattern_commands_the_points_that_its_mask_names_all_or_none() {
+    let mut bench = Bench::quiet(&[]);
+    // Select and operate as of any other control: the same octets, echoed with one status.
+    let latches = pattern(LATCH_ON, &[0]);
+    bench.send(Function::Select, &latches);
+    let select = bench.commands();
+    assert_eq!((select.len(), select[0].point, select[0].mode), (1, LATCH, CommandMode::Select));
+    bench.answer(select[0].token, Answer::Confirm);
+    assert_eq!(bench.tx()[0].body, latches);
+    bench.send(Function::Operate, &latches);
+    let execute = bench.commands();
+    assert_eq!((execute.len(), execute[0].action, execute[0].mode), (1, Action::Switch(true), CommandMode::Execute));
+    bench.answer(execute[0].token, Answer::Confirm);
+    assert_eq!(bench.tx()[0].body, latches);
+    // Several points: 0 only if each accepted.
+    let spec = {
+        let mut spec = spec(&[("unsolicited", text(""))]);
+        spec.points.push(point(110, AddressUse::Control, "binary_output", 8, &[]));
+        spec
+    };
+    let mut bench = Bench::with(&spec, Box::new(MemoryFiles::default()));
+    bench.open();
+    let both = pattern(LATCH_ON, &[0, 8]);
+    for (second, status) in [(Answer::Confirm, ControlStatus::SUCCESS), (Answer::Refuse, ControlStatus::NOT_AUTHORIZED)] {
+        bench.send(Function::DirectOperate, &both);
+        let commands = bench.commands();
+        assert_eq!(commands.iter().map(|command| command.point).collect::<Vec<_>>(), [LATCH, PointId(110)]);
+        bench.answer(commands[0].token, Answer::Confirm);
+        assert_eq!(bench.tx(), [], "it waits for the last");
+        bench.answer(commands[1].token, second);
+        let body = bench.tx().remove(0).body;
+        assert_eq!((body[14], &body[15..]), (status.0, &both[15..]), "the status of the block, the mask as it came");
+    }
+    // One of them cannot: none is asked, and the status says why.
+    let unfit = pattern(LATCH_ON, &[0, 1]);
+    bench.send(Function::DirectOperate, &unfit);
+    assert_eq!(bench.commands(), [], "the breaker takes no latch");
+    assert_eq!(bench.tx()[0].body[14], ControlStatus::NOT_SUPPORTED.0);
+    bench.send(Function::DirectOperate, &pattern(LATCH_ON, &[0, 5]));
+    assert_eq!((bench.commands(), bench.tx()[0].body[14]), (vec![], ControlStatus::NOT_SUPPORTED.0), "nobody is at 5");
+    // Beside others, and counted as what they name.
+    let mixed = [both, crob(1, CLOSE)].concat();
+    bench.send(Function::DirectOperate, &mixed);
+    assert_eq!(bench.commands().len(), 3);
+    let mut bench = Bench::with(&spec, Box::new(MemoryFiles::default()));
+    bench.session.params.max_controls = 1;
+    bench.open();
+    bench.send(Function::DirectOperate, &pattern(LATCH_ON, &[0, 8]));
+    assert_eq!((bench.commands(), bench.tx()[0].body[14]), (vec![], ControlStatus::TOO_MANY_OBJECTS.0));
 }

@@ -4,6 +4,7 @@ mod controls;
 mod events;
 mod files;
 mod functions;
+mod objects;
 mod peers;
 mod properties;
 mod read;

@@ -111,7 +111,7 @@ fn b2_28_a_range_that_ends_before_it_begins_is_a_parameter_error() {
         (&[85, 1, 6], Iin::OBJECT_UNKNOWN),
         (&[120, 1, 6], Iin::OBJECT_UNKNOWN),
         (&[12, 1, 6], Iin::OBJECT_UNKNOWN),
-        (&[110, 0, 6], Iin::OBJECT_UNKNOWN),
+        (&[112, 0, 6], Iin::OBJECT_UNKNOWN),
     ] {
         let got = bench.ask(Function::Read, body);
         assert_eq!((got.iin, got.body.as_slice()), (wrong, &[][..]), "{body:?}");
@@ -121,7 +121,7 @@ fn b2_28_a_range_that_ends_before_it_begins_is_a_parameter_error() {
 #[test]
 fn a2_r55_what_is_right_in_a_read_is_answered_beside_what_is_wrong() {
     let mut bench = Bench::quiet(&[]);
-    let got = bench.ask(Function::Read, &[99, 1, 6, 1, 2, 0, 0, 0, 110, 4, 6]);
+    let got = bench.ask(Function::Read, &[99, 1, 6, 1, 2, 0, 0, 0, 113, 4, 6]);
     assert_eq!((indexes(&got.body), got.iin), (vec![0], Iin::OBJECT_UNKNOWN));
 }
 
