@@ -1,6 +1,8 @@
 //! Independent stacks as separate processes. What they are and how they misbehave: `testbeds/interop/README.md`.
 
 mod backlog;
+mod dnp3_bridge;
+mod dnp3_bridge_loss;
 mod dnp3_kit;
 mod dnp3_loss;
 mod dnp3_master;
