@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bridge_sim::{Entry, EntryKind, StampedBy, compare};
 
 use super::dnp3_kit::{end, values};
-use crate::support::{Capture, Dnp3Peer, Grid, PATIENCE, Process, dissect_dnp3, events, ledger, terminate, wait_until};
+use crate::support::{Capture, Dnp3Peer, Grid, PATIENCE, Process, dissect_dnp3, dnp3_requests, events, ledger, terminate, wait_until};
 
 #[test]
 fn a_py1815_master_moves_a_dnp3py_outstation_through_both_bridges() {
@@ -27,6 +27,12 @@ fn a_yadnp3_master_moves_a_py1815_outstation_through_both_bridges() {
 const BELOW: [&str; 4] = ["--outstation", "21", "--master", "3"];
 const ABOVE: [&str; 4] = ["--outstation", "100", "--master", "7"];
 const OUTSTATION: u16 = 21;
+/// Functions of the application layer (IEEE 1815-2012 4.2.2.5).
+const READ: u8 = 1;
+const WRITE: u8 = 2;
+const SELECT: u8 = 3;
+const OPERATE: u8 = 4;
+const RECORD_CURRENT_TIME: u8 = 24;
 /// State changes of one burst.
 const BURST: usize = 60;
 
@@ -73,7 +79,12 @@ impl Path {
     /// `select` is what both controls say of it (R4).
     pub(super) fn new(test: &str, of_station: Dnp3Peer, select: &str) -> Self {
         let select = format!("select = \"{select}\"");
-        let grid = Grid::over_dnp3(test, |text| profile(of_station, text).replace("select = \"bridge\"", &select));
+        Self::edited(test, of_station, |text| text.replace("select = \"bridge\"", &select))
+    }
+
+    /// `edit` changes both profiles further.
+    pub(super) fn edited(test: &str, of_station: Dnp3Peer, edit: impl Fn(String) -> String) -> Self {
+        let grid = Grid::over_dnp3(test, |text| edit(profile(of_station, text)));
         let (station, ems) = (grid.file("station.jsonl"), grid.file("ems.jsonl"));
         Self { grid, of_station, station, ems }
     }
@@ -197,9 +208,15 @@ fn through_both_bridges(test: &str, of_station: Dnp3Peer, of_ems: Dnp3Peer, how:
         assert!(verdict.is_clean() && verdict.events >= BURST as u64, "{verdict:#?}");
     }
     let intervals_from = (of_station == Dnp3Peer::Yadnp3).then_some(OUTSTATION);
-    for (capture, port, intervals_from) in [(below.stop(), grid.rtu, intervals_from), (above.stop(), grid.ems, None)] {
-        let whole = dissect_dnp3(&capture, port, intervals_from);
+    let captures = [(below.stop(), grid.rtu, intervals_from), (above.stop(), grid.ems, None)];
+    for (capture, port, intervals_from) in &captures {
+        let whole = dissect_dnp3(capture, *port, *intervals_from);
         assert!(whole.clean, "{}", whole.text);
+    }
+    // Class polls, select, operate and time as they were on the wire.
+    let asked = dnp3_requests(&captures[0].0, grid.rtu);
+    for request in [(READ, 0x3C02), (SELECT, 0x2903), (OPERATE, 0x2903), (RECORD_CURRENT_TIME, 0), (WRITE, 0x3203)] {
+        assert!(asked.contains(&request), "{request:x?}: {asked:x?}");
     }
     for bridge in ["plant", "ldc"] {
         grid.verify(bridge).good();

@@ -9,6 +9,7 @@ mod dnp3_master;
 mod dnp3_outstation;
 mod dnp3_peers;
 mod dnp3_tls;
+mod monitor_only;
 mod opinion;
 mod pair;
 mod peers;

@@ -15,7 +15,7 @@ mod process;
 mod python;
 
 pub(crate) use cutter::{Before, Cutter};
-pub(crate) use dissector::{Capture, dissect, dissect_dnp3};
+pub(crate) use dissector::{Capture, dissect, dissect_dnp3, dnp3_requests, iec104_requests};
 pub(crate) use dnp3_peer::Dnp3Peer;
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
 pub(crate) use heads::{place, point_heads};
