@@ -26,7 +26,7 @@ fn a_yadnp3_master_moves_a_py1815_outstation_through_both_bridges() {
 /// Link addresses of the profiles: outstation and master below the plant's bridge, and above the load despatch centre's.
 const BELOW: [&str; 4] = ["--outstation", "21", "--master", "3"];
 const ABOVE: [&str; 4] = ["--outstation", "100", "--master", "7"];
-const OUTSTATION: u16 = 21;
+pub(super) const OUTSTATION: u16 = 21;
 /// Functions of the application layer (IEEE 1815-2012 4.2.2.5).
 const READ: u8 = 1;
 const WRITE: u8 = 2;

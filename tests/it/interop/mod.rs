@@ -3,6 +3,7 @@
 mod backlog;
 mod dnp3_bridge;
 mod dnp3_bridge_loss;
+mod dnp3_files;
 mod dnp3_kit;
 mod dnp3_loss;
 mod dnp3_master;
