@@ -22,12 +22,12 @@ mod measure;
 mod peer;
 #[path = "dnp3/serving.rs"]
 mod serving;
-#[path = "dnp3/yadnp3.rs"]
-mod yadnp3;
 /// Frames by hand, as the tests of bad input make them.
 #[allow(dead_code, clippy::unwrap_used, reason = "it belongs to tests, and not all of it is needed")]
 #[path = "../../adapters/dnp3/tests/malformed/wire.rs"]
 mod wire;
+#[path = "dnp3/yadnp3.rs"]
+mod yadnp3;
 
 use std::time::Duration;
 
@@ -131,9 +131,7 @@ fn run(options: &[&str]) -> Result<()> {
             ("yadnp3_master", "cpu_s_per_m"),
             Target::Less,
             opendnp3(0.352),
-            &format!(
-                "{foreign}; with what the binding makes of each value; g32v7, the same sender; {events}"
-            ),
+            &format!("{foreign}; with what the binding makes of each value; g32v7, the same sender; {events}"),
         ),
         figure(
             "dnp3.master.rate",
@@ -173,7 +171,9 @@ fn run(options: &[&str]) -> Result<()> {
             ("yadnp3_outstation", "cpu_s_per_m"),
             Target::Less,
             opendnp3(0.75),
-            &format!("{foreign}; g32v1, prepared updates put in again while there is room for them; the same master; unsolicited, fragments of 2048 octets"),
+            &format!(
+                "{foreign}; g32v1, prepared updates put in again while there is room for them; the same master; unsolicited, fragments of 2048 octets"
+            ),
         ),
         figure(
             "dnp3.integrity_10k_p50_ms",

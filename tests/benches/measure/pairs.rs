@@ -58,9 +58,7 @@ pub(crate) struct Samples {
 
 /// Measures the cases again and again, interleaved: `--repeats N` times, `--only CASE`, each for `--seconds S`. A case that cannot be run here
 /// finds nothing.
-pub(crate) fn repeated(
-    options: &[&str], cases: &[&'static str], measure: impl Fn(&str, &str) -> Result<Option<Value>>,
-) -> Result<Samples> {
+pub(crate) fn repeated(options: &[&str], cases: &[&'static str], measure: impl Fn(&str, &str) -> Result<Option<Value>>) -> Result<Samples> {
     let option = |name: &str| options.iter().position(|word| *word == name).and_then(|at| options.get(at + 1)).copied();
     let repeats: usize = option("--repeats").unwrap_or("5").parse()?;
     let seconds = option("--seconds").unwrap_or("2");
@@ -86,8 +84,12 @@ pub(crate) fn repeated(
 impl Samples {
     /// A figure of a case's field, if that was measured; `peer` was recorded elsewhere.
     pub(crate) fn figure(
-        &self, (name, unit): (&'static str, &'static str), (case, field): (&'static str, &str), target: Target,
-        peer: Option<(&'static str, f64)>, note: &str,
+        &self,
+        (name, unit): (&'static str, &'static str),
+        (case, field): (&'static str, &str),
+        target: Target,
+        peer: Option<(&'static str, f64)>,
+        note: &str,
     ) -> Option<Figure> {
         let samples = self.of.get(&(case, field.to_owned()))?.clone();
         let note = if peer.is_some() { format!("recorded; {note}") } else { note.to_owned() };
