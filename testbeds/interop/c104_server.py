@@ -3,17 +3,13 @@
 
 import argparse
 import datetime
-import queue
-import random
 import sys
-import threading
 import time
 
 import c104
 
 import peer
-
-TICK_S = 0.1
+import plant
 
 
 class Point:
@@ -49,126 +45,64 @@ class Point:
         self.wire.transmit(cause=c104.Cot.SPONTANEOUS)
 
 
-class Control:
-    """One set-point: an execute moves the echo at once and ramps the point it drives."""
+class Control(plant.Control):
+    """One set-point."""
 
-    def __init__(self, spec, station, plant):
-        self.name = spec["name"]
-        self.plant = plant
-        self.echo = spec.get("echo")
-        self.drives = spec.get("drives")
-        self.ramp_per_s = spec.get("ramp_per_s", 5.0)
-        self.low = spec.get("min", float("-inf"))
-        self.high = spec.get("max", float("inf"))
-        self.target = None
+    def __init__(self, spec, station):
+        super().__init__(spec)
         # A station that wants only the first step of a ramp selected: an execute opens the way for direct ones for so long.
         self.then_direct_s = spec.get("then_direct_s", 0)
         self.direct_until = None
-        mode = c104.CommandMode.SELECT_AND_EXECUTE if spec.get("select") else c104.CommandMode.DIRECT
+        mode = c104.CommandMode.SELECT_AND_EXECUTE if self.select else c104.CommandMode.DIRECT
         self.wire = station.add_point(io_address=spec["ioa"], type=getattr(c104.Type, spec["ti"]), command_mode=mode)
-        plant.by_wire[self.wire.io_address] = self
         self.wire.on_receive(callable=on_command)
 
-    def open_way(self):
+    def taken(self):
         if self.then_direct_s:
             self.wire.command_mode = c104.CommandMode.DIRECT
             self.direct_until = time.monotonic() + self.then_direct_s
 
-    def close_way(self):
+    def tick(self):
         if self.direct_until is not None and time.monotonic() >= self.direct_until:
             self.direct_until = None
             self.wire.command_mode = c104.CommandMode.SELECT_AND_EXECUTE
 
-    def receive(self, message):
-        value = peer.commanded(message.info.value)
-        lawful = self.low <= value <= self.high
-        if lawful:
-            self.plant.ledger.write("execute", self.name, value, text="executed")
-        else:
-            self.plant.ledger.write("refused", self.name, value, text="outside its limits")
-        if lawful:
-            self.plant.work.put((self, value))
-        return c104.ResponseState.SUCCESS if lawful else c104.ResponseState.FAILURE
 
-
-class Plant:
-    """The process behind the station. One thread moves it; the library's callbacks only queue."""
+class Plant(plant.Plant):
+    """The process behind the station."""
 
     def __init__(self, station, specs, ledger, seed):
-        self.ledger = ledger
-        self.random = random.Random(seed)
-        self.work = queue.Queue()
-        self.by_wire = {}
-        self.points = {spec["name"]: Point(spec, station) for spec in specs if not peer.is_command(spec["ti"])}
-        self.controls = [Control(spec, station, self) for spec in specs if peer.is_command(spec["ti"])]
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        points = {spec["name"]: Point(spec, station) for spec in specs if not peer.is_command(spec["ti"])}
+        controls = [Control(spec, station) for spec in specs if peer.is_command(spec["ti"])]
+        super().__init__(points, controls, ledger, seed)
+        self.by_wire = {control.wire.io_address: control for control in controls}
 
     def record_start(self):
         for point in self.points.values():
             point.record(self.ledger, "change", "initial")
 
-    def _run(self):
-        tick_at = time.monotonic() + TICK_S
-        while not self.stopping.is_set():
-            try:
-                what, value = self.work.get(timeout=max(0.0, tick_at - time.monotonic()))
-            except queue.Empty:
-                tick_at += TICK_S
-                self._tick()
-                continue
-            if isinstance(what, Control):
-                self._take(what, value)
-            else:
-                what(value)
+    def receive(self, control, message):
+        value = peer.commanded(message.info.value)
+        if not control.low <= value <= control.high:
+            self.ledger.write("refused", control.name, value, text="outside its limits")
+            return c104.ResponseState.FAILURE
+        self.ledger.write("execute", control.name, value, text="executed")
+        self.work.put((control, value))
+        return c104.ResponseState.SUCCESS
 
-    def _take(self, control, value):
-        control.target = value
-        control.open_way()
-        if control.echo in self.points:
-            self.points[control.echo].change(self.ledger, value)
+    def change(self, point, value, how=None):
+        point.change(self.ledger, value, how)
 
-    def _tick(self):
-        for control in self.controls:
-            control.close_way()
-            self._ramp(control)
-        now = time.monotonic()
-        for point in self.points.values():
-            if point.toggle_s and now >= point.next_toggle:
-                point.next_toggle += point.toggle_s
-                self._toggle(point)
-            if point.noise:
-                point.change(self.ledger, point.value + self.random.uniform(-point.noise, point.noise))
+    def how_of(self, point, text):
+        return peer.quality_of(text)
 
-    def _ramp(self, control):
-        driven = self.points.get(control.drives)
-        if driven is None or control.target is None or driven.value == control.target:
-            return
-        step = control.ramp_per_s * TICK_S
-        gap = control.target - driven.value
-        driven.change(self.ledger, control.target if abs(gap) <= step else driven.value + (step if gap > 0 else -step))
-
-    def _toggle(self, point):
-        point.change(self.ledger, (2 if point.value == 1 else 1) if point.ti.startswith("M_DP_") else 1 - int(point.value))
+    def toggled(self, point):
+        return (2 if point.value == 1 else 1) if point.ti.startswith("M_DP_") else 1 - int(point.value)
 
     def obey(self, words):
         """A line of standard input: see the README."""
-        if words[0] == "set":
-            point, value = self.points[words[1]], float(words[2])
-            quality = peer.quality_of(words[3]) if len(words) > 3 else None
-            self.work.put((lambda v: point.change(self.ledger, v, quality), value))
-        elif words[0] == "burst":
-            self.work.put((lambda _: self._burst(self.points[words[1]], int(words[2]), float(words[3]) / 1000), None))
-        else:
+        if not super().obey(words):
             raise ValueError(f"no such order: {words[0]}")
-
-    def _burst(self, point, count, spacing_s):
-        due = time.monotonic()
-        for _ in range(count):
-            self._toggle(point)
-            due += spacing_s
-            time.sleep(max(0.0, due - time.monotonic()))
-        peer.say(f"BURST {point.name} {count}")
 
 
 PLANT = None
@@ -176,7 +110,7 @@ PLANT = None
 
 # The library checks the annotations of callbacks against its own, letter by letter.
 def on_command(point: c104.Point, previous_info: c104.Information, message: c104.IncomingMessage) -> c104.ResponseState:
-    return PLANT.by_wire[point.io_address].receive(message)
+    return PLANT.receive(PLANT.by_wire[point.io_address], message)
 
 
 def on_raw(server: c104.Server, data: bytes) -> None:
@@ -206,11 +140,10 @@ def main():
     server.on_receive_raw(callable=on_raw)
     server.start()
     PLANT.record_start()
-    PLANT.thread.start()
+    PLANT.start()
     peer.say("READY")
     peer.obey_standard_input(sys.stdin, PLANT.obey)
-    PLANT.stopping.set()
-    PLANT.thread.join()
+    PLANT.stop()
     server.stop()
     ledger.close()
     peer.say("END")

@@ -1,16 +1,15 @@
 """What the DNP3 peers share: point lists, flags in plain words, the plant behind an outstation and a master's book. Each peer's stack is its own."""
 
 import json
-import queue
 import random
 import threading
 import time
 
+import plant
 from ledger import HOST, Ledger, obey_standard_input, say
 
 __all__ = ["HOST", "Ledger", "obey_standard_input", "say"]
 
-TICK_S = 0.1
 MONITORED = ("binary", "double", "binary_output", "counter", "frozen_counter", "analog", "analog_output")
 COMMANDED = ("binary_command", "analog_command")
 STATES = ("binary", "double")
@@ -112,21 +111,14 @@ class Point:
     def record(self, ledger, kind, cause):
         ledger.write(kind, self.name, float(self.value), **facts(self.type, self.flags, self.stamp_ms), cause=cause)
 
-    def toggled(self):
-        return (2 if self.value == 1 else 1) if self.type == "double" else self.value + 1 if self.type in COUNTERS else 1 - self.value
 
-
-class Control:
-    """One output: an execute moves the echo at once and ramps the point it drives."""
+class Control(plant.Control):
+    """One output of an outstation."""
 
     def __init__(self, spec):
-        self.name, self.type, self.index = spec["name"], spec["type"], spec["index"]
+        super().__init__(spec)
+        self.type, self.index = spec["type"], spec["index"]
         self.model = spec.get("model", "latch")
-        self.select = spec.get("select", False)
-        self.echo, self.drives = spec.get("echo"), spec.get("drives")
-        self.ramp_per_s = spec.get("ramp_per_s", 5.0)
-        self.low, self.high = spec.get("min", float("-inf")), spec.get("max", float("inf"))
-        self.target = None
 
 
 def switched(model, operation, trip_close):
@@ -148,32 +140,31 @@ def control_code(model, value):
     return "LATCH_ON" if value else "LATCH_OFF", "NUL"
 
 
-class Plant:
-    """The process behind an outstation. One thread moves it; a library's callbacks only ask and queue.
-
-    `show(point, event)` puts a point's value on the wire, with an event if it is a change.
-    """
+class Plant(plant.Plant):
+    """The process behind an outstation. `show(point, event)` puts a point's value on the wire, with an event if it is a change."""
 
     def __init__(self, specs, ledger, show, whole=False, seed=1):
-        self.ledger, self.show = ledger, show
-        self.random = random.Random(seed)
-        self.work = queue.Queue()
-        self.points = {spec["name"]: Point(spec, whole) for spec in specs if spec["type"] in MONITORED}
+        points = {spec["name"]: Point(spec, whole) for spec in specs if spec["type"] in MONITORED}
         controls = [Control(spec) for spec in specs if spec["type"] in COMMANDED]
-        self.controls = {(control.type, control.index): control for control in controls}
+        super().__init__(points, controls, ledger, seed)
+        self.show = show
+        self.by_place = {(control.type, control.index): control for control in controls}
         self.refusal = None
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self):
         for point in self.points.values():
             point.record(self.ledger, "change", "initial")
             self.show(point, False)
-        self.thread.start()
+        super().start()
 
-    def stop(self):
-        self.stopping.set()
-        self.thread.join()
+    def how_of(self, point, text):
+        return flags_of(point.type, text)
+
+    def toggled(self, point):
+        return (2 if point.value == 1 else 1) if point.type == "double" else point.value + 1 if point.type in COUNTERS else 1 - point.value
+
+    def echoed(self, point, value):
+        return value + 1 if point.type == "double" else value
 
     def change(self, point, value, flags=None):
         """The plant changes: written down first, then told to whoever listens. What stays as it was is no change."""
@@ -189,7 +180,7 @@ class Plant:
 
     def command(self, of, index, value, step, codes=("", "")):
         """A command of step `select`, `operate` or `direct`: the name of the status that answers it. `value` None: an illegal code."""
-        control = self.controls.get((of, index))
+        control = self.by_place.get((of, index))
         if control is None:
             self.ledger.write("refused", str(index), value, text=f"{step} NOT_SUPPORTED: no such output")
             return "NOT_SUPPORTED"
@@ -222,68 +213,13 @@ class Plant:
             for point in counters.values():
                 self.change(point, 0)
 
-    def _run(self):
-        tick_at = time.monotonic() + TICK_S
-        while not self.stopping.is_set():
-            try:
-                what, value = self.work.get(timeout=max(0.0, tick_at - time.monotonic()))
-            except queue.Empty:
-                tick_at += TICK_S
-                self._tick()
-                continue
-            if isinstance(what, Control):
-                self._take(what, value)
-            else:
-                what(value)
-
-    def _take(self, control, value):
-        control.target = value
-        echo = self.points.get(control.echo)
-        if echo is not None:
-            self.change(echo, value + 1 if echo.type == "double" else value)
-
-    def _tick(self):
-        for control in self.controls.values():
-            self._ramp(control)
-        now = time.monotonic()
-        for point in self.points.values():
-            if point.toggle_s and now >= point.next_toggle:
-                point.next_toggle += point.toggle_s
-                self.change(point, point.toggled())
-            if point.noise:
-                self.change(point, point.value + self.random.uniform(-point.noise, point.noise))
-
-    def _ramp(self, control):
-        driven = self.points.get(control.drives)
-        if driven is None or control.target is None or driven.value == control.target:
-            return
-        step = control.ramp_per_s * TICK_S
-        gap = control.target - driven.value
-        self.change(driven, control.target if abs(gap) <= step else driven.value + (step if gap > 0 else -step))
-
     def obey(self, words):
         """A line of standard input that every outstation knows; False for any other. See the README."""
-        if words[0] == "set":
-            point, value = self.points[words[1]], float(words[2])
-            flags = flags_of(point.type, words[3]) if len(words) > 3 else None
-            self.work.put((lambda v: self.change(point, v, flags), value))
-        elif words[0] == "burst":
-            point, count, spacing_s = self.points[words[1]], int(words[2]), float(words[3]) / 1000
-            self.work.put((lambda _: self._burst(point, count, spacing_s), None))
-        elif words[0] == "refuse":
+        if words[0] == "refuse":
             self.refusal = None if words[1] == "none" else words[1]
             say(f"REFUSES {words[1]}")
-        else:
-            return False
-        return True
-
-    def _burst(self, point, count, spacing_s):
-        due = time.monotonic()
-        for _ in range(count):
-            self.change(point, point.toggled())
-            due += spacing_s
-            time.sleep(max(0.0, due - time.monotonic()))
-        say(f"BURST {point.name} {count}")
+            return True
+        return super().obey(words)
 
 
 class MasterBook:

@@ -158,7 +158,7 @@ class Master:
     def _file(self, order, rest):
         def told(result):
             status = getattr(result, "statusCode", None)
-            entries = " ".join(entry.filename for entry in getattr(result, "entries", ()))
+            entries = " ".join(entry.fileName for entry in getattr(result, "entries", ()))
             data = getattr(result, "data", b"")
             more = f" {entries}" if entries else f" {bytes(data).hex()}" if data else ""
             self.book.note(order, f"{result.summary.name} {status.name if status is not None else ''}{more}".strip())

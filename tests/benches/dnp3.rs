@@ -1,10 +1,13 @@
 //! The speed of DNP3 in both roles: `cargo bench -p bridge-tests --bench dnp3`.
 //!
 //! Each measurement is a pair of processes on loopback: one of our sessions on the real shell, and a plain peer of our own that does no
-//! more than the measurement needs. CPU figures are seconds (user and system) of our session's process per million events. Where the
-//! environment of the interop tests is there, opendnp3 takes the same events from the same plain peer in the same run, through its Python
-//! binding (yadnp3), which has its own cost: the peer of the figures is opendnp3 as recorded. Five
+//! more than the measurement needs. CPU figures are seconds (user and system) of our session's process per million events. Five
 //! interleaved repeats; one JSON line per figure on standard output, targets and the machine's load on standard error.
+//!
+//! Where the environment of the interop tests is there, opendnp3 takes our session's place in the same run, against the same plain peer
+//! (and as the master of our outstation, where two sessions of ours are measured): the figures `dnp3.yadnp3_*`. It comes with the cost of its Python
+//! binding (yadnp3), and without what that cannot set: its events are g32v1, whole numbers without time, and its outstation holds as many points
+//! of every type as of one, so that nobody reads 10,000 analogues of it alone. The peer of the figures is opendnp3 as recorded.
 //!
 //! `-- --repeats N`, `--seconds S`, `--only CASE` for a quick look; `-- first CASE SECONDS` and `-- second CASE SECONDS PORT` are the
 //! two halves, for a profiler.
@@ -15,8 +18,6 @@
 mod link;
 #[path = "measure/mod.rs"]
 mod measure;
-#[path = "dnp3/ours.rs"]
-mod ours;
 #[path = "dnp3/peer.rs"]
 mod peer;
 #[path = "dnp3/serving.rs"]
@@ -25,50 +26,36 @@ mod serving;
 #[allow(dead_code, clippy::unwrap_used, reason = "it belongs to tests, and not all of it is needed")]
 #[path = "../../adapters/dnp3/tests/malformed/wire.rs"]
 mod wire;
+#[path = "dnp3/yadnp3.rs"]
+mod yadnp3;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use anyhow::Result;
+use bridge_dnp3::Dnp3;
+use bridge_session::{Protocol as _, Role, Session};
+use serde_json::Value;
 
-use crate::measure::{Figure, Target, line, load, quantile, say, start, start_program, tell};
+use crate::link::link;
+use crate::measure::{EVENTS, Target, Tells, own, pair, port, print, repeated};
 use crate::peer::Act;
 
 /// Points of each type.
 const POINTS: usize = 10_000;
-/// Integrity polls of one measurement, and those before it.
-const INTEGRITY_TIMES: usize = 20;
-const INTEGRITY_WARM: usize = 3;
-/// Commands of one measurement, and those before it.
-const COMMANDS: usize = 10_000;
-const COMMANDS_WARM: usize = 500;
-/// Single values of one measurement, the first ones not counted.
-const EVENTS: usize = 90;
-const EVENTS_WARM: usize = 10;
-/// The case of the other stack.
-const YADNP3: &str = "yadnp3";
-
-/// Which process of a pair has the result.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Tells {
-    First,
-    Second,
-    /// Each has its instants.
-    Both,
-}
 
 /// A pair of processes. The first one listens and says on which port, the second connects.
-const CASES: [(&str, Tells); 7] = [
+const CASES: [(&str, Tells); 11] = [
     ("master", Tells::Second),
-    (YADNP3, Tells::Second),
+    ("yadnp3_master", Tells::Second),
     ("master_binary", Tells::Second),
     ("outstation", Tells::First),
+    ("yadnp3_outstation", Tells::First),
     ("integrity", Tells::Second),
+    ("yadnp3_integrity", Tells::Second),
     ("sbo", Tells::Second),
+    ("yadnp3_sbo", Tells::Second),
     ("unsolicited", Tells::Both),
+    ("yadnp3_unsolicited", Tells::Both),
 ];
 
 fn main() -> Result<()> {
@@ -76,95 +63,58 @@ fn main() -> Result<()> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["first", case, seconds] => first(case, Duration::from_secs_f64(seconds.parse()?)),
-        ["second", case, seconds, port] => second(case, Duration::from_secs_f64(seconds.parse()?), ours::port(port)?),
+        ["second", case, seconds, number] => second(case, Duration::from_secs_f64(seconds.parse()?), port(number)?),
         options => run(options),
     }
 }
 
+/// Our session in a role, with so many analogues and binaries.
+fn ours(role: Role, analogs: usize, binaries: usize) -> Box<dyn Session> {
+    Dnp3.session(&link(role, analogs, binaries))
+}
+
 fn first(case: &str, span: Duration) -> Result<()> {
     match case {
-        "master" | YADNP3 => peer::outstation(Act::Analogs),
+        "master" => peer::outstation(Act::Analogs),
         "master_binary" => peer::outstation(Act::Binaries),
         "outstation" => serving::serve(span),
-        "integrity" => serving::image(),
+        "integrity" => measure::image(ours(Role::Server, POINTS, 0), 1, POINTS),
         "sbo" => peer::outstation(Act::Answer),
-        "unsolicited" => serving::emit(),
+        "unsolicited" => measure::emit(measure::task(0, Dnp3, &link(Role::Server, POINTS, 0), measure::endpoint()?), 1),
         _ => anyhow::bail!("no case is called {case}"),
     }
 }
 
 fn second(case: &str, span: Duration, port: u16) -> Result<()> {
     match case {
-        "master" | "master_binary" => ours::receive(port, span),
+        "master" | "master_binary" => measure::receive(ours(Role::Client, POINTS, POINTS), port, span),
         "outstation" => peer::master(port, None),
-        "integrity" => ours::integrity(port),
-        "sbo" => ours::command(port),
+        "integrity" => measure::interrogate(ours(Role::Client, POINTS, 0), port, POINTS),
+        "sbo" => measure::command(ours(Role::Client, 1, 0), port, 2),
         "unsolicited" => peer::master(port, Some(EVENTS)),
         _ => anyhow::bail!("no case is called {case}"),
     }
 }
 
-/// opendnp3 as the master, if the environment of the interop tests is there.
-fn yadnp3(seconds: &str, port: &str) -> Option<Command> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    let python = repository.join(".venv/bin/python");
-    let events = Act::Analogs.events().to_string();
-    let mut command = Command::new(&python);
-    command.arg("-u").arg(repository.join("testbeds/interop/yadnp3_speed.py")).args([port, seconds, &events]);
-    python.exists().then_some(command)
-}
-
 /// Runs a case once: what it found, if it can be run here.
-fn pair(case: &str, tells: Tells, seconds: &str) -> Result<Option<Value>> {
-    let (first, mut told) = start(&["first", case, seconds])?;
-    let port = line(&mut told)?;
-    let (second, mut found) = if case == YADNP3 {
-        let Some(command) = yadnp3(seconds, &port) else { return Ok(None) };
-        start_program(command)?
-    } else {
-        start(&["second", case, seconds, &port])?
+fn measure_case(case: &str, seconds: &str) -> Result<Option<Value>> {
+    let (_, tells) = CASES.iter().find(|(name, _)| *name == case).expect("a case of the table");
+    let Some(case) = case.strip_prefix("yadnp3_") else {
+        let first = own(&["first", case, seconds])?;
+        return pair(*tells, first, |port| own(&["second", case, seconds, port])).map(Some);
     };
-    let result = match tells {
-        Tells::First => serde_json::from_str(&line(&mut told)?)?,
-        Tells::Second => serde_json::from_str(&line(&mut found)?)?,
-        Tells::Both => {
-            let seen: Vec<i64> = serde_json::from_str(&line(&mut found)?)?;
-            second.finish()?;
-            let set: Vec<i64> = serde_json::from_str(&line(&mut told)?)?;
-            anyhow::ensure!(set.len() == EVENTS && seen.len() == EVENTS, "events are missing");
-            let mut taken_ms: Vec<f64> = set.iter().zip(&seen).skip(EVENTS_WARM).map(|(set, seen)| (seen - set) as f64 / 1e6).collect();
-            return Ok(Some(json!({ "p50_ms": quantile(&mut taken_ms, 0.5), "p99_ms": quantile(&mut taken_ms, 0.99) })));
-        }
-    };
-    drop(first);
-    Ok(Some(result))
+    let Some(yadnp3) = yadnp3::command(case, seconds) else { return Ok(None) };
+    if yadnp3::listens(case) {
+        return pair(*tells, yadnp3, |port| own(&["second", case, seconds, port])).map(Some);
+    }
+    pair(*tells, own(&["first", case, seconds])?, |port| Ok(yadnp3::to(yadnp3, port))).map(Some)
 }
 
 fn run(options: &[&str]) -> Result<()> {
-    let option = |name: &str| options.iter().position(|word| *word == name).and_then(|at| options.get(at + 1)).copied();
-    let repeats: usize = option("--repeats").unwrap_or("5").parse()?;
-    let seconds = option("--seconds").unwrap_or("2");
-    let mut samples: BTreeMap<(&str, String), Vec<f64>> = BTreeMap::new();
-    let before = load();
-    for repeat in 1..=repeats {
-        for (case, tells) in CASES.iter().filter(|(case, _)| option("--only").is_none_or(|name| name == *case)) {
-            let Some(found) = pair(case, *tells, seconds).with_context(|| format!("case {case}"))? else {
-                tell(format!("repeat {repeat} {case}: no environment for it, see ./check"));
-                continue;
-            };
-            tell(format!("repeat {repeat} {case}: {found}"));
-            for (name, value) in found.as_object().into_iter().flatten() {
-                samples.entry((case, name.clone())).or_default().push(value.as_f64().unwrap_or(f64::NAN));
-            }
-        }
-    }
-    let load = format!("load average {before} before, {} after; {repeats} interleaved repeats", load());
-    let mut figure = |name, unit, (case, field): (&'static str, &str), target, peer: Option<(&'static str, f64)>, note: &str| {
-        let samples = samples.remove(&(case, field.to_owned()))?;
-        let note = if peer.is_some() { format!("recorded; {note}") } else { note.to_owned() };
-        Some(Figure { name, unit, samples, target, peer, note: format!("{note}; {load}") })
-    };
+    let samples = repeated(options, &CASES.map(|(case, _)| case), measure_case)?;
+    let figure = |name, unit, case, target, peer, note: &str| samples.figure((name, unit), case, target, peer, note);
     let opendnp3 = |value| Some(("opendnp3", value));
+    let foreign = "not ours: opendnp3 through its Python binding in the same run; recorded without it";
     let events = "unsolicited, fragments of 2048 octets, each confirmed before the next, 10,000 points";
     let figures = [
         figure(
@@ -178,12 +128,10 @@ fn run(options: &[&str]) -> Result<()> {
         figure(
             "dnp3.yadnp3_master.cpu_s_per_m",
             "s/Mevent",
-            (YADNP3, "cpu_s_per_m"),
+            ("yadnp3_master", "cpu_s_per_m"),
             Target::Less,
             opendnp3(0.352),
-            &format!(
-                "not ours: opendnp3 through its Python binding in the same run, with what the binding makes of each value; recorded without it; g32v7, the same sender; {events}"
-            ),
+            &format!("{foreign}; with what the binding makes of each value; g32v7, the same sender; {events}"),
         ),
         figure(
             "dnp3.master.rate",
@@ -218,6 +166,16 @@ fn run(options: &[&str]) -> Result<()> {
             "master on the same two cores",
         ),
         figure(
+            "dnp3.yadnp3_outstation.cpu_s_per_m",
+            "s/Mevent",
+            ("yadnp3_outstation", "cpu_s_per_m"),
+            Target::Less,
+            opendnp3(0.75),
+            &format!(
+                "{foreign}; g32v1, prepared updates put in again while there is room for them; the same master; unsolicited, fragments of 2048 octets"
+            ),
+        ),
+        figure(
             "dnp3.integrity_10k_p50_ms",
             "ms",
             ("integrity", "p50_ms"),
@@ -226,6 +184,14 @@ fn run(options: &[&str]) -> Result<()> {
             "our master and our outstation, each in its process; request to the last fragment, g30v5, 25 fragments each confirmed, receipts at once; recorded with TCP_NODELAY forced, 1,100 as shipped",
         ),
         figure("dnp3.integrity_10k_p99_ms", "ms", ("integrity", "p99_ms"), Target::Less, opendnp3(3.8), "as its p50"),
+        figure(
+            "dnp3.yadnp3_integrity_10k_p50_ms",
+            "ms",
+            ("yadnp3_integrity", "p50_ms"),
+            Target::Less,
+            opendnp3(1.96),
+            &format!("{foreign}; opendnp3 as the master of our outstation, with what the binding makes of each value"),
+        ),
         figure(
             "dnp3.sbo_p50_us",
             "us",
@@ -236,6 +202,14 @@ fn run(options: &[&str]) -> Result<()> {
         ),
         figure("dnp3.sbo_p99_us", "us", ("sbo", "p99_us"), Target::Less, opendnp3(171.0), "as its p50"),
         figure(
+            "dnp3.yadnp3_sbo_p50_us",
+            "us",
+            ("yadnp3_sbo", "p50_us"),
+            Target::Less,
+            opendnp3(58.0),
+            &format!("{foreign}; opendnp3 as the master of the same plain outstation, to its callback in Python"),
+        ),
+        figure(
             "dnp3.unsolicited_p50_ms",
             "ms",
             ("unsolicited", "p50_ms"),
@@ -244,12 +218,15 @@ fn run(options: &[&str]) -> Result<()> {
             "idle link; one value set in the engine's thread, which wakes the link's task, to the return of the peer's read; both on the machine's clock",
         ),
         figure("dnp3.unsolicited_p99_ms", "ms", ("unsolicited", "p99_ms"), Target::Less, opendnp3(0.288), "as its p50"),
+        figure(
+            "dnp3.yadnp3_unsolicited_p50_ms",
+            "ms",
+            ("yadnp3_unsolicited", "p50_ms"),
+            Target::Less,
+            opendnp3(0.145),
+            &format!("{foreign}; opendnp3 as the outstation of the same plain master, from its update in Python"),
+        ),
     ];
-    tell(format!("{load}; loopback, two processes a measurement, {seconds} s each"));
-    for figure in figures.into_iter().flatten() {
-        let (line, text) = figure.lines();
-        tell(text);
-        say(&line.to_string());
-    }
+    print(figures);
     Ok(())
 }

@@ -17,42 +17,24 @@ mod hostile;
 mod link;
 #[path = "measure/mod.rs"]
 mod measure;
-#[path = "iec104/ours.rs"]
-mod ours;
 #[path = "iec104/peer.rs"]
 mod peer;
 #[path = "iec104/serving.rs"]
 mod serving;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use bridge_iec60870::Iec104;
+use bridge_session::{Protocol as _, Role, Session};
 use serde_json::{Value, json};
 
-use crate::measure::{Figure, Target, line, load, quantile, say, start, tell};
+use crate::link::link;
+use crate::measure::{EVENTS, POINTS, Target, Tells, own, pair, port, print, repeated};
 use crate::peer::Act;
 
 /// Points of an interrogation.
 const GI_POINTS: usize = 10_000;
-/// Interrogations of one measurement, and those before it.
-const GI_TIMES: usize = 20;
-const GI_WARM: usize = 3;
-/// Commands of one measurement, and those before it.
-const COMMANDS: usize = 10_000;
-const COMMANDS_WARM: usize = 500;
-/// Single values of one measurement, the first ones not counted.
-const EVENTS: usize = 90;
-const EVENTS_WARM: usize = 10;
-
-/// Which process of a pair has the result.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Tells {
-    First,
-    Second,
-    /// Each has its instants.
-    Both,
-}
 
 /// A pair of processes. The first one listens and says on which port, the second connects.
 const CASES: [(&str, Tells); 8] = [
@@ -62,7 +44,8 @@ const CASES: [(&str, Tells); 8] = [
     ("event", Tells::Both),
     ("gi", Tells::Second),
     ("gi_prepared", Tells::Second),
-    ("gi_durable", Tells::First),
+    // The second one removes its journal.
+    ("gi_durable", Tells::FirstThenEnd),
     ("select", Tells::Second),
 ];
 
@@ -74,9 +57,14 @@ fn main() -> Result<()> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["first", case, seconds] => first(case, Duration::from_secs_f64(seconds.parse()?)),
-        ["second", case, seconds, port] => second(case, Duration::from_secs_f64(seconds.parse()?), ours::port(port)?),
+        ["second", case, seconds, number] => second(case, Duration::from_secs_f64(seconds.parse()?), port(number)?),
         options => run(options),
     }
+}
+
+/// Our session in a role, with so many floats.
+fn ours(role: Role, points: usize, type_id: &str) -> Box<dyn Session> {
+    Iec104.session(&link(role, points, type_id))
 }
 
 fn first(case: &str, span: Duration) -> Result<()> {
@@ -84,8 +72,8 @@ fn first(case: &str, span: Duration) -> Result<()> {
         "client" => peer::station(Act::Flood),
         "server" => serving::serve(false, span),
         "server_events" => serving::serve(true, span),
-        "event" => serving::emit(),
-        "gi" => serving::image(),
+        "event" => measure::emit(measure::task(0, Iec104, &link(Role::Server, POINTS, "M_ME_TF_1"), measure::endpoint()?), 0),
+        "gi" => measure::image(ours(Role::Server, GI_POINTS, "M_ME_NC_1"), 0, GI_POINTS),
         "gi_prepared" | "select" => peer::station(Act::Answer),
         "gi_durable" => peer::station(Act::Restart),
         _ => anyhow::bail!("no case is called {case}"),
@@ -94,67 +82,30 @@ fn first(case: &str, span: Duration) -> Result<()> {
 
 fn second(case: &str, span: Duration, port: u16) -> Result<()> {
     match case {
-        "client" => ours::receive(port, span),
+        "client" => measure::receive(ours(Role::Client, POINTS, "M_ME_TF_1"), port, span),
         "server" | "server_events" => peer::receiver(port, None),
         "event" => peer::receiver(port, Some(EVENTS)),
-        "gi" | "gi_prepared" => ours::interrogate(port),
+        "gi" | "gi_prepared" => measure::interrogate(ours(Role::Client, GI_POINTS, "M_ME_NC_1"), port, GI_POINTS),
         "gi_durable" => durable::run(port),
-        "select" => ours::command(port),
+        "select" => measure::command(ours(Role::Client, 1, "M_ME_NC_1"), port, 1),
         _ => anyhow::bail!("no case is called {case}"),
     }
 }
 
 /// Runs a case once: what it found.
-fn pair(case: &str, tells: Tells, seconds: &str) -> Result<Value> {
-    let (first, mut told) = start(&["first", case, seconds])?;
-    let port = line(&mut told)?;
-    let (second, mut found) = start(&["second", case, seconds, &port])?;
-    let result = match tells {
-        Tells::First => serde_json::from_str(&line(&mut told)?)?,
-        Tells::Second => serde_json::from_str(&line(&mut found)?)?,
-        Tells::Both => {
-            let seen: Vec<i64> = serde_json::from_str(&line(&mut found)?)?;
-            second.finish()?;
-            let set: Vec<i64> = serde_json::from_str(&line(&mut told)?)?;
-            anyhow::ensure!(set.len() == EVENTS && seen.len() == EVENTS, "events are missing");
-            let mut taken_ms: Vec<f64> = set.iter().zip(&seen).skip(EVENTS_WARM).map(|(set, seen)| (seen - set) as f64 / 1e6).collect();
-            let found = json!({ "p50_ms": quantile(&mut taken_ms, 0.5), "p99_ms": quantile(&mut taken_ms, 0.99) });
-            return Ok(found);
-        }
+fn measure_case(case: &str, seconds: &str) -> Result<Option<Value>> {
+    let Some((_, tells)) = CASES.iter().find(|(name, _)| *name == case) else {
+        return Ok(Some(json!({ "max_ms": hostile::worst() })));
     };
-    if case == "gi_durable" {
-        // It removes its journal.
-        second.finish()?;
-    }
-    drop(first);
-    Ok(result)
+    let first = own(&["first", case, seconds])?;
+    pair(*tells, first, |port| own(&["second", case, seconds, port])).map(Some)
 }
 
 fn run(options: &[&str]) -> Result<()> {
-    let option = |name: &str| options.iter().position(|word| *word == name).and_then(|at| options.get(at + 1)).copied();
-    let repeats: usize = option("--repeats").unwrap_or("5").parse()?;
-    let seconds = option("--seconds").unwrap_or("2");
-    let mut samples: BTreeMap<(&str, String), Vec<f64>> = BTreeMap::new();
-    let before = load();
-    for repeat in 1..=repeats {
-        for (case, tells) in CASES.iter().filter(|(case, _)| option("--only").is_none_or(|name| name == *case)) {
-            let found = pair(case, *tells, seconds).with_context(|| format!("case {case}"))?;
-            tell(format!("repeat {repeat} {case}: {found}"));
-            for (name, value) in found.as_object().into_iter().flatten() {
-                samples.entry((case, name.clone())).or_default().push(value.as_f64().unwrap_or(f64::NAN));
-            }
-        }
-        if option("--only").is_none_or(|name| name == HOSTILE) {
-            let max_ms = hostile::worst();
-            tell(format!("repeat {repeat} {HOSTILE}: {max_ms}"));
-            samples.entry((HOSTILE, "max_ms".to_owned())).or_default().push(max_ms);
-        }
-    }
-    let load = format!("load average {before} before, {} after; {repeats} interleaved repeats", load());
-    let mut figure = |name, unit, (case, field): (&'static str, &str), target, peer_value: Option<f64>, note: &str| {
-        let samples = samples.remove(&(case, field.to_owned()))?;
-        let note = if peer_value.is_some() { format!("recorded; {note}") } else { note.to_owned() };
-        Some(Figure { name, unit, samples, target, peer: peer_value.map(|value| ("lib60870", value)), note: format!("{note}; {load}") })
+    let cases: Vec<&str> = CASES.iter().map(|(case, _)| *case).chain([HOSTILE]).collect();
+    let samples = repeated(options, &cases, measure_case)?;
+    let figure = |name, unit, case, target, peer: Option<f64>, note: &str| {
+        samples.figure((name, unit), case, target, peer.map(|value| ("lib60870", value)), note)
     };
     let stream = "M_ME_TF_1, 16 objects a frame, k = 12, w = 8, 10,400 points";
     let figures = [
@@ -210,7 +161,7 @@ fn run(options: &[&str]) -> Result<()> {
         figure(
             "iec104.gi_10k_ms",
             "ms",
-            ("gi", "gi_ms"),
+            ("gi", "p50_ms"),
             Target::AtMost(5.0),
             Some(4.7),
             "our controlling and our controlled session, each in its process; request to termination, M_ME_NC_1, SQ = 0, 334 frames, receipts at once, k = 12, w = 8",
@@ -218,7 +169,7 @@ fn run(options: &[&str]) -> Result<()> {
         figure(
             "iec104.gi_10k_prepared_ms",
             "ms",
-            ("gi_prepared", "gi_ms"),
+            ("gi_prepared", "p50_ms"),
             Target::Less,
             None,
             "the same against prepared frames: our controlling session alone",
@@ -249,11 +200,6 @@ fn run(options: &[&str]) -> Result<()> {
             "the longest of all hostile inputs of one connection, both roles, whole and octet by octet, 10,400 points; session alone, wall clock, shortest of five runs each",
         ),
     ];
-    tell(format!("{load}; loopback, two processes a measurement, {seconds} s each"));
-    for figure in figures.into_iter().flatten() {
-        let (line, text) = figure.lines();
-        tell(text);
-        say(&line.to_string());
-    }
+    print(figures);
     Ok(())
 }

@@ -24,7 +24,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::case::{CASES, Case, Load, named};
-use crate::measure::{Figure, Target, line, load, say, start, tell};
+use crate::measure::{Figure, Target, line, load, own, say, start, tell};
 
 /// What `native-baselines` recorded for lib60870's client: it decodes and does nothing else.
 const PEER: (&str, f64) = ("lib60870 client", 0.251);
@@ -133,11 +133,11 @@ fn run(options: &[&str]) -> Result<()> {
 
 /// Runs a case once: what both processes found.
 fn pair(case: &Case, seconds: &str) -> Result<Value> {
-    let (_source, mut told) = start(&["source", case.name])?;
+    let (_source, mut told) = start(own(&["source", case.name])?)?;
     let ports = line(&mut told)?;
     let mut args = vec!["bridge", case.name, seconds];
     args.extend(ports.split(' '));
-    let (bridge, mut found) = start(&args)?;
+    let (bridge, mut found) = start(own(&args)?)?;
     let result = if case.load == Load::Idle { line(&mut told)? } else { line(&mut found)? };
     bridge.finish()?;
     Ok(serde_json::from_str(&result)?)

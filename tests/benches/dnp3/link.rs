@@ -1,15 +1,12 @@
 //! The link under measurement, as a checked profile would give it.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-
-use anyhow::Result;
 use bridge_model::{PointId, Zone};
 use bridge_session::{AddressUse, Field, LinkPoint, LinkSpec, Role};
 
-/// Controls of a link that commands: analogue outputs, short floats.
-pub(crate) const CONTROLS: u32 = 10;
+use crate::measure::CONTROLS;
 
-/// A link with so many analogues and binaries, points `1..` in this order, and [`CONTROLS`] analogue outputs behind them.
+/// A link with so many analogues and binaries, points `1..` in this order, and [`CONTROLS`] analogue outputs (short floats) behind
+/// them.
 pub(crate) fn link(role: Role, analogs: usize, binaries: usize) -> LinkSpec {
     let point = |point: u32, usage, of: &str, index: u32| LinkPoint {
         point: PointId(point),
@@ -31,14 +28,4 @@ pub(crate) fn link(role: Role, analogs: usize, binaries: usize) -> LinkSpec {
         max_unacked: 4096,
         fresh_link_ms: 2000,
     }
-}
-
-/// A port that was free a moment ago, for a listener that cannot be asked which one it got.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
-/// This port of loopback.
-pub(crate) fn local(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

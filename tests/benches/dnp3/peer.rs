@@ -1,25 +1,20 @@
 //! The other process: plain stations of our own on blocking sockets, which do no more than the measurement needs.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::io::Write as _;
+use std::net::TcpListener;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use bridge_engine::shell::SystemClock;
 use serde_json::Value;
 
 use crate::POINTS;
-use crate::link::local;
-use crate::measure::say;
+use crate::measure::{connect, local, read, say};
 use crate::wire::{BY_MASTER, DATA, MASTER, OUTSTATION, fragment, read as read_wire};
 
 /// Fragments that lie ready: as often as the sequence numbers go round, so that each has its own.
 const READY: usize = 64;
 /// Octets of a fragment that objects may take: 2048 without its own header.
 const ROOM: usize = 2048 - 4;
-/// Attempts to connect, and between two of them.
-const ATTEMPTS: u32 = 500;
-const ATTEMPT_EVERY: Duration = Duration::from_millis(10);
 
 /// What a plain outstation does besides answering.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,7 +124,6 @@ fn frame_size(octets: &[u8]) -> Option<usize> {
 /// It looks at no CRC and no object.
 pub(crate) fn master(port: u16, fragments: Option<usize>) -> Result<()> {
     let mut stream = connect(port)?;
-    stream.set_nodelay(true)?;
     let clock = SystemClock::new();
     let (mut buffer, mut kept, mut out) = (vec![0; 64 << 10], 0, Vec::new());
     let (mut instants, mut opening, mut has_events) = (Vec::<i64>::new(), 0_u8, false);
@@ -168,24 +162,4 @@ pub(crate) fn master(port: u16, fragments: Option<usize>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn connect(port: u16) -> Result<TcpStream> {
-    for _ in 1..ATTEMPTS {
-        if let Ok(stream) = TcpStream::connect(local(port)) {
-            return Ok(stream);
-        }
-        std::thread::sleep(ATTEMPT_EVERY);
-    }
-    TcpStream::connect(local(port)).context("nobody listens")
-}
-
-/// `None`: the other end is gone.
-fn read(stream: &mut TcpStream, input: &mut [u8]) -> Result<Option<usize>> {
-    match stream.read(input) {
-        Ok(0) => Ok(None),
-        Ok(count) => Ok(Some(count)),
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

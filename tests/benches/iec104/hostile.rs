@@ -5,8 +5,8 @@ use bridge_engine::shell::SystemClock;
 use bridge_iec60870::Iec104;
 use bridge_session::{Channel, Chunk, FrameBatch, PeerInfo, Protocol as _, Role, Session};
 
-use crate::link::{CA, link, local};
-use crate::measure::{POINTS, quantile, tell};
+use crate::link::{CA, link};
+use crate::measure::{POINTS, local, quantile, tell};
 
 const CHANNEL: Channel = Channel(1);
 /// Runs of one input on the wall clock; the shortest counts, so that what else the machine does is not the input's.

@@ -1,15 +1,12 @@
 //! The link under measurement, as a checked profile would give it.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-
-use anyhow::Result;
 use bridge_model::{PointId, Zone};
 use bridge_session::{AddressUse, Field, LinkPoint, LinkSpec, Role};
 
+use crate::measure::CONTROLS;
+
 /// The common address.
 pub(crate) const CA: u16 = 1;
-/// Set-points of a link that commands.
-pub(crate) const CONTROLS: u32 = 10;
 
 /// A link whose points `1..` are floats of this type at the object addresses from 1 on, and whose controls are floating set-points.
 pub(crate) fn link(role: Role, points: usize, type_id: &str) -> LinkSpec {
@@ -32,14 +29,4 @@ pub(crate) fn link(role: Role, points: usize, type_id: &str) -> LinkSpec {
         max_unacked: 4096,
         fresh_link_ms: 2000,
     }
-}
-
-/// A port that was free a moment ago, for a listener that cannot be asked which one it got.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
-/// This port of loopback.
-pub(crate) fn local(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

@@ -35,15 +35,8 @@ impl Drop for Running {
     }
 }
 
-/// This program again, with these arguments, and what it prints.
-pub(crate) fn start(args: &[&str]) -> Result<(Running, BufReader<std::process::ChildStdout>)> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(args);
-    start_program(command)
-}
-
-/// Another program, and what it prints.
-pub(crate) fn start_program(mut command: Command) -> Result<(Running, BufReader<std::process::ChildStdout>)> {
+/// A program, and what it prints.
+pub(crate) fn start(mut command: Command) -> Result<(Running, BufReader<std::process::ChildStdout>)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let out = child.stdout.take().context("a pipe")?;
     Ok((Running(child), BufReader::new(out)))

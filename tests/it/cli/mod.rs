@@ -12,5 +12,6 @@ mod reversed;
 mod select;
 mod sim;
 mod sim_dnp3;
+mod sim_site;
 mod tail;
 mod words;

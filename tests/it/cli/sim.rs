@@ -1,12 +1,12 @@
 //! `sim iec104` with a profile that no model was written for: a station, a master on the same link, and what they do wrong on purpose.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bridge_model::Detail;
 use bridge_sim::{Entry, EntryKind, Standard};
 
-use super::kit::{command, run};
-use crate::support::{PATIENCE, Process, free_port, kinds, ledger, repository, scratch, wait_until};
+use super::sim_site::{Site, end, facts, values};
+use crate::support::{PATIENCE, free_port, kinds, ledger, wait_until};
 
 /// A hydro station: scaled, turned and short of everything that the thermal plant's names say.
 const PROFILE: &str = r#"
@@ -54,47 +54,13 @@ authority = ["sldc"]
 exclusive = "M1"
 "#;
 
-struct Site {
-    dir: PathBuf,
-    port: u16,
-}
-
-impl Site {
-    fn new(test: &str) -> Self {
-        let dir = scratch(test);
-        std::fs::create_dir(dir.join("hps")).expect("writable");
-        std::fs::write(dir.join("hps/profile.toml"), PROFILE).expect("writable");
-        run(&dir, &["profile", "lint", "hps"]).good();
-        Self { dir, port: free_port() }
-    }
-
-    fn start(&self, role: &str, more: &[&str]) -> Process {
-        let address = format!("127.0.0.1:{}", self.port);
-        let ledger = self.ledger(role).display().to_string();
-        let way = if role == "station" { "--listen" } else { "--connect" };
-        let mut args = vec!["sim", "iec104", "--role", role, "--profile", "hps", way, &address, "--ledger", &ledger];
-        args.extend(more);
-        let process = Process::spawn(role, &mut command(&self.dir, &args));
-        process.wait_for_line("READY", PATIENCE);
-        process
-    }
-
-    fn ledger(&self, role: &str) -> PathBuf {
-        self.dir.join(format!("{role}.jsonl"))
-    }
-}
-
-fn values(path: &Path, point: &str) -> Vec<f64> {
-    ledger(path).iter().filter(|entry| entry.point == point).filter_map(|entry| entry.value).collect()
-}
-
-fn end(mut process: Process) {
-    assert!(process.finish(PATIENCE).success(), "{}", process.standard_error());
+fn site(test: &str) -> Site {
+    Site::new(test, "iec104", PROFILE, &format!("127.0.0.1:{}", free_port()))
 }
 
 #[test]
 fn a_station_and_a_master_of_any_profile() {
-    let site = Site::new("sim_any_profile");
+    let site = site("sim_any_profile");
     let station = site.start("station", &["--walk-every", "100ms"]);
     let mut master = site.start("master", &[]);
     master.wait_for_line("interrogation ended", PATIENCE);
@@ -134,7 +100,7 @@ fn settled(path: &Path) -> Vec<String> {
 
 #[test]
 fn a_station_that_never_confirms_leaves_its_master_without_an_outcome() {
-    let site = Site::new("sim_never_confirms");
+    let site = site("sim_never_confirms");
     let station = site.start("station", &["--misbehave", "never-confirms"]);
     let mut master = site.start("master", &[]);
     master.wait_for_line("interrogation ended", PATIENCE);
@@ -150,7 +116,7 @@ fn a_station_that_never_confirms_leaves_its_master_without_an_outcome() {
 
 #[test]
 fn a_master_that_never_acknowledges_is_cut_off_and_gets_its_events_later() {
-    let site = Site::new("sim_never_acknowledges");
+    let site = site("sim_never_acknowledges");
     let station = site.start("station", &["--walk-every", "100ms"]);
     let mut deaf = site.start("master", &["--misbehave", "never-confirms"]);
     station.wait_for_line("closed: timer expired: t1", PATIENCE);
@@ -173,14 +139,11 @@ fn a_master_that_never_acknowledges_is_cut_off_and_gets_its_events_later() {
 
 #[test]
 fn a_master_that_stops_and_starts_over_and_over_misses_nothing() {
-    let site = Site::new("sim_stopdt_storm");
+    let site = site("sim_stopdt_storm");
     let station = site.start("station", &["--events", "M1.auto", "--event-every", "20ms", "--event-count", "200"]);
     let master = site.start("master", &["--misbehave", "stopdt-storm"]);
     let (ours, seen) = (site.ledger("station"), site.ledger("master"));
-    let events = |path: &Path| -> Vec<(Option<f64>, Option<i64>)> {
-        let event = |entry: &Entry| entry.kind == EntryKind::Event && entry.point == "M1.auto";
-        ledger(path).into_iter().filter(event).map(|entry| (entry.value, entry.stamp)).collect()
-    };
+    let events = |path: &Path| facts(path, "M1.auto");
     wait_until("all events came", || events(&seen).len() >= 200);
     station.wait_for_line("stopped", PATIENCE);
     end(master);
@@ -192,7 +155,7 @@ fn a_master_that_stops_and_starts_over_and_over_misses_nothing() {
 
 #[test]
 fn a_station_that_sends_stopdt_is_named_and_left() {
-    let site = Site::new("sim_station_storm");
+    let site = site("sim_station_storm");
     let station = site.start("station", &["--misbehave", "stopdt-storm"]);
     let master = site.start("master", &[]);
     master.wait_for_line("closed: peer misbehaved: STOPDT act from a controlled station", PATIENCE);
@@ -205,17 +168,5 @@ fn a_station_that_sends_stopdt_is_named_and_left() {
 
 #[test]
 fn what_a_role_cannot_do_wrong_is_said() {
-    let site = Site::new("sim_roles");
-    let refused = run(
-        &site.dir,
-        &["sim", "iec104", "--role", "master", "--profile", "hps", "--connect", "127.0.0.1:1", "--ledger", "x", "--misbehave", "avalanche"],
-    );
-    assert_eq!(refused.code, 1, "{}", refused.err);
-    assert!(refused.err.contains("avalanche") && refused.err.contains("stopdt-storm"), "{}", refused.err);
-    let help = run(&site.dir, &["sim", "iec104", "--help"]).good().out;
-    let guide = std::fs::read_to_string(repository().join("docs/guide/simulators.md")).expect("the guide");
-    for named in bridge_sim::NAMED {
-        assert_eq!(help.contains(named.what), named.is_of(Standard::Iec104), "{}", named.name);
-        assert!(guide.contains(&format!("| `{}` |", named.name)), "{} is not in the guide", named.name);
-    }
+    site("sim_roles").assert_misbehaviours_are_said("avalanche", "stopdt-storm", Standard::Iec104);
 }

@@ -1,11 +1,12 @@
 //! `sim dnp3` as a process: an outstation and a master of one profile over everything that they run over, and what they do wrong on purpose.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bridge_sim::{Entry, EntryKind, Standard};
+use bridge_sim::{EntryKind, Standard};
 
-use super::kit::{command, run};
-use crate::support::{PATIENCE, Process, free_port, kinds, ledger, plain_python, repository, scratch, wait_until};
+use super::kit::run;
+use super::sim_site::{Site, end, facts, values};
+use crate::support::{PATIENCE, Process, free_port, kinds, ledger, plain_python, wait_until};
 
 /// A solar park of one outstation: scaled, turned, with a set-point that is echoed by its output status and an output that the sun limits.
 const PROFILE: &str = r#"
@@ -51,52 +52,16 @@ authority = ["sldc"]
 exclusive = "PARK"
 "#;
 
-struct Site {
-    dir: PathBuf,
-    station: [String; 2],
-    master: [String; 2],
+fn site(test: &str) -> Site {
+    Site::new(test, "dnp3", PROFILE, &format!("127.0.0.1:{}", free_port()))
 }
 
-impl Site {
-    fn new(test: &str) -> Self {
-        let address = format!("127.0.0.1:{}", free_port());
-        Self::over(test, ["--listen", &address], ["--connect", &address])
-    }
-
-    fn over(test: &str, station: [&str; 2], master: [&str; 2]) -> Self {
-        let dir = scratch(test);
-        std::fs::create_dir(dir.join("park")).expect("writable");
-        std::fs::write(dir.join("park/profile.toml"), PROFILE).expect("writable");
-        run(&dir, &["profile", "lint", "park"]).good();
-        Self { dir, station: station.map(str::to_owned), master: master.map(str::to_owned) }
-    }
-
-    fn start(&self, role: &str, more: &[&str]) -> Process {
-        let ledger = self.ledger(role).display().to_string();
-        let [how, place] = if role == "station" { &self.station } else { &self.master };
-        let mut args = vec!["sim", "dnp3", "--role", role, "--profile", "park", how, place, "--ledger", &ledger];
-        args.extend(more);
-        let process = Process::spawn(role, &mut command(&self.dir, &args));
-        process.wait_for_line("READY", PATIENCE);
-        process
-    }
-
-    fn ledger(&self, role: &str) -> PathBuf {
-        self.dir.join(format!("{role}.jsonl"))
-    }
-}
-
-fn values(path: &Path, point: &str) -> Vec<f64> {
-    ledger(path).iter().filter(|entry| entry.point == point).filter_map(|entry| entry.value).collect()
+fn over(test: &str, station: [&str; 2], master: [&str; 2]) -> Site {
+    Site::over(test, "dnp3", PROFILE, station, master)
 }
 
 fn events(path: &Path) -> Vec<(Option<f64>, Option<i64>)> {
-    let event = |entry: &Entry| entry.kind == EntryKind::Event && entry.point == "park.auto";
-    ledger(path).into_iter().filter(event).map(|entry| (entry.value, entry.stamp)).collect()
-}
-
-fn end(mut process: Process) {
-    assert!(process.finish(PATIENCE).success(), "{}", process.standard_error());
+    facts(path, "park.auto")
 }
 
 /// A set-point is selected, operated, echoed, followed as far as the sun goes, and refused beyond its limits.
@@ -132,13 +97,13 @@ fn plays(site: &Site) {
 
 #[test]
 fn an_outstation_and_a_master_over_tcp() {
-    plays(&Site::new("sim_dnp3_tcp"));
+    plays(&site("sim_dnp3_tcp"));
 }
 
 #[test]
 fn an_outstation_and_a_master_over_udp() {
     let address = format!("127.0.0.1:{}", free_port());
-    plays(&Site::over("sim_dnp3_udp", ["--udp", &address], ["--udp", &address]));
+    plays(&over("sim_dnp3_udp", ["--udp", &address], ["--udp", &address]));
 }
 
 #[test]
@@ -146,7 +111,7 @@ fn an_outstation_and_a_master_over_a_serial_line() {
     let lines = Process::spawn("serial line", &mut plain_python("serial_line.py"));
     let names = lines.wait_for_line("/dev/", PATIENCE);
     let [one, other] = names.split_whitespace().collect::<Vec<_>>()[..] else { panic!("two ends: {names}") };
-    let site = Site::over("sim_dnp3_serial", ["--serial", one], ["--serial", other]);
+    let site = over("sim_dnp3_serial", ["--serial", one], ["--serial", other]);
     plays(&site);
 }
 
@@ -154,7 +119,7 @@ fn an_outstation_and_a_master_over_a_serial_line() {
 #[test]
 fn a_master_has_every_event_of_an_outstation_that_misbehaves() {
     for name in ["class-bits-never-clear", "restart-storm", "confirm-lost", "empty-g110"] {
-        let site = Site::new(&format!("sim_dnp3_{name}"));
+        let site = site(&format!("sim_dnp3_{name}"));
         let load = ["--misbehave", name, "--events", "park.auto", "--event-every", "20ms", "--event-count", "200"];
         let station = site.start("station", &load);
         let master = site.start("master", &[]);
@@ -175,7 +140,7 @@ fn a_master_has_every_event_of_an_outstation_that_misbehaves() {
 
 #[test]
 fn a_master_whose_confirms_are_lost_gets_its_events_again() {
-    let site = Site::new("sim_dnp3_confirms");
+    let site = site("sim_dnp3_confirms");
     let station = site.start("station", &["--events", "park.auto", "--event-every", "20ms", "--event-count", "100"]);
     let master = site.start("master", &["--misbehave", "confirm-lost"]);
     let (ours, seen) = (site.ledger("station"), site.ledger("master"));
@@ -189,17 +154,9 @@ fn a_master_whose_confirms_are_lost_gets_its_events_again() {
 
 #[test]
 fn what_a_role_cannot_do_wrong_over_dnp3_is_said() {
-    let site = Site::new("sim_dnp3_roles");
-    let args = ["sim", "dnp3", "--role", "master", "--profile", "park", "--connect", "127.0.0.1:1", "--ledger", "x"];
-    let refused = run(&site.dir, &[&args[..], &["--misbehave", "restart-storm"]].concat());
-    assert_eq!(refused.code, 1, "{}", refused.err);
-    assert!(refused.err.contains("restart-storm") && refused.err.contains("confirm-lost"), "{}", refused.err);
-    let refused = run(&site.dir, &[&args[..], &["--udp", "127.0.0.1:1"]].concat());
+    let site = site("sim_dnp3_roles");
+    site.assert_misbehaviours_are_said("restart-storm", "confirm-lost", Standard::Dnp3);
+    let args = ["sim", "dnp3", "--role", "master", "--profile", "own", "--connect", "127.0.0.1:1", "--udp", "127.0.0.1:1", "--ledger", "x"];
+    let refused = run(&site.dir, &args);
     assert_eq!(refused.code, 2, "one way: {}", refused.err);
-    let help = run(&site.dir, &["sim", "dnp3", "--help"]).good().out;
-    let guide = std::fs::read_to_string(repository().join("docs/guide/simulators.md")).expect("the guide");
-    for named in bridge_sim::NAMED {
-        assert_eq!(help.contains(named.what), named.is_of(Standard::Dnp3), "{}", named.name);
-        assert!(guide.contains(&format!("| `{}` |", named.name)), "{} is not in the guide", named.name);
-    }
 }

@@ -32,7 +32,7 @@ fn events(path: &Path) -> BTreeSet<Key> {
 
 #[test]
 fn thirty_kills_of_master_and_outstation_under_load_lose_nothing() {
-    let grid = Grid::over_dnp3("thirty_kills_dnp3");
+    let grid = Grid::over_dnp3("thirty_kills_dnp3", |profile| profile);
     let [rtu, served] = [grid.rtu, grid.ems].map(|port| format!("127.0.0.1:{port}"));
     let count = EVENTS.to_string();
     let load = ["--events", STATES, "--event-every", "4ms", "--event-count", &count, "--walk-every", "0s"];

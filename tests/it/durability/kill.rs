@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bridge_provenance::{Leaf, LeafValue, kind, leaf_flags};
 use bridge_sim::{EntryKind, Rng};
 
 use crate::cli::kit::command;
-use crate::support::{Grid, PATIENCE, Process, ledger, terminate, wait_until};
+use crate::support::{Grid, PATIENCE, Process, changes, ledger, terminate, wait_until};
 
 const KILLS: u32 = 50;
 /// Events of the station, 4 ms apart.
@@ -25,29 +24,8 @@ pub(super) fn made(path: &Path) -> Vec<Key> {
 
 /// The time-tagged changes of states in the plant's journal, in its order, and whether each is flagged.
 pub(super) fn journaled(grid: &Grid) -> Vec<(Key, bool)> {
-    let journal = grid.journal("plant");
-    let mut reader = journal.reader(journal.start());
-    let mut found = Vec::new();
-    while let Some(record) = reader.next().expect("a sound journal") {
-        if record.kind != kind::LEAF {
-            continue;
-        }
-        let Leaf::Points(leaf) = Leaf::decode(&record.body).expect("a leaf") else { continue };
-        for point in leaf.points {
-            let value = match point.value {
-                LeafValue::Bool(value) => f64::from(u8::from(value)),
-                LeafValue::Double(value) => f64::from(value),
-                LeafValue::Int(_) | LeafValue::F32(_) | LeafValue::F64(_) => continue,
-            };
-            let stamped_by_bridge = point.time_flags & 0x80 != 0;
-            if stamped_by_bridge || point.flags & (leaf_flags::FROM_INTERROGATION | leaf_flags::IMAGE) != 0 {
-                continue;
-            }
-            let id = grid.thermal.points[point.point as usize].id.clone();
-            found.push(((id, value.to_bits(), point.time_ns), point.flags & leaf_flags::POSSIBLE_DUPLICATE != 0));
-        }
-    }
-    found
+    let stamped = changes(&grid.journal("plant"), &grid.thermal).into_iter().filter(|change| change.is_state && !change.by_bridge);
+    stamped.map(|change| ((change.point, change.value.to_bits(), change.stamp), change.flagged)).collect()
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Independent stacks as separate processes. What they are and how they misbehave: `testbeds/interop/README.md`.
 
 mod backlog;
+mod dnp3_bridge;
+mod dnp3_bridge_loss;
+mod dnp3_files;
 mod dnp3_kit;
 mod dnp3_loss;
 mod dnp3_master;
 mod dnp3_outstation;
 mod dnp3_peers;
 mod dnp3_tls;
+mod monitor_only;
 mod opinion;
 mod pair;
 mod peers;

@@ -41,8 +41,9 @@ impl Grid {
 
     /// The same over DNP3, with the profiles of the simulations.
     #[track_caller]
-    pub(crate) fn over_dnp3(test: &str) -> Self {
-        Self::of(test, [include_str!("../sim/dnp3/plant.toml"), include_str!("../sim/dnp3/gateway.toml")].map(str::to_owned))
+    pub(crate) fn over_dnp3(test: &str, edit: impl Fn(String) -> String) -> Self {
+        let profiles = [include_str!("../sim/dnp3/plant.toml"), include_str!("../sim/dnp3/gateway.toml")];
+        Self::of(test, profiles.map(|profile| edit(profile.to_owned())))
     }
 
     /// The plant's profile and the load despatch centre's.
@@ -220,24 +221,32 @@ fn point_list(points: &[LinkPoint], more: impl Fn(&LinkPoint) -> (String, Value)
     let entry = |point: &LinkPoint| {
         let (name, mut entry) = more(point);
         entry["name"] = name.into();
-        entry["ioa"] = ioa(&point.address).into();
-        entry["ti"] = type_name(&point.address).into();
+        if point.address.contains_key("ioa") {
+            entry["ioa"] = number(&point.address, "ioa").into();
+            entry["ti"] = word(&point.address, "ti").into();
+        } else {
+            let of = word(&point.address, "type");
+            entry["index"] = number(&point.address, "index").into();
+            entry["type"] = if point.usage == AddressUse::Control { of.replace("_output", "_command") } else { of }.into();
+            // Selected or not: what the bridge selects is its own matter (R1).
+            entry["select"] = false.into();
+        }
         entry
     };
     points.iter().map(entry).collect()
 }
 
-fn ioa(address: &Fields) -> i64 {
-    match address.get("ioa") {
-        Some(Field::Int(ioa)) => *ioa,
-        other => panic!("an address without ioa: {other:?}"),
+fn number(address: &Fields, field: &str) -> i64 {
+    match address.get(field) {
+        Some(Field::Int(number)) => *number,
+        other => panic!("an address without {field}: {other:?}"),
     }
 }
 
-fn type_name(address: &Fields) -> String {
-    match address.get("ti") {
-        Some(Field::Text(name)) => name.clone(),
-        other => panic!("an address without type: {other:?}"),
+fn word(address: &Fields, field: &str) -> String {
+    match address.get(field) {
+        Some(Field::Text(word)) => word.clone(),
+        other => panic!("an address without {field}: {other:?}"),
     }
 }
 

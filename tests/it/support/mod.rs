@@ -1,9 +1,11 @@
 //! What tests of real processes share: loopback ports, child processes, the Python environment, the dissector.
 
+mod cutter;
 mod dissector;
 mod dnp3_peer;
 mod grid;
 mod heads;
+mod leaves;
 mod line;
 mod papers;
 mod pcap;
@@ -12,10 +14,12 @@ mod port;
 mod process;
 mod python;
 
-pub(crate) use dissector::{Capture, dissect, dissect_dnp3};
+pub(crate) use cutter::{Before, Cutter};
+pub(crate) use dissector::{Capture, dissect, dissect_dnp3, dnp3_requests, iec104_requests};
 pub(crate) use dnp3_peer::Dnp3Peer;
 pub(crate) use grid::{Grid, events, kinds, ledger, terminate, wait_until};
 pub(crate) use heads::{place, point_heads};
+pub(crate) use leaves::{Journaled, changes};
 pub(crate) use line::Line;
 pub(crate) use papers::{Papers, private};
 pub(crate) use pcap::Conversation;

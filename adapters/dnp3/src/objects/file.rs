@@ -179,6 +179,16 @@ fn size_of(string: &[u8], before: usize) -> Option<u16> {
     u16::try_from(string.len()).ok()
 }
 
+/// Words as they stand one behind the other.
+fn words<const N: usize>(words: [u16; N]) -> Vec<u8> {
+    words.map(u16::to_le_bytes).concat()
+}
+
+/// Where a block belongs: its handle, its number, and whether it is the last.
+fn place(handle: u32, number: u32, last: bool) -> Vec<u8> {
+    [handle, number & !LAST | if last { LAST } else { 0 }].map(u32::to_le_bytes).concat()
+}
+
 impl<'a> FileAuthentication<'a> {
     const FIXED: usize = 12;
 
@@ -201,14 +211,8 @@ impl<'a> FileAuthentication<'a> {
         let user_size = size_of(self.user, Self::FIXED)?;
         let password_at = 12_u16.checked_add(user_size)?;
         let password_size = size_of(self.password, usize::from(password_at))?;
-        let mut out = Vec::with_capacity(Self::FIXED + self.user.len() + self.password.len());
-        for word in [12, user_size, password_at, password_size] {
-            out.extend_from_slice(&word.to_le_bytes());
-        }
-        out.extend_from_slice(&self.key.to_le_bytes());
-        out.extend_from_slice(self.user);
-        out.extend_from_slice(self.password);
-        Some(out)
+        let strings = words([12, user_size, password_at, password_size]);
+        Some([&strings, &self.key.to_le_bytes()[..], self.user, self.password].concat())
     }
 }
 
@@ -236,18 +240,15 @@ impl<'a> FileCommand<'a> {
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
         let name_size = size_of(self.name, Self::FIXED)?;
-        let mut out = Vec::with_capacity(Self::FIXED + self.name.len());
-        out.extend_from_slice(&26_u16.to_le_bytes());
-        out.extend_from_slice(&name_size.to_le_bytes());
-        out.extend_from_slice(&self.created.octets());
-        out.extend_from_slice(&self.permissions.to_le_bytes());
-        out.extend_from_slice(&self.key.to_le_bytes());
-        out.extend_from_slice(&self.size.to_le_bytes());
-        for word in [self.mode.0, self.block_max, self.request_id] {
-            out.extend_from_slice(&word.to_le_bytes());
-        }
-        out.extend_from_slice(self.name);
-        Some(out)
+        let fixed = [
+            &words([26, name_size])[..],
+            &self.created.octets(),
+            &self.permissions.to_le_bytes(),
+            &self.key.to_le_bytes(),
+            &self.size.to_le_bytes(),
+            &words([self.mode.0, self.block_max, self.request_id]),
+        ];
+        Some([&fixed.concat(), self.name].concat())
     }
 }
 
@@ -269,14 +270,8 @@ impl<'a> FileObject<'a> {
     /// To the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(13 + self.text.len());
-        out.extend_from_slice(&self.handle.to_le_bytes());
-        out.extend_from_slice(&self.size.to_le_bytes());
-        out.extend_from_slice(&self.block_max.to_le_bytes());
-        out.extend_from_slice(&self.request_id.to_le_bytes());
-        out.push(self.status.0);
-        out.extend_from_slice(self.text);
-        out
+        let sizes = [self.handle.to_le_bytes(), self.size.to_le_bytes()].concat();
+        [&sizes, &words([self.block_max, self.request_id])[..], &[self.status.0], self.text].concat()
     }
 }
 
@@ -292,11 +287,7 @@ impl<'a> FileBlock<'a> {
     /// To the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(8 + self.octets.len());
-        out.extend_from_slice(&self.handle.to_le_bytes());
-        out.extend_from_slice(&(self.number & !LAST | if self.last { LAST } else { 0 }).to_le_bytes());
-        out.extend_from_slice(self.octets);
-        out
+        [&place(self.handle, self.number, self.last), self.octets].concat()
     }
 }
 
@@ -312,12 +303,7 @@ impl<'a> FileBlockStatus<'a> {
     /// To the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(9 + self.text.len());
-        out.extend_from_slice(&self.handle.to_le_bytes());
-        out.extend_from_slice(&(self.number & !LAST | if self.last { LAST } else { 0 }).to_le_bytes());
-        out.push(self.status.0);
-        out.extend_from_slice(self.text);
-        out
+        [&place(self.handle, self.number, self.last)[..], &[self.status.0], self.text].concat()
     }
 }
 
@@ -343,16 +329,13 @@ impl<'a> FileDescriptor<'a> {
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
         let name_size = size_of(self.name, Self::FIXED)?;
-        let mut out = Vec::with_capacity(Self::FIXED + self.name.len());
-        for word in [20, name_size, self.file_type.0] {
-            out.extend_from_slice(&word.to_le_bytes());
-        }
-        out.extend_from_slice(&self.size.to_le_bytes());
-        out.extend_from_slice(&self.created.octets());
-        out.extend_from_slice(&self.permissions.to_le_bytes());
-        out.extend_from_slice(&self.request_id.to_le_bytes());
-        out.extend_from_slice(self.name);
-        Some(out)
+        let fixed = [
+            &words([20, name_size, self.file_type.0])[..],
+            &self.size.to_le_bytes(),
+            &self.created.octets(),
+            &words([self.permissions, self.request_id]),
+        ];
+        Some([&fixed.concat(), self.name].concat())
     }
 }
 
