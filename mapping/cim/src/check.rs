@@ -52,6 +52,18 @@ enum Group {
     Mentioned,
 }
 
+impl Group {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::NoSuch | Self::OfAnother => "cim::attribute-unknown",
+            Self::NoLiteral => "cim::literal-unknown",
+            Self::WrongTarget => "cim::reference-class",
+            Self::Dangling => "cim::reference-dangling",
+            Self::Mentioned => "cim::object-undefined",
+        }
+    }
+}
+
 struct First {
     count: usize,
     object: u32,
@@ -83,7 +95,9 @@ impl Check<'_> {
         for (class, (count, at, is_checked)) in counts {
             let name = self.store.names.local(class);
             unknown.push((name.to_owned(), count));
-            if is_checked {
+            if is_checked && self.problems.is_full("cim::class-unknown") {
+                self.problems.push(Diagnostic::warning("cim::class-unknown", ""), Some(at));
+            } else if is_checked {
                 let message =
                     format!("{} of class {name}, which {} does not have in the profiles read here", objects(count), self.store.version);
                 let known = schema().classes().filter(|class| schema().has_class(self.store.version, class));
@@ -218,7 +232,11 @@ impl Check<'_> {
 
     fn tell(&mut self) {
         for ((group, by, name, _), first) in std::mem::take(&mut self.grouped) {
-            let problem = self.words(group, by, name, &first);
+            let problem = if self.problems.is_full(group.code()) {
+                Diagnostic::warning(group.code(), "")
+            } else {
+                self.words(group, by, name, &first)
+            };
             self.problems.push(problem, Some(first.at));
         }
     }
@@ -238,7 +256,7 @@ impl Check<'_> {
                     |near| format!("did you mean {near}? It is kept, unchecked; nothing reads it"),
                 );
                 let message = format!("{attribute} of {id}, a {class}: {version} has no such attribute in the profiles read here{more}");
-                Diagnostic::warning("cim::attribute-unknown", message).fix(help)
+                Diagnostic::warning(group.code(), message).fix(help)
             }
             Group::OfAnother => {
                 let class = store.names.local(by);
@@ -246,7 +264,7 @@ impl Check<'_> {
                 let known: Vec<String> = schema().attributes_of(version, class).collect();
                 let near = nearest(attribute, known.iter().map(String::as_str));
                 let help = near.map_or_else(|| "it is kept; nothing reads it".to_owned(), |near| format!("did you mean {near}?"));
-                Diagnostic::warning("cim::attribute-unknown", message).fix(help)
+                Diagnostic::warning(group.code(), message).fix(help)
             }
             Group::NoLiteral => {
                 let kind = schema().attribute(version, attribute);
@@ -254,13 +272,13 @@ impl Check<'_> {
                 let help = nearest(value, schema().literals(version, of))
                     .map_or_else(|| format!("one of {}", some_of(schema().literals(version, of))), |near| format!("did you mean {near}?"));
                 let message = format!("{attribute} of {id} is {value}, which {of} of {version} does not have{more}");
-                Diagnostic::warning("cim::literal-unknown", message).fix(help)
+                Diagnostic::warning(group.code(), message).fix(help)
             }
             Group::WrongTarget => {
                 let class = store.names.local(by);
                 let wanted = if let Some(Type::Reference { class, .. }) = schema().attribute(version, attribute) { class } else { "" };
                 let message = format!("{attribute} of {id} leads to {value}, a {class}, not to a {wanted}{more}");
-                Diagnostic::warning("cim::reference-class", message).fix("correct the reference")
+                Diagnostic::warning(group.code(), message).fix("correct the reference")
             }
             Group::Dangling => {
                 let near = self.near(value);
@@ -269,7 +287,7 @@ impl Check<'_> {
                     |near| format!("did you mean {near}?"),
                 );
                 let message = format!("{attribute} of {id} leads to {value}, which no document defines{more}");
-                Diagnostic::warning("cim::reference-dangling", message).fix(help)
+                Diagnostic::warning(group.code(), message).fix(help)
             }
             Group::Mentioned => {
                 let near = self.near(&id);
@@ -278,7 +296,7 @@ impl Check<'_> {
                     |near| format!("did you mean {near}? Otherwise give the equipment model that belongs to it"),
                 );
                 let message = format!("{id} is not defined in any document, only described here{more}");
-                Diagnostic::warning("cim::object-undefined", message).fix(help)
+                Diagnostic::warning(group.code(), message).fix(help)
             }
         }
     }

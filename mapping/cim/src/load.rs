@@ -71,8 +71,12 @@ fn load(inputs: &Inputs, problems: &mut Problems) -> Option<Model> {
     tidy(&mut starts, &mut properties, &mut builder);
     let (structures, nameless) = (builder.structures, builder.nameless);
     let store = builder.finish(starts, properties);
+    // In what was cut off, every second reference would lead nowhere.
+    if problems.broken {
+        return None;
+    }
     let unknown = check::check(&store, problems);
-    (!problems.broken).then(|| Model::new(store, unknown, order.superseded, structures + nameless))
+    Some(Model::new(store, unknown, order.superseded, structures + nameless))
 }
 
 fn documents(inputs: &Inputs) -> impl Iterator<Item = u16> {

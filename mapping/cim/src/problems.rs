@@ -59,6 +59,11 @@ impl Problems {
     /// Problems of one code that are shown; the others are counted.
     pub(crate) const SHOWN_PER_CODE: usize = 40;
 
+    /// Whether more of this code are only counted: what is dear to say need not be said.
+    pub(crate) fn is_full(&self, code: &str) -> bool {
+        self.counts.get(code).is_some_and(|count| count.0 >= Self::SHOWN_PER_CODE)
+    }
+
     pub(crate) fn push(&mut self, diagnostic: Diagnostic, at: Option<At>) {
         let count = self.counts.entry(diagnostic.code.clone()).or_default();
         count.0 += 1;

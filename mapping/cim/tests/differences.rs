@@ -1,7 +1,5 @@
 //! Difference models: applied in the order of their headers, checked against what they change.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 mod support;
 
 use bridge_cim::{Bounds, DocumentKind, Model};

@@ -1,7 +1,5 @@
 //! What a profile asks of a model: names, containers, terminals, measurements, limits, ratings.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 mod support;
 
 use bridge_cim::{Direction, Duration, MeasurementKind, Model, Unit};
