@@ -1,6 +1,6 @@
 //! Text, JSON and SARIF.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use crate::{Diagnostic, Report, Severity};
@@ -50,15 +50,18 @@ impl Report {
             let end = span.end.clamp(span.start, source.text.len());
             // A table stands on many lines; its first line says enough.
             let first_line = source.text.get(span.start..end)?.find('\n').map_or(end, |at| span.start + at);
-            Some(
-                Snippet::source(source.text.as_str())
-                    .path(source.name.as_str())
-                    .annotation(AnnotationKind::Primary.span(span.start..first_line)),
-            )
+            let annotation = AnnotationKind::Primary.span(span.start..first_line);
+            let snippet = Snippet::source(source.text.as_str()).line_start(source.line).annotation(annotation);
+            // A piece from the middle of a line: the renderer would count columns from the piece.
+            Some(match self.place(span).filter(|_| source.column > 1) {
+                Some(place) => (Some(Origin::path(source.name.as_str()).line(place.line).char_column(place.column)), snippet),
+                None => (None, snippet.path(source.name.as_str())),
+            })
         });
+        let (place, snippet) = snippet.unzip();
         let origin = diagnostic.origin.as_deref().map(|origin| Level::NOTE.message(format!("expanded from {origin}")));
         let help = diagnostic.help.as_deref().map(|help| Level::HELP.message(help));
-        let mut group = title.elements(snippet);
+        let mut group = title.elements(place.flatten()).elements(snippet);
         if let Some(origin) = origin {
             group = group.element(origin);
         }
@@ -165,6 +168,20 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} not in:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_piece_of_a_long_line_is_shown_at_its_place_in_the_whole() {
+        let mut report = Report::new();
+        let source = report.add_excerpt("model.xml", "<b rdf:ID=\"_1\"/>", 7, 4001);
+        report.push(Diagnostic::error("x::y", "twice").at(Span { source, start: 3, end: 9 }));
+        let whole = report.add_excerpt("other.xml", "  <c/>", 12, 1);
+        report.push(Diagnostic::error("x::z", "no such class").at(Span { source: whole, start: 2, end: 6 }));
+        let text = report.render_text();
+        for part in ["model.xml:7:4004", "7 | <b rdf:ID", "other.xml:12:3", "12 |   <c/>"] {
+            assert!(text.contains(part), "{part:?} not in:\n{text}");
+        }
+        assert_eq!(report.to_json()["diagnostics"][0]["column"], 4004);
     }
 
     #[test]

@@ -5,8 +5,12 @@
 pub struct Source {
     /// Its name as the user knows it: a path relative to where they are.
     pub name: String,
-    /// Its text.
+    /// Its text, or the piece of it that a problem is about.
     pub text: String,
+    /// The line on which `text` begins; the first one is 1.
+    pub line: usize,
+    /// The column at which `text` begins, in characters; the first one is 1.
+    pub column: usize,
 }
 
 /// Names a [`Source`] of a [`Report`].
@@ -127,8 +131,13 @@ impl Report {
 
     /// Keeps a text so that spans can point into it.
     pub fn add_source(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
+        self.add_excerpt(name, text, 1, 1)
+    }
+
+    /// Keeps a piece of a text that is too long to be kept whole: it begins at this line and column. Spans count from its first byte.
+    pub fn add_excerpt(&mut self, name: impl Into<String>, text: impl Into<String>, line: usize, column: usize) -> SourceId {
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
-        self.sources.push(Source { name: name.into(), text: text.into() });
+        self.sources.push(Source { name: name.into(), text: text.into(), line, column });
         id
     }
 
@@ -185,9 +194,9 @@ impl Report {
     pub fn place(&self, span: Span) -> Option<Place> {
         let source = self.source(span.source)?;
         let before = source.text.get(..span.start)?;
-        let line = before.matches('\n').count() + 1;
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(line_start..)?.chars().count() + 1;
+        let line = before.matches('\n').count() + source.line;
+        let newline = before.rfind('\n');
+        let column = before.get(newline.map_or(0, |at| at + 1)..)?.chars().count() + newline.map_or(source.column, |_| 1);
         Some(Place { file: source.name.clone(), line, column })
     }
 
@@ -210,6 +219,15 @@ mod tests {
         let source = report.add_source("a.toml", "x = 1\nθ = \"é\"\n");
         let place = report.place(Span { source, start: 11, end: 15 }).unwrap();
         assert_eq!((place.line, place.column), (2, 5));
+    }
+
+    #[test]
+    fn an_excerpt_keeps_the_places_of_the_whole() {
+        let mut report = Report::new();
+        let source = report.add_excerpt("a.xml", "θ=\"1\"/>\n<b>", 40, 300);
+        let place = |start| report.place(Span { source, start, end: start + 1 }).map(|place| (place.line, place.column));
+        assert_eq!(place(3), Some((40, 302)));
+        assert_eq!(place(10), Some((41, 2)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("diag", &[]),
     ("ies", &[]),
+    ("cim", &["diag"]),
     ("journal", &[]),
     ("session", &["model"]),
     ("provenance", &["journal"]),
@@ -43,6 +44,7 @@ const EVERYTHING: &[&str] = &[
     "dnp3",
     "northbound",
     "ies",
+    "cim",
     "profile",
     "sim",
 ];
