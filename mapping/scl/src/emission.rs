@@ -55,6 +55,8 @@ pub struct Signal {
     pub basic: BasicType,
     /// Whether it is true for moments only.
     pub transient: bool,
+    /// Whether it is about the device itself and not about the plant: mode, behaviour, health, what is in LPHD.
+    pub is_housekeeping: bool,
     /// What the file calls it: the instance's words, else the type's.
     pub desc: String,
     /// Its addresses on IEC 60870-5-101 and -104; several if each says one state true.
@@ -150,7 +152,8 @@ pub fn emission(model: &Model) -> Emission {
     for node in model.nodes() {
         let mut used = BTreeSet::new();
         if let Some(expansion) = node.expansion {
-            let work = Work { model, node, expansion, place: model.place_of(node.id), coverage: coverage.get(&node.id) };
+            let name = node.node.name.to_string();
+            let work = Work { model, node, name, expansion, place: model.place_of(node.id), coverage: coverage.get(&node.id) };
             for object in &expansion.objects {
                 if emission.signals.len() + emission.commands.len() >= MAX_ROWS {
                     emission.is_cut = true;
@@ -204,6 +207,7 @@ fn coverages(model: &Model) -> BTreeMap<NodeId, PathCoverage> {
 struct Work<'m> {
     model: &'m Model,
     node: NodeRef<'m>,
+    name: String,
     expansion: &'m Expansion,
     place: Option<Place>,
     coverage: Option<&'m PathCoverage>,
@@ -246,6 +250,7 @@ impl<'m> Work<'m> {
             kind: class.kind,
             basic: leaf.basic,
             transient: object.transient,
+            is_housekeeping: matches!(object.path.as_str(), "Mod" | "Beh" | "Health") || self.node.node.name.class == "LPHD",
             desc: self.desc(object),
             addresses,
             coverage: self.coverage(leaf),
@@ -378,6 +383,7 @@ impl<'m> Work<'m> {
             matches!(kind.as_str(), "3" | "4") || kind.contains("earthing")
         });
         Subject {
+            name: &self.name,
             node: &self.node.node.name.class,
             object: &object.path,
             kind,

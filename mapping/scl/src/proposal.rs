@@ -70,6 +70,8 @@ pub struct Proposal {
     pub class: CimClass,
     /// Its measurement type: `ThreePhaseActivePower`, or one of the file's own with `x-`.
     pub measurement: String,
+    /// A measurement type that no other signal of the same place has: `x-MMXU1TotW`. Several functions trip one breaker.
+    pub own: String,
     /// The class of what it is about: `Breaker`, `Terminal`, `Bay`.
     pub subject: &'static str,
     /// Its phases: `A`, `AB`, `N`; nothing for all three.
@@ -81,7 +83,9 @@ pub struct Proposal {
 /// What a proposal is made from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'s> {
-    /// The logical node's class.
+    /// The logical node's name.
+    pub(crate) name: &'s str,
+    /// Its class.
     pub(crate) node: &'s str,
     /// The object's path: `A.phsA`.
     pub(crate) object: &'s str,
@@ -108,8 +112,7 @@ pub fn equipment_class(code: &str, is_grounding: bool) -> Option<&'static str> {
         "GEN" => "SynchronousMachine",
         "MOT" => "AsynchronousMachine",
         "BAT" => "BatteryUnit",
-        "LIN" | "CAB" | "GIL" => "ACLineSegment",
-        "IFL" => "EnergyConsumer",
+        "LIN" | "CAB" | "GIL" | "IFL" => "ACLineSegment",
         "CAP" | "REA" => "LinearShuntCompensator",
         "EFN" => "PetersenCoil",
         "SAR" => "SurgeArrester",
@@ -203,10 +206,10 @@ fn phases(object: &str) -> Option<&'static str> {
     })
 }
 
-/// A measurement type of our own: letters and digits only, because it becomes part of names.
+/// A measurement type of the file's own: letters and digits only, because it becomes part of names.
 fn own(subject: Subject<'_>) -> String {
-    let parts: String = subject.object.chars().filter(char::is_ascii_alphanumeric).collect();
-    format!("x-{}{parts}", subject.node)
+    let letters = |text: &str| -> String { text.chars().filter(char::is_ascii_alphanumeric).collect() };
+    format!("x-{}{}", letters(subject.name), letters(subject.object))
 }
 
 impl Subject<'_> {
@@ -238,6 +241,7 @@ pub(crate) fn signal(subject: Subject<'_>) -> Option<Proposal> {
     let proposal = |measurement: &str, about: &'static str, sign| Proposal {
         class,
         measurement: measurement.to_owned(),
+        own: own(subject),
         subject: if about.is_empty() { subject.about() } else { about },
         phases: phases(subject.object),
         sign,
@@ -308,7 +312,7 @@ mod tests {
     use crate::cdc::common_data_class;
 
     fn subject<'s>(node: &'s str, object: &'s str, cdc: &str, code: Option<&'s str>, is_grounding: bool) -> Subject<'s> {
-        Subject { node, object, kind: common_data_class(cdc).unwrap().kind, code, is_grounding }
+        Subject { name: node, node, object, kind: common_data_class(cdc).unwrap().kind, code, is_grounding }
     }
 
     #[test]

@@ -1,10 +1,8 @@
 #[test]
 fn print_samples() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/scl");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for path in std::env::var("SCLS").unwrap().split(' ') {
         let mut report = bridge_diag::Report::new();
-        let source = report.add_source(path.file_name().unwrap().to_str().unwrap(), std::fs::read_to_string(&path).unwrap());
+        let source = report.add_source(path, std::fs::read_to_string(path).unwrap());
         let model = bridge_scl::read_source(source, &mut report);
         println!("{}", report.render_text());
         let model = model.unwrap();
@@ -19,13 +17,14 @@ fn print_samples() {
         );
         for s in &e.signals {
             println!(
-                "{} {:?} {:?} {:?} addr {:?} {:?}",
+                "{} {:?} {:?} {:?} addr {:?} {:?} {:?}",
                 s.value,
                 s.unit.as_ref().map(|u| u.name()),
                 s.states.len(),
-                s.proposal.as_ref().map(|p| (p.class, p.measurement.clone(), p.subject, p.phases)),
+                s.proposal.as_ref().map(|p| (p.class, p.measurement.clone(), &p.own, p.subject, p.phases)),
                 s.addresses.iter().map(|a| (a.common_address, a.object_address, a.type_id)).collect::<Vec<_>>(),
-                s.place.as_ref().map(|p| &p.path)
+                s.place.as_ref().map(|p| &p.path),
+                s.coverage
             );
         }
         for s in &e.commands {
