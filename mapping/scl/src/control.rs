@@ -84,15 +84,18 @@ impl<'m> Control<'m> {
     pub fn of(node: NodeRef<'m>, object: &DataObject) -> Option<Self> {
         let class = common_data_class(&object.cdc).filter(|class| !class.command.is_empty())?;
         let expansion = node.expansion?;
-        let path = |name: &str| format!("{}.{name}", object.path);
-        let has = |name: &str| expansion.below(&path(name), Some(Fc::Co)).next().is_some();
-        let number = |name: &str| node.value(&path(name)).and_then(|text| text.trim().parse().ok());
-        let written = node.value(&path("ctlModel")).map(str::trim);
-        let leaf = |name: &&str| expansion.leaf(&path(name), Some(Fc::Co)).or_else(|| expansion.leaf(&path(name), Some(Fc::Sp)));
+        let has = |name: &str| expansion.attribute(object, name, Some(Fc::Co)).next().is_some();
+        let number = |name: &str| node.value_of(object, name).and_then(|text| text.trim().parse().ok());
+        let written = node.value_of(object, "ctlModel").map(str::trim);
+        let leaf = |name: &&str| {
+            let is_it = |leaf: &&Leaf| leaf.path.len() == object.path.len() + 1 + name.len();
+            let of = |fc| expansion.attribute(object, name, Some(fc)).find(is_it);
+            of(Fc::Co).or_else(|| of(Fc::Sp))
+        };
         let by_word = written.and_then(CtlModel::parse);
         // A tool may write the ordinal of an enumeration of its own.
         let by_enum = || {
-            let leaf = expansion.leaf(&path("ctlModel"), None).filter(|leaf| leaf.basic == BasicType::Enum)?;
+            let leaf = expansion.attribute(object, "ctlModel", None).next().filter(|leaf| leaf.basic == BasicType::Enum)?;
             let words = &node.enums.get(leaf.enum_id.as_deref()?)?;
             CtlModel::parse(words.word(words.ordinal(written?)?)?)
         };

@@ -15,8 +15,8 @@ use crate::reference::without_indices;
 use crate::units::{Unit, unit};
 use crate::{CtlModel, ObjectReference};
 
-/// Signals and commands of one file; a plan has not more points either.
-const MAX_ROWS: usize = 1_000_000;
+/// Signals and commands of one file: twice what the largest profile holds.
+const MAX_ROWS: usize = 500_000;
 
 /// Data sets that are named for one value.
 const MAX_COVERAGE: usize = 8;
@@ -30,7 +30,7 @@ pub struct Emission {
     pub commands: Vec<Command>,
     /// Attributes with a telecontrol address that are neither: settings, companions, and what the types do not have.
     pub others: Vec<Addressed>,
-    /// Whether rows were left out beyond a million.
+    /// Whether rows were left out, beyond half a million.
     pub is_cut: bool,
 }
 
@@ -230,7 +230,7 @@ impl<'m> Work<'m> {
             addresses.extend_from_slice(self.node.addresses(&twin));
             used.insert(twin);
         }
-        let number = |name: &str| self.node.value(&format!("{}.{name}", object.path)).and_then(|text| text.trim().parse().ok());
+        let number = |name: &str| self.node.value_of(object, name).and_then(|text| text.trim().parse().ok());
         let is_integer = !matches!(leaf.basic, BasicType::Float32 | BasicType::Float64);
         let configuration = if class.kind == Kind::Vector { "magSVC" } else { "sVC" };
         let (scale, offset) = if class.kind == Kind::Counter {
@@ -310,7 +310,7 @@ impl<'m> Work<'m> {
     }
 
     fn reading(&self, object: &DataObject, name: &str) -> Option<&'m Leaf> {
-        self.expansion.reading(&format!("{}.{name}", object.path))
+        self.expansion.reading(object, name)
     }
 
     /// A switch controller gives the command, the switch has the truth: its position, if one switch stands at the same place.
@@ -335,7 +335,7 @@ impl<'m> Work<'m> {
 
     fn desc(&self, object: &DataObject) -> String {
         let instance = self.node.node.instances.get(&object.path).map(|instance| instance.desc.as_str());
-        let text = |name: &str| self.node.value(&format!("{}.{name}", object.path));
+        let text = |name: &str| self.node.value_of(object, name);
         let words = instance.filter(|desc| !desc.is_empty()).or_else(|| text("dU")).or_else(|| text("d"));
         words.unwrap_or(&object.desc).to_owned()
     }
@@ -347,14 +347,13 @@ impl<'m> Work<'m> {
 
     fn unit(&self, object: &DataObject) -> Option<Unit> {
         let word = |name: &str| {
-            let path = format!("{}.units.{name}", object.path);
-            let written = self.node.value(&path)?.trim();
+            let written = self.node.value_of(object, name)?.trim();
             // An ordinal of the file's own enumeration is its word; those of the standard are known anyway.
-            let own = self.node.leaf(&path).and_then(|leaf| self.model.enumeration(leaf));
+            let own = self.expansion.attribute(object, name, None).next().and_then(|leaf| self.model.enumeration(leaf));
             let by_ordinal = written.parse().ok().and_then(|ordinal| own?.word(ordinal)).filter(|word| !word.is_empty());
             Some(by_ordinal.unwrap_or(written))
         };
-        word("SIUnit").map(|symbol| unit(symbol, word("multiplier").unwrap_or_default()))
+        word("units.SIUnit").map(|symbol| unit(symbol, word("units.multiplier").unwrap_or_default()))
     }
 
     fn states(&self, object: &DataObject, leaf: &Leaf) -> Vec<(i64, String)> {

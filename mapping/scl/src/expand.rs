@@ -77,6 +77,7 @@ pub struct Expansion {
     /// Its leaves, in the order of the type.
     pub leaves: Vec<Leaf>,
     by_path: Vec<usize>,
+    by_fc: Vec<usize>,
 }
 
 impl Expansion {
@@ -86,47 +87,63 @@ impl Expansion {
         self.below(path, fc).next().filter(|leaf| leaf.path == path)
     }
 
-    /// The leaf of a path that says what is: status or measurand.
-    #[must_use]
-    pub fn reading(&self, path: &str) -> Option<&Leaf> {
-        self.leaf(path, Some(Fc::St)).or_else(|| self.leaf(path, Some(Fc::Mx)))
-    }
-
     /// The object of a path without indices: `A.phsA`.
     #[must_use]
     pub fn object(&self, path: &str) -> Option<&DataObject> {
         self.objects.iter().find(|object| object.path == path)
     }
 
-    /// The leaves below a path, which may be an object, a structure or a leaf; all of them for an empty path. By constraint, then path.
+    /// The leaves below a path, which may be an object, a structure or a leaf; all of them for an empty path. In the order of paths.
     pub fn below<'e>(&'e self, path: &str, fc: Option<Fc>) -> impl Iterator<Item = &'e Leaf> + use<'e> {
         // Names are letters and digits, all of them behind the dot and the stroke: what is below a path stands together, right behind
         // the path itself.
         let end = if path.is_empty() { "~".to_owned() } else { format!("{path}/") };
-        let constraints = fc.as_ref().map_or(Fc::ALL, std::slice::from_ref);
-        let ranges: Vec<Range<usize>> = constraints.iter().map(|fc| self.before(*fc, path)..self.before(*fc, &end)).collect();
-        ranges.into_iter().flatten().filter_map(|at| self.leaves.get(*self.by_path.get(at)?))
+        let (order, range) = match fc {
+            None => (&self.by_path, self.before(&self.by_path, None, path)..self.before(&self.by_path, None, &end)),
+            Some(_) => (&self.by_fc, self.before(&self.by_fc, fc, path)..self.before(&self.by_fc, fc, &end)),
+        };
+        order.get(range).unwrap_or_default().iter().filter_map(|at| self.leaves.get(*at))
     }
 
-    /// How many leaves stand before a path of a constraint.
-    fn before(&self, fc: Fc, path: &str) -> usize {
-        self.by_path.partition_point(|at| self.leaves.get(*at).is_some_and(|leaf| (leaf.fc, leaf.path.as_str()) < (fc, path)))
+    /// How many leaves stand before a path, in the order of paths or in that of constraints and paths.
+    fn before(&self, order: &[usize], fc: Option<Fc>, path: &str) -> usize {
+        let is_before = |leaf: &Leaf| fc.map_or(leaf.path.as_str() < path, |fc| (leaf.fc, leaf.path.as_str()) < (fc, path));
+        order.partition_point(|at| self.leaves.get(*at).is_some_and(is_before))
     }
 
-    /// The leaves of an object itself, without those of its sub-objects.
-    pub fn own<'e>(&'e self, object: &'e DataObject) -> impl Iterator<Item = &'e Leaf> {
-        let at = object.leaves.clone();
-        let leaves = self.leaves.get(at).unwrap_or_default();
-        leaves.iter().filter(move |leaf| leaf.object_bytes == object.path.len())
+    /// The leaves at and below an attribute of an object: `Oper` of `Pos`.
+    pub fn attribute<'e>(&'e self, object: &DataObject, attribute: &str, fc: Option<Fc>) -> impl Iterator<Item = &'e Leaf> + use<'e> {
+        let own = self.leaves.get(object.leaves.clone()).unwrap_or_default();
+        let from = object.path.len() + 1;
+        let fits = |leaf: &Leaf| {
+            let rest = leaf.path.get(from..).and_then(|path| path.strip_prefix(attribute));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) && fc.is_none_or(|fc| leaf.fc == fc)
+        };
+        // Most objects are small; a large one is searched.
+        let (few, many) = if own.len() <= FEW {
+            (own.iter().filter(|leaf| fits(leaf)).collect(), None)
+        } else {
+            (Vec::new(), Some(self.below(&join(&object.path, attribute), fc)))
+        };
+        few.into_iter().chain(many.into_iter().flatten())
+    }
+
+    /// An attribute of an object that says what is: status or measurand.
+    #[must_use]
+    pub fn reading(&self, object: &DataObject, attribute: &str) -> Option<&Leaf> {
+        let is_reading = |leaf: &&Leaf| matches!(leaf.fc, Fc::St | Fc::Mx) && leaf.path.len() == object.path.len() + 1 + attribute.len();
+        self.attribute(object, attribute, None).find(is_reading)
     }
 
     fn index(&mut self) {
-        let mut order: Vec<usize> = (0..self.leaves.len()).collect();
-        order.sort_by(|a, b| {
-            let key = |at: &usize| self.leaves.get(*at).map(|leaf| (leaf.fc, leaf.path.as_str()));
-            key(a).cmp(&key(b))
-        });
-        self.by_path = order;
+        let leaves = &self.leaves;
+        let sorted = |with_fc: bool| {
+            let key = |at: &usize| leaves.get(*at).map(|leaf| (with_fc.then_some(leaf.fc), leaf.path.as_str()));
+            let mut order: Vec<usize> = (0..leaves.len()).collect();
+            order.sort_by(|a, b| key(a).cmp(&key(b)));
+            order
+        };
+        (self.by_path, self.by_fc) = (sorted(false), sorted(true));
     }
 }
 
@@ -263,6 +280,9 @@ impl Work<'_> {
         });
     }
 }
+
+/// Leaves that are looked through one by one.
+const FEW: usize = 64;
 
 /// Bytes of a path inside a node.
 const MAX_PATH_BYTES: usize = 255;

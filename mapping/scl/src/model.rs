@@ -7,7 +7,7 @@ use bridge_diag::{Report, SourceId};
 use crate::document::{
     AccessPoint, EnumType, Fc, Fcda, Ied, LogicalDevice, LogicalNode, NodeName, PartId, Scl, Telecontrol, TelecontrolAddress,
 };
-use crate::expand::{Expansion, Leaf, Sizes, expand};
+use crate::expand::{DataObject, Expansion, Leaf, Sizes, expand};
 use crate::problems::Problems;
 use crate::reference::{indices, without_indices};
 use crate::{Error, Limits, ObjectReference, check, read};
@@ -434,6 +434,17 @@ impl<'m> NodeRef<'m> {
         let own = self.node.instances.get(path).and_then(|instance| instance.values.first());
         let value = own.or_else(|| self.leaf(path)?.values.first())?;
         Some(value.text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// The value of an attribute of an object, as [`Self::value`].
+    #[must_use]
+    pub fn value_of(&self, object: &DataObject, attribute: &str) -> Option<&'m str> {
+        if !self.node.instances.is_empty() {
+            return self.value(&format!("{}.{attribute}", object.path));
+        }
+        let mut leaves = self.expansion?.attribute(object, attribute, None);
+        let leaf = leaves.find(|leaf| leaf.path.len() == object.path.len() + 1 + attribute.len())?;
+        leaf.values.first().map(|value| value.text.as_str()).filter(|text| !text.is_empty())
     }
 
     /// The telecontrol addresses of an attribute.

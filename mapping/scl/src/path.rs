@@ -525,9 +525,9 @@ mod tests {
             ("Bey[*]", 0),
             ("Bay/", 4),
             ("Bay/@", 5),
-            ("Bay/@name/LNode", 10),
+            ("Bay/@name/LNode", 9),
             ("Bay[*]x", 6),
-            ("Private[CIM]/line/x", 18),
+            ("Private[CIM]/line/x", 17),
         ] {
             let error = SclPath::parse(text).expect_err(text);
             let crate::Error::PathMalformed { at: found, .. } = error else { panic!("{text}: {error}") };

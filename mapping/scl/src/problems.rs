@@ -1,9 +1,9 @@
 //! The problems of one reading, bounded.
 
-use bridge_diag::{Diagnostic, Report, Span};
+use bridge_diag::{Diagnostic, Report, Severity, Span};
 
-/// Problems beyond this many are counted, not kept.
-const MAX_PROBLEMS: usize = Report::MAX_DIAGNOSTICS;
+/// Problems beyond this many are counted, not kept: a report holds one more, which says so.
+const MAX_PROBLEMS: usize = Report::MAX_DIAGNOSTICS - 1;
 
 /// Suggestions beyond this many are not looked for: each compares a word with every known one.
 const MAX_SUGGESTIONS: usize = 100;
@@ -16,6 +16,7 @@ const MAX_CANDIDATES: usize = 2000;
 pub(crate) struct Problems {
     list: Vec<Diagnostic>,
     more: usize,
+    more_severe: Option<Severity>,
     suggestions: usize,
 }
 
@@ -26,6 +27,7 @@ impl Problems {
             self.list.push(problem);
         } else {
             self.more += 1;
+            self.more_severe = self.more_severe.max(Some(problem.severity));
         }
     }
 
@@ -50,17 +52,16 @@ impl Problems {
 
     /// Hands everything to a report.
     pub(crate) fn report(self, into: &mut Report) {
-        let more = self.more;
+        let (more, severity) = (self.more, self.more_severe);
         let last = self.list.last().and_then(|problem| problem.span);
         for problem in self.list {
             into.push(problem);
         }
-        if more > 0 {
-            into.push(
-                Diagnostic::warning("scl::more-problems", format!("{more} further problems are not listed"))
-                    .at(last)
-                    .fix("mend those listed first: most of the others have the same cause"),
-            );
+        if let Some(severity) = severity {
+            // An error among them stays an error.
+            let message = format!("{more} further problems are not listed");
+            let summary = Diagnostic { severity, ..Diagnostic::error("scl::more-problems", message) };
+            into.push(summary.at(last).fix("mend those listed first: most of the others have the same cause"));
         }
     }
 }

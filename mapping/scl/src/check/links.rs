@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::{ExternalReference, Fc, PartKind};
+use crate::document::{ExternalReference, Fc};
 use crate::model::{Model, NodeRef};
 use crate::problems::Problems;
 
@@ -51,10 +51,6 @@ fn single_line(model: &Model, problems: &mut Problems) {
                     "correct connectivityNode, or add the ConnectivityNode to its bay",
                 );
             }
-        }
-        if part.kind == PartKind::VoltageLevel && part.voltage.is_none() {
-            let message = format!("the voltage level {} has no voltage", line.path(id));
-            problems.warning("scl::voltage-missing", part.span, message, "add <Voltage unit=\"V\" multiplier=\"k\">220</Voltage>");
         }
     }
 }

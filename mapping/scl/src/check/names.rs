@@ -99,7 +99,7 @@ fn unique(problems: &mut Problems, names: impl Iterator<Item = (String, Span)>, 
     let mut known = std::collections::BTreeSet::new();
     for (name, span) in names {
         if known.contains(&name) {
-            let message = format!("{place} has two of the name {name}: {noun}");
+            let message = format!("{place} has two {noun}s {name}");
             problems.error("scl::name-reused", span, message, "rename one of them: a reference would reach only the first");
         } else {
             known.insert(name);

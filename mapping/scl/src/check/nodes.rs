@@ -11,6 +11,9 @@ use crate::model::{Model, NodeRef};
 use crate::problems::Problems;
 use crate::reference::without_indices;
 
+/// Steps that looking at one control takes.
+const CONTROL_STEPS: usize = 100;
+
 pub(super) fn check(model: &Model, problems: &mut Problems, budget: &mut Budget) {
     classes(model, problems);
     let clients = model.scl.ieds.iter().flat_map(|ied| &ied.access_points).flat_map(|point| &point.clients);
@@ -21,8 +24,11 @@ pub(super) fn check(model: &Model, problems: &mut Problems, budget: &mut Budget)
         kind(model, node.node, problems);
         instances(model, node, problems, budget);
         if let Some(expansion) = node.expansion.filter(|expansion| budget.spend(expansion.objects.len())) {
-            for object in &expansion.objects {
-                control(node, object, problems);
+            let commanded = |object: &&DataObject| common_data_class(&object.cdc).is_some_and(|class| !class.command.is_empty());
+            for object in expansion.objects.iter().filter(commanded) {
+                if budget.spend(CONTROL_STEPS) {
+                    control(node, object, problems);
+                }
             }
         }
     }

@@ -47,7 +47,7 @@ fn services(ied: &Ied, problems: &mut Problems) {
     ];
     for (noun, service, most, found) in counted {
         if let Some(most) = most.filter(|most| usize::try_from(*most).is_ok_and(|most| found > most)) {
-            let message = format!("{} has {found} {noun}, and declares {most} as its limit", ied.name);
+            let message = format!("{} declares at most {most} {noun} and has {found}", ied.name);
             problems.warning(
                 "scl::service-limit",
                 ied.span,
@@ -72,6 +72,8 @@ fn data_set(model: &Model, node: NodeRef<'_>, name: &str, members: &[Fcda], span
     for member in members {
         match model.member(node, member) {
             Ok(_) => {}
+            // Nothing is known of a node whose type is missing or refused; that was told.
+            Err(_) if model.member_node(node, member).and_then(|id| model.node(id)).is_some_and(|node| node.expansion.is_none()) => {}
             Err(error) => {
                 let message = format!("a member of {} stands for nothing: {error}", reference());
                 problems.error(

@@ -1,5 +1,7 @@
 //! Substations and what is in them.
 
+use bridge_diag::Diagnostic;
+
 use crate::document::{ConnectivityNode, LNode, NodeName, Part, PartId, PartKind, SingleLine, Terminal, Voltage};
 use crate::units::multiplier_power;
 use crate::xml::{Element, Xml};
@@ -30,6 +32,7 @@ pub(super) fn part<'t>(xml: &mut Xml<'t>, element: &Element<'t>, parent: Option<
     }
     // What belongs to the part itself is gathered apart: the list grows while its children are read.
     let (mut nodes, mut terminals, mut connectivity, mut privates, mut voltage) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), None);
+    let mut has_voltage = false;
     while let Some(child) = xml.child(element) {
         match child.name {
             "LNode" => nodes.push(lnode(&child)),
@@ -37,11 +40,21 @@ pub(super) fn part<'t>(xml: &mut Xml<'t>, element: &Element<'t>, parent: Option<
             "ConnectivityNode" => {
                 connectivity.push(ConnectivityNode { name: child.text("name"), path: child.text("pathName"), span: child.span });
             }
-            "Voltage" => voltage = nominal(xml, &child).or(voltage),
+            "Voltage" => {
+                has_voltage = true;
+                voltage = nominal(xml, &child).or(voltage);
+            }
             "Private" => super::private::texts(xml, &child, &mut privates),
             name if PartKind::parse(name).is_some() => part(xml, &child, Some(id), into),
             _ => xml.pass_over(&child, element),
         }
+    }
+    if kind == PartKind::VoltageLevel && !has_voltage && !xml.failed() {
+        xml.problem(
+            Diagnostic::warning("scl::voltage-missing", format!("the voltage level {} has no voltage", into.path(id)))
+                .at(element.span)
+                .fix("add <Voltage unit=\"V\" multiplier=\"k\">220</Voltage>"),
+        );
     }
     if let Some(part) = usize::try_from(index).ok().and_then(|index| into.parts.get_mut(index)) {
         (part.nodes, part.terminals, part.connectivity, part.privates, part.voltage) = (nodes, terminals, connectivity, privates, voltage);
@@ -69,7 +82,7 @@ fn nominal<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<Voltage> {
         return Some(Voltage { volts: number * 10_f64.powi(power) });
     }
     xml.problem(
-        bridge_diag::Diagnostic::warning("scl::voltage-malformed", format!("a nominal voltage is {text:?}"))
+        Diagnostic::warning("scl::voltage-malformed", format!("a nominal voltage is {text:?}"))
             .at(element.span)
             .fix("write <Voltage unit=\"V\" multiplier=\"k\">220</Voltage>"),
     );
