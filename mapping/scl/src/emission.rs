@@ -1,0 +1,412 @@
+//! What `profile init --from scl` writes: every value, every command and every other attribute with a telecontrol address, each once, with
+//! its references, addresses, unit, states, place and a proposal for CIM. Data only; the profile language is not known here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bridge_diag::Span;
+
+use crate::cdc::{Kind, common_data_class};
+use crate::control::Control;
+use crate::document::{BasicType, Fc, TelecontrolAddress};
+use crate::expand::{DataObject, Expansion, Leaf};
+use crate::model::{Model, NodeId, NodeRef, Place};
+use crate::proposal::{self, Proposal, Subject};
+use crate::reference::without_indices;
+use crate::units::{Unit, unit};
+use crate::{CtlModel, ObjectReference};
+
+/// Signals and commands of one file: twice what the largest profile holds.
+const MAX_ROWS: usize = 500_000;
+
+/// Data sets that are named for one value.
+const MAX_COVERAGE: usize = 8;
+
+/// Everything a profile can be begun with.
+#[derive(Clone, Debug, Default)]
+pub struct Emission {
+    /// Values, in the order of the file.
+    pub signals: Vec<Signal>,
+    /// Commands, in the order of the file.
+    pub commands: Vec<Command>,
+    /// Attributes with a telecontrol address that are neither: settings, companions, and what the types do not have.
+    pub others: Vec<Addressed>,
+    /// Whether rows were left out, beyond half a million.
+    pub is_cut: bool,
+}
+
+/// One value of the plant.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// The device.
+    pub ied: String,
+    /// The data object, without constraint: `E1Q01CTRL/XCBR1.Pos`.
+    pub object: ObjectReference,
+    /// The attribute that has the value: `E1Q01CTRL/XCBR1.Pos.stVal[ST]`.
+    pub value: ObjectReference,
+    /// The attribute that has its quality.
+    pub quality: Option<ObjectReference>,
+    /// The attribute that has its time.
+    pub time: Option<ObjectReference>,
+    /// Its common data class.
+    pub cdc: String,
+    /// What the class says.
+    pub kind: Kind,
+    /// The value's basic type.
+    pub basic: BasicType,
+    /// Whether it is true for moments only.
+    pub transient: bool,
+    /// Whether it is about the device itself and not about the plant: mode, behaviour, health, what is in LPHD.
+    pub is_housekeeping: bool,
+    /// What the file calls it: the instance's words, else the type's.
+    pub desc: String,
+    /// Its addresses on IEC 60870-5-101 and -104; several if each says one state true.
+    pub addresses: Vec<TelecontrolAddress>,
+    /// The data sets that carry it, and the report control blocks that send them.
+    pub coverage: Vec<Coverage>,
+    /// Its unit, if the file says one.
+    pub unit: Option<Unit>,
+    /// What a raw integer or a count is multiplied by, if the file says it (scaleFactor, pulsQty).
+    pub scale: Option<f64>,
+    /// What is added after that.
+    pub offset: Option<f64>,
+    /// Names of its states.
+    pub states: Vec<(i64, String)>,
+    /// Where it is in the single line.
+    pub place: Option<Place>,
+    /// What CIM would call it.
+    pub proposal: Option<Proposal>,
+    /// Where the file says it: the instance, else the node.
+    pub span: Span,
+}
+
+/// A data set that carries a value.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Coverage {
+    /// The data set: `E1Q01CTRL/LLN0.dsStatus`.
+    pub data_set: String,
+    /// The report control blocks of it, buffered ones first.
+    pub reports: Vec<String>,
+}
+
+/// One command.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The device.
+    pub ied: String,
+    /// The data object: `E1Q01CTRL/CSWI1.Pos`.
+    pub object: ObjectReference,
+    /// The attribute that takes the command's value.
+    pub value: ObjectReference,
+    /// Its common data class.
+    pub cdc: String,
+    /// Its basic type.
+    pub basic: BasicType,
+    /// How it is commanded; nothing if the file does not say.
+    pub model: Option<CtlModel>,
+    /// How long a select lasts, ms.
+    pub select_timeout_ms: Option<u32>,
+    /// How long an operation may take, ms.
+    pub operate_timeout_ms: Option<u32>,
+    /// Whether it may ask for checks.
+    pub has_check: bool,
+    /// What shows that it was followed: the switch's own position for a switch controller, else the object's own value.
+    pub feedback: Option<ObjectReference>,
+    /// What the file calls it.
+    pub desc: String,
+    /// Its addresses on IEC 60870-5-101 and -104.
+    pub addresses: Vec<TelecontrolAddress>,
+    /// Objects that ask for checks on IEC 60870-5-101 and -104.
+    pub check_addresses: Vec<TelecontrolAddress>,
+    /// Its unit, if the file says one.
+    pub unit: Option<Unit>,
+    /// Names of what can be commanded.
+    pub states: Vec<(i64, String)>,
+    /// Where it is in the single line.
+    pub place: Option<Place>,
+    /// What CIM would call it.
+    pub proposal: Option<Proposal>,
+    /// Where the file says it.
+    pub span: Span,
+}
+
+/// Another attribute with a telecontrol address.
+#[derive(Clone, Debug)]
+pub struct Addressed {
+    /// The device.
+    pub ied: String,
+    /// The attribute; without constraint if the types do not have it.
+    pub reference: ObjectReference,
+    /// Its basic type.
+    pub basic: Option<BasicType>,
+    /// Its addresses.
+    pub addresses: Vec<TelecontrolAddress>,
+    /// Where the file says it.
+    pub span: Span,
+}
+
+/// Everything a profile of this file can be begun with.
+#[must_use]
+pub fn emission(model: &Model) -> Emission {
+    let coverage = coverages(model);
+    let mut emission = Emission::default();
+    for node in model.nodes() {
+        let mut used = BTreeSet::new();
+        if let Some(expansion) = node.expansion {
+            let name = node.node.name.to_string();
+            let work = Work { model, node, name, expansion, place: model.place_of(node.id), coverage: coverage.get(&node.id) };
+            for object in &expansion.objects {
+                if emission.signals.len() + emission.commands.len() >= MAX_ROWS {
+                    emission.is_cut = true;
+                    return emission;
+                }
+                emission.signals.extend(work.signal(object, &mut used));
+                emission.commands.extend(work.command(object, &mut used));
+            }
+        }
+        for (path, instance) in &node.node.instances {
+            if !instance.addresses.is_empty() && !used.contains(path.as_str()) {
+                let leaf = node.leaf(path);
+                emission.others.push(Addressed {
+                    ied: node.ied.name.clone(),
+                    reference: node.reference(path, leaf.map(|leaf| leaf.fc)),
+                    basic: leaf.map(|leaf| leaf.basic),
+                    addresses: instance.addresses.clone(),
+                    span: instance.span,
+                });
+            }
+        }
+    }
+    emission
+}
+
+type PathCoverage = BTreeMap<(String, Option<Fc>), Vec<Coverage>>;
+
+/// What the data sets of a file carry, by node and path.
+fn coverages(model: &Model) -> BTreeMap<NodeId, PathCoverage> {
+    let mut all: BTreeMap<NodeId, PathCoverage> = BTreeMap::new();
+    for home in model.nodes() {
+        for set in &home.node.data_sets {
+            let mut reports: Vec<_> = home.node.reports.iter().filter(|report| report.data_set.as_deref() == Some(&set.name)).collect();
+            reports.sort_by_key(|report| !report.buffered);
+            let named = Coverage {
+                data_set: home.reference(&set.name, None).to_string(),
+                reports: reports.iter().take(MAX_COVERAGE).map(|report| home.reference(&report.name, None).to_string()).collect(),
+            };
+            for member in &set.members {
+                let Some(node) = model.member_node(home, member) else { continue };
+                let known = all.entry(node).or_default().entry((without_indices(&member.path()), member.fc)).or_default();
+                if known.len() < MAX_COVERAGE && known.last() != Some(&named) {
+                    known.push(named.clone());
+                }
+            }
+        }
+    }
+    all
+}
+
+struct Work<'m> {
+    model: &'m Model,
+    node: NodeRef<'m>,
+    name: String,
+    expansion: &'m Expansion,
+    place: Option<Place>,
+    coverage: Option<&'m PathCoverage>,
+}
+
+impl<'m> Work<'m> {
+    fn signal(&self, object: &DataObject, used: &mut BTreeSet<String>) -> Option<Signal> {
+        let class = common_data_class(&object.cdc)?;
+        if class.kind == Kind::Setting {
+            return None;
+        }
+        let leaf = class.value.iter().find_map(|name| self.reading(object, name))?;
+        let beside = |name: &str| self.reading(object, name).map(|leaf| self.node.reference(&leaf.path, Some(leaf.fc)));
+        used.insert(leaf.path.clone());
+        let base = if leaf.path.ends_with("valWTr.posVal") { None } else { leaf.path.rsplit_once('.') };
+        // A value in a structure may be integer in one place and float in the other.
+        let twin = base.map(|(above, _)| format!("{above}.{}", if leaf.path.ends_with(".f") { "i" } else { "f" }));
+        let mut addresses = self.node.addresses(&leaf.path).to_vec();
+        if let Some(twin) = twin.filter(|twin| self.expansion.leaf(twin, None).is_some()) {
+            addresses.extend_from_slice(self.node.addresses(&twin));
+            used.insert(twin);
+        }
+        let number = |name: &str| self.node.value_of(object, name).and_then(|text| text.trim().parse().ok());
+        let is_integer = !matches!(leaf.basic, BasicType::Float32 | BasicType::Float64);
+        let configuration = if class.kind == Kind::Vector { "magSVC" } else { "sVC" };
+        let (scale, offset) = if class.kind == Kind::Counter {
+            (number("pulsQty"), None)
+        } else if is_integer && matches!(class.kind, Kind::Analog | Kind::Vector) {
+            (number(&format!("{configuration}.scaleFactor")), number(&format!("{configuration}.offset")))
+        } else {
+            (None, None)
+        };
+        Some(Signal {
+            ied: self.node.ied.name.clone(),
+            object: self.node.reference(&object.path, None),
+            value: self.node.reference(&leaf.path, Some(leaf.fc)),
+            quality: beside("q"),
+            time: beside("t"),
+            cdc: object.cdc.clone(),
+            kind: class.kind,
+            basic: leaf.basic,
+            transient: object.transient,
+            is_housekeeping: matches!(object.path.as_str(), "Mod" | "Beh" | "Health") || self.node.node.name.class == "LPHD",
+            desc: self.desc(object),
+            addresses,
+            coverage: self.coverage(leaf),
+            unit: self.unit(object),
+            scale,
+            offset,
+            states: self.states(object, leaf),
+            place: self.place.clone(),
+            proposal: proposal::signal(self.subject(object, class.kind)),
+            span: self.span(&object.path),
+        })
+    }
+
+    fn command(&self, object: &DataObject, used: &mut BTreeSet<String>) -> Option<Command> {
+        let control = Control::of(self.node, object)?;
+        let leaf = control.value?;
+        if control.model == Some(CtlModel::StatusOnly) {
+            return None;
+        }
+        let class = common_data_class(&object.cdc)?;
+        // Tools put the address of a command to Oper, to SBOw or to both.
+        let mut take = |paths: &[String]| {
+            let mut addresses: Vec<TelecontrolAddress> = Vec::new();
+            for path in paths {
+                for address in self.node.addresses(path) {
+                    if !addresses.iter().any(|known| known.object_address == address.object_address && known.protocol == address.protocol) {
+                        addresses.push(address.clone());
+                    }
+                }
+                used.insert(path.clone());
+            }
+            addresses
+        };
+        let selected = leaf.path.replacen(".Oper.", ".SBOw.", 1);
+        let addresses = take(&[leaf.path.clone(), selected]);
+        let check_addresses = take(&[format!("{}.Oper.Check", object.path), format!("{}.SBOw.Check", object.path)]);
+        Some(Command {
+            ied: self.node.ied.name.clone(),
+            object: self.node.reference(&object.path, None),
+            value: self.node.reference(&leaf.path, Some(leaf.fc)),
+            cdc: object.cdc.clone(),
+            basic: leaf.basic,
+            model: control.model,
+            select_timeout_ms: control.select_timeout_ms,
+            operate_timeout_ms: control.operate_timeout_ms,
+            has_check: control.has_check,
+            feedback: self.feedback(object, class.value),
+            desc: self.desc(object),
+            addresses,
+            check_addresses,
+            unit: self.unit(object),
+            states: self.states(object, leaf),
+            place: self.place.clone(),
+            proposal: proposal::command(self.subject(object, class.kind), &object.cdc),
+            span: self.span(&object.path),
+        })
+    }
+
+    fn reading(&self, object: &DataObject, name: &str) -> Option<&'m Leaf> {
+        self.expansion.reading(object, name)
+    }
+
+    /// A switch controller gives the command, the switch has the truth: its position, if one switch stands at the same place.
+    fn feedback(&self, object: &DataObject, value: &[&str]) -> Option<ObjectReference> {
+        if self.node.node.name.class == "CSWI" && object.path == "Pos" {
+            let places = self.model.parts_of(self.node.id);
+            let links = places.iter().filter_map(|part| self.model.scl.single_line.part(*part)).flat_map(|part| &part.nodes);
+            let switches = links.filter(|link| matches!(link.node.class.as_str(), "XCBR" | "XSWI"));
+            let mut found = switches.filter_map(|link| {
+                let node = self.model.node_in(self.model.ied(link.ied.as_deref()?)?, &link.device, &link.node)?;
+                let node = self.model.node(node)?;
+                let leaf = node.leaf("Pos.stVal")?;
+                Some(node.reference(&leaf.path, Some(leaf.fc)))
+            });
+            if let (Some(switch), None) = (found.next(), found.next()) {
+                return Some(switch);
+            }
+        }
+        let own = value.iter().find_map(|name| self.reading(object, name))?;
+        Some(self.node.reference(&own.path, Some(own.fc)))
+    }
+
+    fn desc(&self, object: &DataObject) -> String {
+        let instance = self.node.node.instances.get(&object.path).map(|instance| instance.desc.as_str());
+        let text = |name: &str| self.node.value_of(object, name);
+        let words = instance.filter(|desc| !desc.is_empty()).or_else(|| text("dU")).or_else(|| text("d"));
+        words.unwrap_or(&object.desc).to_owned()
+    }
+
+    fn span(&self, path: &str) -> Span {
+        let top = path.split('.').next().unwrap_or_default();
+        self.node.node.instances.get(top).map_or(self.node.node.span, |instance| instance.span)
+    }
+
+    fn unit(&self, object: &DataObject) -> Option<Unit> {
+        let word = |name: &str| {
+            let written = self.node.value_of(object, name)?.trim();
+            // An ordinal of the file's own enumeration is its word; those of the standard are known anyway.
+            let own = self.expansion.attribute(object, name, None).next().and_then(|leaf| self.model.enumeration(leaf));
+            let by_ordinal = written.parse().ok().and_then(|ordinal| own?.word(ordinal)).filter(|word| !word.is_empty());
+            Some(by_ordinal.unwrap_or(written))
+        };
+        word("units.SIUnit").map(|symbol| unit(symbol, word("units.multiplier").unwrap_or_default()))
+    }
+
+    fn states(&self, object: &DataObject, leaf: &Leaf) -> Vec<(i64, String)> {
+        let named = |names: &[&str]| (0_i64..).zip(names).map(|(code, name)| (code, (*name).to_owned())).collect();
+        let is_switch = object.path == "Pos" && matches!(self.node.node.name.class.as_str(), "XCBR" | "XSWI" | "CSWI");
+        match (leaf.basic, is_switch) {
+            (BasicType::Enum, _) => self
+                .model
+                .enumeration(leaf)
+                .map(|kind| kind.values.iter().map(|(code, word)| (i64::from(*code), word.clone())).collect())
+                .unwrap_or_default(),
+            (BasicType::Dbpos, true) => named(&["intermediate", "open", "closed", "bad"]),
+            (BasicType::Dbpos, false) => named(&["intermediate", "off", "on", "bad"]),
+            (BasicType::Tcmd, _) => named(&["stop", "lower", "higher", "reserved"]),
+            (BasicType::Boolean, true) => named(&["open", "closed"]),
+            _ => Vec::new(),
+        }
+    }
+
+    fn subject<'s>(&'s self, object: &'s DataObject, kind: Kind) -> Subject<'s> {
+        let parts = self.model.parts_of(self.node.id).iter().filter_map(|part| self.model.scl.single_line.part(*part));
+        let mut terminals = parts.flat_map(|part| &part.terminals);
+        // SwTyp: 3 earthing switch, 4 high-speed earthing switch (IEC 61850-7-4).
+        let by_type = self.node.value("SwTyp.stVal").is_some_and(|kind| {
+            let kind = kind.to_ascii_lowercase();
+            matches!(kind.as_str(), "3" | "4") || kind.contains("earthing")
+        });
+        Subject {
+            name: &self.name,
+            node: &self.node.node.name.class,
+            object: &object.path,
+            kind,
+            code: self.place.as_ref().and_then(|place| place.code.as_deref()),
+            is_grounding: by_type || terminals.any(|terminal| terminal.is_grounded()),
+        }
+    }
+
+    /// The data sets that carry a leaf: by itself, by a structure or object above it, or by the whole node.
+    fn coverage(&self, leaf: &Leaf) -> Vec<Coverage> {
+        let Some(known) = self.coverage else { return Vec::new() };
+        let mut found: Vec<Coverage> = Vec::new();
+        let mut path = leaf.path.as_str();
+        loop {
+            let sets = known.get(&(path.to_owned(), Some(leaf.fc))).into_iter().flatten();
+            for set in sets {
+                if found.len() < MAX_COVERAGE && !found.contains(set) {
+                    found.push(set.clone());
+                }
+            }
+            if path.is_empty() {
+                return found;
+            }
+            path = path.rsplit_once('.').map_or("", |(above, _)| above);
+        }
+    }
+}
