@@ -13,12 +13,9 @@ mod measure;
 #[path = "mapping/upward.rs"]
 mod upward;
 
-use std::collections::BTreeMap;
+use anyhow::{Result, bail};
 
-use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
-
-use crate::measure::{Figure, Target, line, load, say, start, tell};
+use crate::measure::{Target, line, own, print, repeated, say, start};
 
 const CASES: [&str; 3] = ["plain", "limits", "load_250k"];
 
@@ -36,54 +33,41 @@ fn main() -> Result<()> {
 }
 
 fn run(options: &[&str]) -> Result<()> {
-    let option = |name: &str| options.iter().position(|word| *word == name).and_then(|at| options.get(at + 1)).copied();
-    let repeats: usize = option("--repeats").unwrap_or("5").parse()?;
-    let mut samples: BTreeMap<(&str, String), Vec<f64>> = BTreeMap::new();
-    let before = load();
-    for repeat in 1..=repeats {
-        for case in CASES.into_iter().filter(|case| option("--only").is_none_or(|name| name == *case)) {
-            let (process, mut told) = start(&["case", case])?;
-            let found: Value = serde_json::from_str(&line(&mut told).with_context(|| format!("case {case}"))?)?;
-            drop(process);
-            tell(format!("repeat {repeat} {case}: {found}"));
-            for (name, value) in found.as_object().into_iter().flatten() {
-                samples.entry((case, name.clone())).or_default().push(value.as_f64().unwrap_or(f64::NAN));
-            }
-        }
-    }
-    let load = format!("load average {before} before, {} after; {repeats} interleaved repeats", load());
-    let mut figure = |name, unit, (case, field): (&'static str, &str), target, note: &str| {
-        let samples = samples.remove(&(case, field.to_owned()))?;
-        Some(Figure { name, unit, samples, target, peer: None, note: format!("{note}; {load}") })
-    };
-    let figures = [
-        figure(
-            "mapping.upward_plain_m_per_s",
-            "Mpoint/CPU s",
+    let samples = repeated(options, &CASES, |case, _| {
+        let (process, mut told) = start(own(&["case", case])?)?;
+        let found = serde_json::from_str(&line(&mut told)?)?;
+        drop(process);
+        Ok(Some(found))
+    })?;
+    print([
+        samples.figure(
+            ("mapping.upward_plain_m_per_s", "Mpoint/CPU s"),
             ("plain", "m_per_s"),
             Target::AtLeast(20.0),
+            None,
             "10,000 floats in turn: scale, kW to MW, sign, range, deadband that withholds every second one",
         ),
-        figure(
-            "mapping.upward_limits_m_per_s",
-            "Mpoint/CPU s",
+        samples.figure(
+            ("mapping.upward_limits_m_per_s", "Mpoint/CPU s"),
             ("limits", "m_per_s"),
             Target::AtLeast(5.0),
-            "the same with four limits each, two of them with delay; one point in 64 crosses one at each turn",
+            None,
+            "the same with four limits each, two of them with delay; one point in 64 crosses one at every second turn",
         ),
-        figure(
-            "mapping.load_250k_s",
-            "s",
+        samples.figure(
+            ("mapping.load_250k_s", "s"),
             ("load_250k", "s"),
             Target::AtMost(3.0),
-            "50 templates of 100 bays of 50 points on 50 links, compiled from text in memory",
+            None,
+            "CPU seconds: a template of 50 points in 5,000 bays on 50 links, compiled from text in memory",
         ),
-        figure("mapping.load_250k_mb", "MB", ("load_250k", "mb"), Target::AtMost(300.0), "VmHWM of the process that compiled it"),
-    ];
-    for figure in figures.into_iter().flatten() {
-        let (line, text) = figure.lines();
-        tell(text);
-        say(&line.to_string());
-    }
+        samples.figure(
+            ("mapping.load_250k_mb", "MB"),
+            ("load_250k", "mb"),
+            Target::AtMost(300.0),
+            None,
+            "VmHWM of the process that compiled it",
+        ),
+    ]);
     Ok(())
 }

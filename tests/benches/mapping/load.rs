@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use bridge_diag::Report;
@@ -10,7 +9,7 @@ use bridge_iec60870::Iec104;
 use bridge_profile::{MemoryFiles, compile};
 use serde_json::json;
 
-use crate::measure::resident_mb;
+use crate::measure::{cpu_s, resident_mb};
 
 const LINKS: usize = 50;
 const BAYS: usize = 100;
@@ -55,9 +54,9 @@ fn text() -> Result<String> {
 pub(crate) fn run() -> Result<serde_json::Value> {
     let files = MemoryFiles(BTreeMap::from([("profile.toml".to_owned(), text()?)]));
     let mut report = Report::default();
-    let begun = Instant::now();
+    let begun = cpu_s()?;
     let plan = compile(&files, "profile.toml", &[&Iec104], &mut report).with_context(|| report.render_text())?;
-    let s = begun.elapsed().as_secs_f64();
+    let s = cpu_s()? - begun;
     ensure!(plan.points.len() == LINKS * BAYS * POINTS, "{} points", plan.points.len());
     Ok(json!({ "s": s, "mb": resident_mb()? }))
 }
