@@ -2,7 +2,7 @@
 
 use bridge_dnp3::Dnp3;
 use bridge_iec60870::Iec104;
-use bridge_session::{LinkSpec, Protocol, Role};
+use bridge_session::{Field, LinkSpec, Protocol, Role};
 
 static IEC104: Iec104 = Iec104;
 static DNP3: Dnp3 = Dnp3;
@@ -15,6 +15,22 @@ pub(crate) fn protocols() -> [&'static dyn Protocol; 2] {
 /// The protocol of this name.
 pub(crate) fn protocol(name: &str) -> Option<&'static dyn Protocol> {
     protocols().into_iter().find(|protocol| protocol.name() == name)
+}
+
+/// DNP3: whether a silent peer's channel is closed.
+const CONNECTED: &str = "connected";
+
+/// Whether a link says of itself that it is a connection, and runs over a way that is none (a serial line, UDP). The reverse is lawful: behind
+/// a TCP connection may stand a terminal server with a line of its own.
+pub(crate) fn contradicts(protocol: &str, spec: &LinkSpec, is_connection: bool) -> bool {
+    protocol == DNP3.name() && !is_connection && spec.params.get(CONNECTED) == Some(&Field::Bool(true))
+}
+
+/// Tells a link's session what the way says that it runs over; what the profile says stays.
+pub(crate) fn suit(protocol: &str, spec: &mut LinkSpec, is_connection: bool) {
+    if protocol == DNP3.name() && !is_connection {
+        spec.params.entry(CONNECTED.to_owned()).or_insert(Field::Bool(false));
+    }
 }
 
 /// What a link may send, or take, besides values and commands (R22): the protocol's own and what the profile's `allow` and, on a link of both
@@ -78,4 +94,40 @@ fn permitted(words: &[(&str, bool)]) -> String {
     let allowed = if on.is_empty() { String::new() } else { format!("; allowed: {on}") };
     let not = if off.is_empty() { String::new() } else { format!("; off: {off}") };
     format!("{allowed}{not}")
+}
+
+/// A master's link that says whether it is a connection, or nothing of it.
+#[cfg(test)]
+pub(crate) fn line_spec(connected: Option<bool>) -> LinkSpec {
+    LinkSpec {
+        name: "rtu".to_owned(),
+        role: Role::Client,
+        zone: bridge_model::Zone::Utc,
+        monitor_only: true,
+        params: connected.into_iter().map(|is| (CONNECTED.to_owned(), Field::Bool(is))).collect(),
+        points: Vec::new(),
+        max_unacked: 64,
+        fresh_link_ms: 2000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_a_link_is_connected_follows_from_its_way() {
+        let connected = |protocol, said: Option<bool>, is_connection| {
+            let mut spec = line_spec(said);
+            let contradicts = contradicts(protocol, &spec, is_connection);
+            suit(protocol, &mut spec, is_connection);
+            (bridge_dnp3::Params::from_fields(&spec.params).connected, contradicts)
+        };
+        assert_eq!(connected("dnp3", None, true), (true, false), "TCP");
+        assert_eq!(connected("dnp3", None, false), (false, false), "a serial line, UDP");
+        assert_eq!(connected("dnp3", Some(false), false), (false, false), "said twice");
+        assert_eq!(connected("dnp3", Some(false), true), (false, false), "a terminal server");
+        assert!(connected("dnp3", Some(true), false).1);
+        assert_eq!(connected("iec104", None, false), (true, false), "others have no such key");
+    }
 }

@@ -17,13 +17,14 @@ use bridge_diag::Report;
 use bridge_engine::shell::{Endpoint, Hosted, SystemClock, host};
 use bridge_model::{CommandMode, LinkId, Mono, Now};
 use bridge_profile::{Plan, parse_duration};
-use bridge_session::{Event, Field, LinkSpec, LinkState, Role, Session};
+use bridge_session::{Event, LinkSpec, LinkState, Role, Session};
 use bridge_sim::{FileLedger, Ledger, Misbehaviour, NAMED, Names, Side, Standard, named};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use tokio::sync::watch;
 
 use self::way::{AnyWay, TcpWay};
 use super::sim_tls::TlsArgs;
+use crate::adapters::suit;
 use crate::config::compile_profile;
 use crate::fault::Fault;
 use crate::say;
@@ -232,10 +233,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let way = way.ok_or_else(|| Fault::new("no way to the bridge is chosen"))?;
     let plan = plan(end)?;
     let (link, mut spec) = link(standard, end, &plan)?;
-    // As `check` asks of links of such ways.
-    if standard == Standard::Dnp3 && !way.is_connection() {
-        spec.params.entry("connected".to_owned()).or_insert(Field::Bool(false));
-    }
+    suit(standard.name(), &mut spec, way.is_connection());
     let misbehaviours = misbehaviours(standard, end.role.side(), misbehave.as_deref())?;
     let (stop_in, stop) = watch::channel(false);
     let lines = Lines::default();

@@ -22,8 +22,8 @@ use super::link_tls::{check_shared, check_tls};
 use super::sink::Sink;
 use super::site::{PeerKind, SiteLink, read_site};
 use super::value::hex;
-use super::way::{Transport, Way, check_own, check_way, control_places, waits_at};
-use crate::adapters::protocol;
+use super::way::{Transport, Way, check_connected, check_own, check_way, control_places, waits_at};
+use crate::adapters::{protocol, suit};
 
 /// Where one link of the plan goes.
 #[derive(Clone, Debug)]
@@ -131,7 +131,12 @@ pub(crate) fn check(path: &Path, now: Now, report: &mut Report) -> Option<Checke
         return None;
     }
 
-    let plan = plan?;
+    let mut plan = plan?;
+    for endpoint in &endpoints {
+        if let Some(planned) = plan.links.get_mut(endpoint.link.index()) {
+            suit(&endpoint.protocol, &mut planned.spec, endpoint.way.is_connection());
+        }
+    }
     let (trust, policy_hash) = trust?;
     let (beckn_key_id, content_kid) = own?;
     let mut octets = Vec::new();
@@ -555,6 +560,7 @@ fn links_of(plan: &Plan, links: &[SiteLink], site: SourceId, now: Now, report: &
         let role = planned.spec.role;
         let transports = protocol(&planned.protocol).map(Protocol::transports).unwrap_or_default();
         let way = check_way(link, role, (&planned.protocol, transports), report);
+        check_connected(link, &planned.protocol, &planned.spec, report);
         let dual = link.way.transport.value == Transport::Dual;
         let listens = dual || role == Role::Server;
         if let Some(tls) = &link.tls {

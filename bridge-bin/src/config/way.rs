@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bridge_diag::{Diagnostic, Report, Span, View};
 use bridge_engine::shell::{self, DataBits, Parity, Second, Serial, StopBits, UdpPeers};
-use bridge_session::{Role, Transports};
+use bridge_session::{LinkSpec, Role, Transports};
 
 use super::bridge::Placed;
 use super::check::Endpoint;
 use super::site::{PeerKind, SiteLink};
 use super::value::{address, take_count};
+use crate::adapters::contradicts;
 
 /// Speeds of a serial line, in bits per second.
 const BAUD: (u64, u64) = (50, 4_000_000);
@@ -33,6 +34,11 @@ impl Transport {
             Self::Dual => "dual",
             Self::Serial => "serial",
         }
+    }
+
+    /// Whether a silent peer's channel can be closed.
+    const fn is_connection(self) -> bool {
+        matches!(self, Self::Tcp | Self::Dual)
     }
 
     const fn is_of(self, transports: Transports) -> bool {
@@ -67,6 +73,13 @@ pub(crate) enum Way {
     Udp { bind: SocketAddr, first: Option<SocketAddr> },
     /// A serial line.
     Serial(Serial),
+}
+
+impl Way {
+    /// Whether a silent peer's channel can be closed.
+    pub(crate) const fn is_connection(&self) -> bool {
+        matches!(self, Self::Tcp { .. } | Self::Dual { .. })
+    }
 }
 
 /// Reads the keys; `None` after a problem that was reported.
@@ -253,6 +266,16 @@ fn misplaced(link: &SiteLink, role: Role, report: &mut Report) {
     if let (Transport::Udp, Some(another)) = (transport, link.endpoints.get(1)) {
         let text = format!("link `{}` speaks UDP: it has one endpoint", link.name.value);
         report.push(Diagnostic::error("config::link-lines", text).at(another.span).fix("name one address: one socket is one channel"));
+    }
+}
+
+/// What the profile says of the link against what it runs over.
+pub(crate) fn check_connected(link: &SiteLink, protocol: &str, spec: &LinkSpec, report: &mut Report) {
+    let transport = &link.way.transport;
+    if contradicts(protocol, spec, transport.value.is_connection()) {
+        let text = format!("link `{}` runs over {}, and its profile says connected = true", link.name.value, transport.value.as_str());
+        let fix = format!("remove `connected` from [link.{}] of the profile: it follows from the transport", link.name.value);
+        report.push(Diagnostic::error("config::link-connected", text).at(transport.span).fix(fix));
     }
 }
 

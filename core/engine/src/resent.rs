@@ -308,7 +308,8 @@ mod tests {
         line.hears(&[(1, ON)]);
         line.hears(&[(1, OFF)]);
         line.receipt();
-        (line.connects(), line.settled = Some((1, 1)));
+        line.connects();
+        line.settled = Some((1, 1));
         assert_eq!(line.hears(&[(1, ON)]), [false], "the first is known");
         let mut line = Line::new();
         line.hears(&[(1, ON)]);

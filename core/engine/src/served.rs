@@ -16,6 +16,9 @@ use crate::store::{Table, numbered, split_numbered};
 /// Events of one lane handed to a session and not yet acknowledged by its peer; of all lanes at most half the queue, so that there is
 /// something left to drop.
 const WINDOW: usize = 1024;
+/// An overflow is over when no more than this part of the depth waits: one half. A busy link's queue is never empty, and at the brim the
+/// mark would come and go with each event.
+const OVERFLOW_ENDS_AT: u64 = 2;
 
 /// A queued event, as stored.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -52,13 +55,18 @@ struct EventQueue {
     next: u64,
     /// How many may wait, handed over or not.
     depth: u64,
-    /// The first number and the count of events lost since the queue was last empty.
+    /// The first number and the count of events lost since there was last room again.
     lost: Option<(u64, u64)>,
 }
 
 impl EventQueue {
     fn len(&self) -> usize {
         self.lanes.values().map(|lane| lane.waiting.len() + lane.handed.len()).sum()
+    }
+
+    /// Whether an overflow is over.
+    fn has_room_again(&self) -> bool {
+        self.len() as u64 <= self.depth / OVERFLOW_ENDS_AT
     }
 
     /// Takes out the oldest event that was not handed over.
@@ -296,9 +304,9 @@ impl ServedPoints {
                 core.delete(Table::EventQueue, &numbered(&name, number));
             }
         }
-        // Drained: what was lost is told whole, and the point that shows it falls.
-        let drained = queue.len() == 0;
-        let lost = queue.lost.take_if(|_| drained);
+        // What was lost is told whole, and what shows it falls.
+        let has_room = queue.has_room_again();
+        let lost = queue.lost.take_if(|_| has_room);
         self.fill(core, link);
         if let Some((first, count)) = lost {
             core.delete(Table::Lost, name.as_bytes());
@@ -390,7 +398,7 @@ impl ServedPoints {
         self.batch.entry(link).or_default().push(Publish { point, value, quality, time, class, spontaneous, return_info });
     }
 
-    /// Whether events towards a link's peer were lost since its queue was last empty.
+    /// Whether events towards a link's peer were lost and its queue is still more than half full (DNP3: IIN2.3).
     pub(crate) fn has_lost(&self, link: LinkId) -> bool {
         self.queues.get(&link).is_some_and(|queue| queue.lost.is_some())
     }
@@ -436,6 +444,16 @@ mod tests {
         queue.lanes.entry(1).or_default().handed.clear();
         let ready = queue.take_ready();
         assert!(ready.len() == WINDOW && ready.iter().all(|number| number % 2 == 1), "only the lane that was read goes on");
+    }
+
+    #[test]
+    fn an_overflow_is_over_when_half_of_the_queue_is_free() {
+        let full: Vec<(u8, u64)> = (0..10).map(|number| (0, number)).collect();
+        let mut queue = queue(10, &full);
+        for left in (0..10).rev() {
+            queue.pop_oldest();
+            assert_eq!(queue.has_room_again(), left <= 5, "{left} wait");
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub enum Answer {
 /// What a serving link may tell its peer about the system behind it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SystemState {
-    /// Events towards this peer were dropped and the queue has not been empty since.
+    /// Events towards this peer were dropped and more than half of the queue's depth still waits.
     pub overflow: bool,
     /// A control of this link is in local mode.
     pub local: bool,

@@ -61,7 +61,8 @@ pub(crate) fn status_point(world: &World, control: &str, what: StatusKind) -> St
 
 /// The last value that the EMS holds of a point.
 pub(crate) fn shown(world: &World, point: &str) -> Option<f64> {
-    at_ems(world, EntryKind::Change, point).last().or(at_ems(world, EntryKind::Event, point).last()).and_then(|entry| entry.value)
+    let holds = |entry: &&Entry| matches!(entry.kind, EntryKind::Change | EntryKind::Event) && entry.point == point;
+    world.ems_ledger.entries().iter().rev().find(holds).and_then(|entry| entry.value)
 }
 
 #[test]

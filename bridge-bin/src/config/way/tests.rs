@@ -175,3 +175,36 @@ fn neither_a_udp_port_nor_a_serial_line_is_shared() {
     let found = of(Role::Client, EVERYTHING, &[serial, serial]).unwrap_err();
     assert!(found[0].starts_with("config::link-shared links `l0` and `l1` both use the serial line /dev/ttyS0"), "{found:?}");
 }
+
+#[test]
+fn a_link_that_calls_a_line_a_connection_is_refused_with_place_and_cure() {
+    let found = |entry: &str, connected: Option<bool>| {
+        let mut report = Report::new();
+        let source =
+            report.add_source("site.toml", format!("schema = \"ies-site/1\"\n[[link]]\nname = \"rtu\"\npeer = \"sim\"\n{entry}\n"));
+        let table = read(source, &DIALECT, &mut report).expect("TOML");
+        let spec = crate::adapters::line_spec(connected);
+        for link in read_site(&table, Path::new("."), &mut report) {
+            check_connected(&link, "dnp3", &spec, &mut report);
+        }
+        report.render_text()
+    };
+    let serial = "transport = \"serial\"\nserial = { device = \"/dev/ttyS0\", baud = 9600 }";
+    let refused = found(serial, Some(true));
+    for part in
+        ["config::link-connected", "link `rtu` runs over serial", "site.toml:5:", "remove `connected` from [link.rtu] of the profile"]
+    {
+        assert!(refused.contains(part), "{part} is not in\n{refused}");
+    }
+    let udp = "transport = \"udp\"\nendpoint = \"127.0.0.1:20000\"";
+    assert!(found(udp, Some(true)).contains("config::link-connected"));
+    for (entry, connected) in [
+        (serial, None),
+        (udp, Some(false)),
+        ("endpoint = \"127.0.0.1:20000\"", Some(true)),
+        ("endpoint = \"127.0.0.1:20000\"", Some(false)),
+    ] {
+        assert_eq!(found(entry, connected), found(entry, None), "{entry}");
+        assert!(!found(entry, connected).contains("error"), "{entry}");
+    }
+}

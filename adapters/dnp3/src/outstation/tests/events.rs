@@ -193,7 +193,8 @@ fn a2_r46_a_time_that_is_not_synchronised_is_told_with_that_mark() {
     for (number, time) in (1..).zip(times) {
         stamped(&mut bench, BINARY, true, number, time);
     }
-    (stamped(&mut bench, DOUBLE, true, 5, times[2]), stamped(&mut bench, DOUBLE, true, 6, own));
+    stamped(&mut bench, DOUBLE, true, 5, times[2]);
+    stamped(&mut bench, DOUBLE, true, 6, own);
     let time = DnpTime::from_millis(u64::try_from(UTC_START_MS).unwrap()).unwrap().octets();
     let relative = [0, 0, 0x81, 0, 0].repeat(3);
     let expected = [
