@@ -79,7 +79,7 @@ struct Driven {
 #[derive(Debug)]
 struct Latch {
     on: bool,
-    shown: Option<PointId>,
+    shown: Vec<PointId>,
 }
 
 /// The process.
@@ -146,11 +146,11 @@ impl Process {
         self
     }
 
-    /// With a control that stays as it is switched, off at first, and the point that shows it.
+    /// With a control that stays as it is switched, off at first, and the points that show it.
     #[must_use]
-    pub fn with_latch(mut self, control: PointId, shown: Option<PointId>) -> Self {
-        if let Some(point) = shown {
-            self.points.remove(&point);
+    pub fn with_latch(mut self, control: PointId, shown: Vec<PointId>) -> Self {
+        for point in &shown {
+            self.points.remove(point);
         }
         self.latches.insert(control, Latch { on: false, shown });
         self
@@ -164,7 +164,7 @@ impl Process {
             let follows = driven.spec.follows.filter(|point| driven.spec.echo != Some(*point));
             [echo, follows.map(|point| (point, Value::Real(driven.told)))].into_iter().flatten()
         });
-        let latches = self.latches.values().filter_map(|latch| latch.shown.map(|point| (point, Value::Bool(latch.on))));
+        let latches = self.latches.values().flat_map(|latch| latch.shown.iter().map(|point| (*point, Value::Bool(latch.on))));
         held.chain(driven).chain(latches).collect()
     }
 
@@ -186,9 +186,12 @@ impl Process {
     pub(crate) fn handle_command(&mut self, control: PointId, action: Action, now: Now) {
         let stamp = Utc::from_millis(now.utc.as_millis());
         if let (Some(latch), Action::Switch(on)) = (self.latches.get_mut(&control), action) {
+            if latch.on == on {
+                return;
+            }
             latch.on = on;
-            let change = latch.shown.map(|point| ProcessChange { point, value: Value::Bool(on), stamp, by_command: true });
-            self.changes.extend(change);
+            let change = |point: &PointId| ProcessChange { point: *point, value: Value::Bool(on), stamp, by_command: true };
+            self.changes.extend(latch.shown.iter().map(change));
             return;
         }
         let Some(driven) = self.loops.get_mut(&control) else { return };
@@ -400,6 +403,7 @@ mod tests {
         const SUN: PointId = PointId(12);
         const OUTPUT: PointId = PointId(13);
         const STATUS: PointId = PointId(14);
+        const IN_FORCE: PointId = PointId(15);
         let limit = Loop {
             control: LIMIT,
             min: 0.0,
@@ -415,7 +419,7 @@ mod tests {
         let mut park = Process::new(3, Duration::from_secs(1))
             .with_point(SUN, Life::Walk { low: 60.0, high: 80.0 })
             .with_loop(limit)
-            .with_latch(ENABLE, Some(STATUS));
+            .with_latch(ENABLE, vec![STATUS, IN_FORCE]);
         park.handle_timeout(at(0));
         let last = |changes: &[ProcessChange], point| of(changes, point).last().copied().expect("it changed");
         let free = run(&mut park, 30_000, 100);
@@ -425,8 +429,10 @@ mod tests {
         assert!(last(&off, OUTPUT) > 55.0, "a limit that is not on limits nothing: {}", last(&off, OUTPUT));
         park.handle_command(ENABLE, Action::Switch(true), at(60_000));
         let on = run(&mut park, 90_000, 100);
-        assert_eq!((last(&on, OUTPUT), last(&on, STATUS)), (40.0, 1.0));
+        assert_eq!((last(&on, OUTPUT), last(&on, STATUS), last(&on, IN_FORCE)), (40.0, 1.0, 1.0));
         assert!(of(&on, OUTPUT).windows(2).all(|pair| (pair[1] - pair[0]).abs() <= 2.0 + 1e-9), "it ramps");
+        park.handle_command(ENABLE, Action::Switch(true), at(90_000));
+        assert_eq!(park.poll_change(), None, "it is on already");
         park.handle_command(ENABLE, Action::Switch(false), at(90_000));
         let released = run(&mut park, 120_000, 100);
         assert!(last(&released, OUTPUT) > 55.0 && last(&released, STATUS) == 0.0, "{}", last(&released, OUTPUT));

@@ -44,9 +44,9 @@ fn the_demonstration_goes_as_told() {
         "wrong",
     ];
     assert_eq!(names, expected);
-    let operations = json!({ "completed": 3, "refused": 3, "expired": 1, "not_operated": 0, "indeterminate": 0 });
+    let operations = json!({ "completed": 4, "refused": 3, "expired": 1, "not_operated": 0, "indeterminate": 0 });
     assert_eq!(report["operations"], operations);
-    for (name, value) in [("links_up", 5), ("lost", 0), ("double", 0), ("late", 0), ("wrong", 0), ("events_delivered", 12), ("seed", 7)] {
+    for (name, value) in [("links_up", 5), ("lost", 0), ("double", 0), ("late", 0), ("wrong", 0), ("events_delivered", 14), ("seed", 7)] {
         assert_eq!(report[name], value, "{name} in {report:#}");
     }
     assert_eq!((&report["verified"], &report["failures"]), (&json!(true), &json!([])));
@@ -68,7 +68,10 @@ fn the_demonstration_goes_as_told() {
         "below its limit, and its EMS sees it",
         "above the limit the park's EMS is refused, by a status that is not 0",
         "the park still works to its limit, and nothing was written to it since",
-        "EVERYTHING AS TOLD: 20 checks held",
+        "the park says by itself that its limit is in force, and its EMS sees it",
+        "the curtailment is lifted: 10 steps up to 300 MW, then its switch is off",
+        "the park says by itself that its limit is off, and its EMS sees it",
+        "EVERYTHING AS TOLD: 24 checks held",
     ] {
         assert!(ran.out.contains(part), "{part} is not in\n{}", ran.out);
     }
@@ -100,4 +103,12 @@ fn a_flipped_bit_fails_the_demonstration_as_tampered() {
     assert_eq!(report["failures"], json!(["tampered"]), "{}", ran.out);
     assert_eq!(report["verified"], false);
     assert!(ran.out.contains("journal of the genco bridge: TAMPERED"), "{}", ran.out);
+}
+
+#[test]
+fn a_park_that_executes_twice_fails_the_demonstration_as_double() {
+    let (_, ran, report) = demo("demo_twice", &["--sabotage", "park-twice"]);
+    assert_eq!(ran.code, 1, "{}\n{}", ran.out, ran.err);
+    assert_eq!(report["failures"], json!(["double"]), "{}", ran.out);
+    assert!(report["double"].as_u64() > Some(0) && report["verified"] == true, "{report:#}");
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{repository, scratch};
 
-/// The binary of this build, made now if it is old.
+/// The binary of this build, made now if it is old: the first test that asks waits for that, minutes on a busy machine, and seems slow.
+/// `cargo build -p bridge-bin` beforehand spares it.
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {

@@ -186,7 +186,7 @@ fn script(seed: u64) -> BTreeMap<u64, Vec<Act>> {
         add(500 + rng.below(110_000), Act::Order(mw));
     }
     // A third of the seeds has no fault: there nothing excuses.
-    if seed % 3 > 0 {
+    if !seed.is_multiple_of(3) {
         for _ in 0..1 + rng.below(3) {
             let (at, lasts) = (3_000 + rng.below(100_000), 300 + rng.below(12_000));
             let fault = FAULTS[rng.index(FAULTS.len())];

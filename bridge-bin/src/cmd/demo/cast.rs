@@ -76,6 +76,8 @@ struct Heard {
 pub(super) struct Faults {
     /// For `sim iec104 --misbehave`.
     pub(super) station: Option<&'static str>,
+    /// For `sim dnp3 --misbehave`.
+    pub(super) park: Option<&'static str>,
     /// For `run --sabotage`.
     pub(super) genco: Option<&'static str>,
 }
@@ -135,7 +137,7 @@ impl Cast {
         if who.is_simulated() {
             command.arg("--ledger").arg(folder.ledger(who.file())).arg("--seed").arg(self.seed.to_string());
         }
-        if let (Actor::Station, Some(fault)) = (who, self.faults.station) {
+        if let (Actor::Station, Some(fault), _) | (Actor::Park, _, Some(fault)) = (who, self.faults.station, self.faults.park) {
             command.args(["--misbehave", fault]);
         }
         Ok(command)

@@ -123,12 +123,12 @@ impl Tempo {
         Self { ramp: (600.0 / stretch).round() / 10.0, stretch }
     }
 
-    /// The park's ramp towards a set-point and back from a limit, MW per minute; one step each second.
+    /// The park's ramp towards a set-point, MW per minute; one step each second.
     pub(super) fn park_ramp(self) -> f64 {
         (6000.0 / self.stretch).round() / 10.0
     }
 
-    /// The park's ramp down to a limit, MW per minute.
+    /// The park's ramp down to a limit, and back from it, MW per minute; one step each second.
     pub(super) fn park_fall(self) -> f64 {
         self.park_ramp() * 2.0
     }
@@ -278,7 +278,7 @@ fn quicker_park(tempo: Tempo) -> anyhow::Result<String> {
     let (set, limit) =
         ("up = \"60 MW/min\", by = \"bridge\", step = \"2s\"", "up = \"60 MW/min\", down = \"300 MW/min\", by = \"bridge\", step = \"2s\"");
     let text = exchange(PARK_TEXT, set, &format!("up = \"{up} MW/min\", by = \"bridge\", step = \"1s\""))?;
-    let text = exchange(&text, limit, &format!("up = \"{up} MW/min\", down = \"{down} MW/min\", by = \"bridge\", step = \"1s\""))?;
+    let text = exchange(&text, limit, &format!("up = \"{down} MW/min\", down = \"{down} MW/min\", by = \"bridge\", step = \"1s\""))?;
     exchange(&text, "within = \"120s\", dwell = \"5s\"", "within = \"30s\", dwell = \"1s\"")
 }
 

@@ -69,6 +69,8 @@ pub(crate) enum Sabotage {
     LateCommand,
     /// The plant's bridge attests a counter that is not true: must be found by its own journal.
     LieCounter,
+    /// The solar park executes every command twice: must be found double.
+    ParkTwice,
 }
 
 /// Runs it.
@@ -121,8 +123,9 @@ fn tell(
         station: match args.sabotage {
             Some(Sabotage::DropEvent) => Some("drop-event"),
             Some(Sabotage::LateCommand) => Some("late-command"),
-            Some(Sabotage::FlipByte | Sabotage::LieCounter) | None => None,
+            Some(Sabotage::FlipByte | Sabotage::LieCounter | Sabotage::ParkTwice) | None => None,
         },
+        park: (args.sabotage == Some(Sabotage::ParkTwice)).then_some("twice"),
         genco: (args.sabotage == Some(Sabotage::LieCounter)).then_some("lie-counter"),
     };
     teller.line(

@@ -85,6 +85,8 @@ pub(super) struct Story<'a> {
     pub(super) links_up: u64,
     /// Dispatches that no EMS sent.
     pub(super) elsewhere: Vec<Dispatch>,
+    /// The operation of the park's curtailment.
+    curtailment: String,
 }
 
 type Told<T> = Result<T, String>;
@@ -123,6 +125,7 @@ impl<'a> Story<'a> {
             held: 0,
             links_up: 0,
             elsewhere: Vec::new(),
+            curtailment: String::new(),
         }
     }
 
@@ -336,11 +339,12 @@ impl<'a> Story<'a> {
     }
 
     fn last_order(&mut self) -> Told<()> {
-        self.teller.chapter("7. and a good order again");
+        self.teller.chapter("7. the park's curtailment is lifted, and a good order again");
+        let stood = self.lift()?;
         let target = (self.setpoint() - 3.0 * self.tempo.step()).round();
         let order = self.completed(target)?;
         self.hold(&format!("U1 followed to {} MW", order.target));
-        Ok(())
+        self.lifted(stood)
     }
 
     /// The orderly end: counts, then EMSs, bridges, stations.

@@ -64,9 +64,10 @@ pub(super) fn process(
         let status = standard.status_of(spec, point);
         if let Some(driven) = drive(control).and_then(|drive| driven(plan, link, point.point, drive, lag)) {
             process = process.with_loop(Loop { echo: driven.echo.or(status), ..driven });
-        } else if control.unit.is_empty() {
-            // What has no unit is switched, and stays.
-            process = process.with_latch(point.point, status.or_else(|| switched(plan, link, &control.id)));
+        } else if control.unit.is_empty() || control.id.ends_with(ENABLE) {
+            // What has no unit is switched, and stays: its own status shows it, and the plant's word whether a limit holds.
+            let shown = status.into_iter().chain(switched(plan, link, &control.id).filter(|point| Some(*point) != status));
+            process = process.with_latch(point.point, shown.collect());
         }
     }
     process

@@ -1,4 +1,9 @@
-//! Step 2 of the story: an EMS's set-point ramps the solar park, a curtailment of the same park pre-empts it, the displaced is told (R6).
+//! Step 2 of the story: an EMS's set-point ramps the solar park, a curtailment of the same park pre-empts it, the displaced is told (R6);
+//! later the curtailment is lifted, ramped (R7).
+//!
+//! Both come from the load despatch centre, as in practice: the renewables desk commands through its EMS, the shift engineer curtails for
+//! security, and the desk that is displaced is told. Control authority is one party's at a time (R6); that another party's cap displaces as
+//! well, and is told apart, is shown by the profile's own tests.
 
 use std::time::Duration;
 
@@ -18,6 +23,10 @@ const SWITCH: &str = "plant.curtail.enable";
 const WANTED_MW: f64 = 220.0;
 /// The limit by curtailment.
 const LIMIT_MW: f64 = 100.0;
+/// What the limit is when it is taken off: all that the park can give.
+const FREE_MW: f64 = 300.0;
+/// Whether the limit holds, as the park's EMS is shown it.
+const HOLDS: &str = "plant.curtail_on";
 /// By how much the park may miss its limit.
 const SLACK_MW: f64 = 3.0;
 /// In which time the curtailment may start.
@@ -67,6 +76,7 @@ impl Story<'_> {
         };
         let answer = self.ask(Party::Sldc, &wish)?;
         let id = answer["operationId"].as_str().unwrap_or_default().to_owned();
+        self.curtailment.clone_from(&id);
         self.teller.tell("sldc desk", &format!("curtails the solar park to {LIMIT_MW} MW at {ramp} MW/min, for security"));
         let not_after = (issued + Duration::from_secs(VALID_S.into())).0;
         for (control, target) in [(LIMIT, LIMIT_MW), (SWITCH, 1.0)] {
@@ -113,6 +123,69 @@ impl Story<'_> {
             return Err(format!("expected at most {LIMIT_MW} MW at the park, saw {made:?}"));
         }
         self.hold(&format!("the park gives {power:.1} MW, below its limit, and its EMS sees it"));
+        self.shows_limit(1.0)
+    }
+
+    /// The park's EMS is shown whether the limit holds, by the park's own word.
+    fn shows_limit(&mut self, holds: f64) -> Told<()> {
+        self.until("the park's word whether its limit holds, at its EMS", SOON, |story| {
+            let event = story.entries_of(HOLDS).rfind(|entry| entry.kind == EntryKind::Event)?;
+            (event.value == Some(holds)).then_some(())
+        })?;
+        self.hold(&format!(
+            "the park says by itself that its limit is {}, and its EMS sees it",
+            if holds > 0.5 { "in force" } else { "off" }
+        ));
+        Ok(())
+    }
+
+    /// The shift engineer lifts the curtailment; gives how many limits the park had executed before.
+    pub(super) fn lift(&mut self) -> Told<usize> {
+        let (stood, issued) = (self.done_at_park(LIMIT).len(), self.cast.clock.now().utc);
+        let wish = Ask::Order {
+            control: String::new(),
+            verb: "curtail".to_owned(),
+            payload: json!({ "releaseOf": self.curtailment, "reason": { "code": "NO_LONGER_NEEDED" } }),
+            valid_for_s: VALID_S,
+            operator_ref: "sldc:shift-engineer".to_owned(),
+            instruction_code: "DEMO-CAP-OFF".to_owned(),
+        };
+        self.ask(Party::Sldc, &wish)?;
+        self.teller.tell("sldc desk", "lifts the curtailment of the solar park");
+        let not_after = issued + Duration::from_secs(VALID_S.into());
+        // The switch is last: when the limit has come up.
+        for (control, target, not_after) in [(LIMIT, FREE_MW, not_after), (SWITCH, 0.0, not_after + self.rises_in())] {
+            self.elsewhere.push(Dispatch { control: control.to_owned(), target, issued: issued.0, not_after: not_after.0 });
+        }
+        Ok(stood)
+    }
+
+    /// How long the limit takes to come up.
+    fn rises_in(&self) -> Duration {
+        Duration::from_secs_f64((FREE_MW - LIMIT_MW) / self.tempo.park_fall() * 60.0)
+    }
+
+    /// The limit has come up step by step, and is off.
+    pub(super) fn lifted(&mut self, stood: usize) -> Told<()> {
+        let within = self.rises_in() + SOON;
+        self.until("the switch of the park's limit taken off", within, |story| {
+            (values(&story.done_at_park(SWITCH)) == [1.0, 0.0]).then_some(())
+        })?;
+        let limits = values(&self.done_at_park(LIMIT)).split_off(stood);
+        let step = self.tempo.park_fall() / 60.0 + 1e-3;
+        let ramped = std::iter::once(LIMIT_MW).chain(limits.iter().copied()).collect::<Vec<_>>();
+        if !ramped.windows(2).all(|pair| matches!(pair, [from, to] if to > from && to - from <= step)) || limits.last() != Some(&FREE_MW) {
+            return Err(format!("expected a ramp up from {LIMIT_MW} to {FREE_MW} MW in steps of {step:.1} MW, saw {limits:?}"));
+        }
+        self.status(LIMIT, COMPLETED, Some("RELEASED"))?;
+        self.hold(&format!("the curtailment is lifted: {} steps up to {FREE_MW} MW, then its switch is off", limits.len()));
+        self.shows_limit(0.0)?;
+        let above = |story: &mut Self| {
+            let shown = story.entries_of("plant.p").last().and_then(|entry| entry.value);
+            shown.filter(|shown| *shown > LIMIT_MW + SLACK_MW)
+        };
+        let power = self.until("the park's power above its former limit at its EMS", SOON, above)?;
+        self.hold(&format!("the park gives {power:.1} MW again"));
         Ok(())
     }
 
