@@ -24,6 +24,7 @@ mod offline;
 mod operations;
 mod programme;
 mod recorder;
+mod refusal;
 mod relay;
 mod reports;
 mod router;

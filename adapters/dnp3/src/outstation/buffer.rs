@@ -65,6 +65,8 @@ pub(super) struct Buffer {
     /// Waiting events of each class.
     waiting: [usize; 3],
     numbered: usize,
+    /// Events that no fragment can say: they are told, and do not hold up those behind them.
+    unsaid: Vec<Entry>,
     /// An event found no room, and there has been none since (row 29).
     overflow: bool,
 }
@@ -128,7 +130,7 @@ impl Buffer {
         limit: u64,
         lot: Lot,
         image: &mut Image,
-        mut put: impl FnMut(&Entry, &Image) -> bool,
+        mut put: impl FnMut(&Entry, &Image) -> Put,
     ) -> (u64, bool) {
         let mut cursors = [0_usize; 3];
         let mut taken = 0;
@@ -147,10 +149,19 @@ impl Buffer {
             }
             let Some((at, _)) = first else { return (taken, true) };
             let Some(held) = self.queues.get_mut(at).and_then(|queue| queue.get_mut(*cursors.get(at)?)) else { return (taken, true) };
-            if !put(held, image) {
+            let became = put(held, image);
+            if became == Put::Full {
                 return (taken, false);
             }
-            held.lot = lot;
+            let held = if became == Put::Said {
+                held.lot = lot;
+                *held
+            } else {
+                let Some(held) = self.queues.get_mut(at).and_then(|queue| queue.remove(*cursors.get(at)?)) else { return (taken, true) };
+                self.numbered -= usize::from(held.number.is_some());
+                self.unsaid.push(held);
+                held
+            };
             if let Some(pending) = image.get_mut(held.slot).and_then(|served| served.pending.get_mut(held.face()))
                 && *pending == Some(held.entry)
             {
@@ -159,9 +170,14 @@ impl Buffer {
             if let Some(waiting) = self.waiting.get_mut(at) {
                 *waiting -= 1;
             }
-            taken += 1;
+            taken += u64::from(became == Put::Said);
         }
         (taken, true)
+    }
+
+    /// The next event that no fragment could say.
+    pub(super) fn poll_unsaid(&mut self) -> Option<Entry> {
+        self.unsaid.pop()
     }
 
     /// The events of a fragment were confirmed: they leave. Their numbers, ascending.
@@ -218,6 +234,17 @@ impl Buffer {
     pub(super) const fn overflow(&self) -> bool {
         self.overflow
     }
+}
+
+/// What became of an event that was offered to a fragment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Put {
+    /// It is in the fragment.
+    Said,
+    /// No fragment can say it.
+    Unsaid,
+    /// There is no room for it.
+    Full,
 }
 
 /// What is entered.

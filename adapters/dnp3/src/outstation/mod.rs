@@ -267,6 +267,14 @@ impl Outstation {
     fn settle(&mut self, now: Now) {
         self.findings_of_lines(now.mono);
         self.drive_unsolicited(now);
+        for s in 0..self.stations.len() {
+            while let Some(unsaid) = self.stations.get_mut(s).and_then(|station| station.buffer.poll_unsaid()) {
+                let index = self.stations.get(s).and_then(|station| station.image.get(unsaid.slot)).map_or(0, |served| served.index);
+                let (of, value) = (unsaid.of.name(), unsaid.value);
+                self.tell(|| format!("an event of {of} {index} cannot be said: {value:?} is none of its values"), now.mono);
+                self.events.extend(unsaid.number.map(Event::Undeliverable));
+            }
+        }
     }
 
     fn findings_of_lines(&mut self, now: Mono) {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use bridge_model::{Now, TimeFlags, TimeOrigin, Timestamp, Zone};
 
 use super::attributes;
-use super::buffer::{Buffer, Entry, Lot, Wanted};
+use super::buffer::{Buffer, Entry, Lot, Put, Wanted};
 use super::image::Image;
 use crate::address::PointType;
 use crate::app::{FragmentView, FragmentWriter, HeaderView, Iin, Qualifier, Range as HeaderRange, Refused};
@@ -175,9 +175,10 @@ pub(super) fn fill(steps: &mut VecDeque<Step>, lot: Lot, sources: &mut Sources<'
         let done = match step {
             Step::Events { wanted, variation, left } => {
                 let (zone, synchronised) = (sources.zone, sources.synchronised);
-                let put = |held: &Entry, image: &Image| {
-                    // An event that cannot be said at all is none of the table's; it must not hold up those behind it.
-                    put_event(held, image, *variation, zone, synchronised, &mut common, writer) != Err(Refused::Full)
+                let put = |held: &Entry, image: &Image| match put_event(held, image, *variation, zone, synchronised, &mut common, writer) {
+                    Ok(()) => Put::Said,
+                    Err(Refused::Full) => Put::Full,
+                    Err(_) => Put::Unsaid,
                 };
                 let (taken, all) = sources.buffer.offer(*wanted, *left, lot, sources.image, put);
                 events += taken;
@@ -309,7 +310,15 @@ fn put_event(
             ObjectTime::None
         }
     };
-    Measurement { value: held.value, flags: held.flags, time }.write_indexed(writer, variation, u32::from(served.index))
+    let measurement = Measurement { value: held.value, flags: held.flags, time };
+    match measurement.write_indexed(writer, variation, u32::from(served.index)) {
+        // What is to be said against a value is said, whatever was asked for.
+        Err(Refused::Unsaid) => match variation.flagged() {
+            Some(flagged) => measurement.write_indexed(writer, flagged, u32::from(served.index)),
+            None => Err(Refused::Unsaid),
+        },
+        written => written,
+    }
 }
 
 /// Whether a stamp is the time of the change itself. One that the bridge had to give, because the value came without one, would read as a
