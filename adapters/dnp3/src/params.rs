@@ -154,7 +154,8 @@ impl Default for Params {
             integrity_on: IntegrityOn { restart: true, overflow: true, reconnect: true },
             unsolicited: 0b1110,
             time_sync: TimeSync::Lan,
-            confirm_timeout: Duration::from_secs(5),
+            // Shorter than any master waits for an answer: a READ is put off for as long.
+            confirm_timeout: Duration::from_secs(3),
             unsolicited_retries: None,
             unsolicited_rest: Duration::from_secs(60),
             unsolicited_delay: Duration::ZERO,

@@ -36,16 +36,13 @@ impl Protocol for Dnp3 {
         Params::check(role, params)
     }
 
-    /// An address is checked as the widest of its use: served points take fields that read points do not have, and the link's parameters
-    /// do not say which role they are of.
-    fn check_address(&self, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>> {
+    /// Served points take fields that read points do not have.
+    fn check_address(&self, role: Role, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>> {
         let params = Params::from_fields(params);
-        let address = match usage {
-            AddressUse::Control => CommandAddress::from_fields(&params, address).map(|control| control.address),
-            AddressUse::Monitor if SERVED_ONLY.iter().any(|name| address.contains_key(*name)) => {
-                ServedAddress::from_fields(&params, address).map(|served| served.address)
-            }
-            AddressUse::Monitor => Address::monitored(&params, address),
+        let address = match (usage, role) {
+            (AddressUse::Control, _) => CommandAddress::from_fields(&params, address).map(|control| control.address),
+            (AddressUse::Monitor, Role::Server) => ServedAddress::from_fields(&params, address).map(|served| served.address),
+            (AddressUse::Monitor, Role::Client) => Address::monitored(&params, address),
         };
         address.map(|address| address.key(usage))
     }
@@ -125,9 +122,6 @@ impl Protocol for Dnp3 {
         })
     }
 }
-
-/// Fields that only served points have.
-const SERVED_ONLY: [&str; 5] = ["class", "static", "event", "deadband", "text"];
 
 fn number(value: Value) -> Field {
     match value {

@@ -28,7 +28,7 @@ impl Protocol for Iec104 {
         Params::check(role, params)
     }
 
-    fn check_address(&self, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>> {
+    fn check_address(&self, _role: Role, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>> {
         Address::from_fields(usage, params, address).map(|address| address.key(usage))
     }
 

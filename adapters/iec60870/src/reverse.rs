@@ -225,6 +225,7 @@ impl Reverse {
                 | Event::Housekept { .. }
                 | Event::Delivered(_)
                 | Event::DeliveredOf(..)
+                | Event::Undeliverable(_)
                 | Event::Reach { .. }
                 | Event::FilePart { .. }
                 | Event::Refused { .. }

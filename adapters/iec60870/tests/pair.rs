@@ -14,7 +14,7 @@ use bridge_model::{
 };
 use bridge_session::{
     AddressUse, Answer, Channel, Chunk, Event, Field, Fields, FrameBatch, LinkPoint, LinkSpec, PeerInfo, Protocol, Publish, PublishClass,
-    Request, Role, Session,
+    Refusal, Request, Role, Session,
 };
 
 const POINTS: u32 = 3000;
@@ -271,7 +271,7 @@ fn a_command_is_executed_once_and_completed() {
     pair.ends[CLIENT].handle_request(Request::Command(command), pair.now);
     pair.run(200);
     let (token, ..) = *commands(&pair).last().unwrap();
-    pair.ends[SERVER].handle_request(Request::Answer { token, answer: Answer::Refuse }, pair.now);
+    pair.ends[SERVER].handle_request(Request::Answer { token, answer: Answer::Refuse(Refusal::default()) }, pair.now);
     pair.run(500);
     assert_eq!(outcomes(&pair).last(), Some(&Outcome::Refused(bridge_model::Refusal::SelectRefused)));
     assert_eq!(commands(&pair).len(), 21, "the select, and no execute");

@@ -155,6 +155,9 @@ enum FileWhat {
     List {
         /// Its name at the station.
         name: String,
+        /// Of which outstation, where the link has several.
+        #[arg(long)]
+        station: Option<u16>,
     },
     /// Fetch a file.
     #[command(
@@ -163,6 +166,9 @@ enum FileWhat {
     Get {
         /// Its name at the station.
         name: String,
+        /// Of which outstation, where the link has several.
+        #[arg(long)]
+        station: Option<u16>,
         /// Where to write it; it must not exist.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -174,6 +180,9 @@ enum FileWhat {
     Put {
         /// Its name at the station.
         name: String,
+        /// Of which outstation, where the link has several.
+        #[arg(long)]
+        station: Option<u16>,
         /// Where it is.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
@@ -183,6 +192,9 @@ enum FileWhat {
     Delete {
         /// Its name at the station.
         name: String,
+        /// Of which outstation, where the link has several.
+        #[arg(long)]
+        station: Option<u16>,
     },
 }
 
@@ -192,16 +204,17 @@ const FILE_MAX: u64 = 512 << 10;
 impl FileWhat {
     fn wish(&self) -> Result<LinkWish, Fault> {
         Ok(match self {
-            Self::List { name } => LinkWish::ListFiles { name: name.clone() },
-            Self::Get { name, .. } => LinkWish::ReadFile { name: name.clone() },
-            Self::Put { name, from } => {
+            Self::List { name, station } => LinkWish::ListFiles { station: *station, name: name.clone() },
+            Self::Get { name, station, .. } => LinkWish::ReadFile { station: *station, name: name.clone() },
+            Self::Put { name, station, from } => {
                 let cannot = |e: &std::io::Error| Fault::new(format!("{} cannot be read", from.display())).because(e);
                 if std::fs::metadata(from).map_err(|e| cannot(&e))?.len() > FILE_MAX {
                     return Err(Fault::new(format!("{} is longer than {FILE_MAX} octets", from.display())));
                 }
-                LinkWish::WriteFile { name: name.clone(), octets: STANDARD.encode(std::fs::read(from).map_err(|e| cannot(&e))?) }
+                let octets = STANDARD.encode(std::fs::read(from).map_err(|e| cannot(&e))?);
+                LinkWish::WriteFile { station: *station, name: name.clone(), octets }
             }
-            Self::Delete { name } => LinkWish::DeleteFile { name: name.clone() },
+            Self::Delete { name, station } => LinkWish::DeleteFile { station: *station, name: name.clone() },
         })
     }
 

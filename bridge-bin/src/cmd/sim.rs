@@ -399,6 +399,7 @@ fn link_text(event: &Event) -> Option<String> {
         | Event::Settled { .. }
         | Event::Delivered(_)
         | Event::DeliveredOf(..)
+        | Event::Undeliverable(_)
         | Event::FilePart { .. }
         | Event::SelectLapsed(_) => None,
         Event::Suspicious(what) => Some(format!("suspicious: {what:?}")),

@@ -272,6 +272,7 @@ impl Bridge {
             Event::Housekept { id, outcome } => self.requests.handle_ended(&mut self.core, id, &outcome, now),
             Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, 0..=number, now),
             Event::DeliveredOf(first, last) => self.served.handle_delivered(&mut self.core, link, first..=last, now),
+            Event::Undeliverable(number) => self.served.handle_undeliverable(&mut self.core, link, number, now),
             Event::Reach { points, answering } => self.reach(link, &points, answering, now),
             Event::FilePart { id, octets } => self.requests.handle_part(id, &octets),
             Event::Refused { what } => {

@@ -71,9 +71,18 @@ impl Requests {
     }
 
     /// Asks for a file.
-    pub(crate) fn ask_file(&mut self, core: &mut Core, link: LinkId, wish: FileWish, by: &str, local: u64, now: Now) {
-        let (what, changes) = (wish.to_string(), wish.changes());
-        let request = |id| Request::File { id, wish, not_after: now.mono + CHANGE_LIFE };
+    pub(crate) fn ask_file(
+        &mut self,
+        core: &mut Core,
+        link: LinkId,
+        (station, wish): (Option<u16>, FileWish),
+        by: &str,
+        local: u64,
+        now: Now,
+    ) {
+        let of = station.map_or_else(String::new, |station| format!(" of station {station}"));
+        let (what, changes) = (format!("{wish}{of}"), wish.changes());
+        let request = |id| Request::File { id, station, wish, not_after: now.mono + CHANGE_LIFE };
         self.send(core, link, (what, changes, FILE_PATIENCE), request, (by, Some(local)), now);
         if let Some(open) = self.open.get_mut(&self.last) {
             open.file = Some(Vec::new());

@@ -26,6 +26,7 @@ mod offline;
 mod operations;
 mod programme;
 mod recorder;
+mod refusal;
 mod relay;
 mod reports;
 mod resent;

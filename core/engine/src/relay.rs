@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bridge_model::{Action, CommandMode, LinkId, Mono, Now, PointId};
 use bridge_profile::{Control, ControlKind, Relay, SelectMode};
-use bridge_session::{Answer, CommandReceived, CommandToken, Request};
+use bridge_session::{Answer, CommandReceived, CommandToken, Refusal, Request};
 use serde_json::{Value, json};
 
 use crate::core::{Core, Then};
 use crate::exchange::Exchange;
 use crate::operations::{self, Asked, Operation, is_final};
+use crate::refusal::refusal_of;
 use crate::served::{ServedPoints, Status};
 use crate::timers::Timer;
 
@@ -134,7 +135,7 @@ impl Relays {
         let plan = core.plan.clone();
         let control = command.point.index();
         let Some((spec, relay)) = relayed(&plan.controls, control) else {
-            answer(core, link, command.token, Answer::Refuse);
+            answer(core, link, command.token, Answer::Refuse(Refusal::NotSupported));
             return;
         };
         let relays_select = spec.select == SelectMode::Relay;
@@ -169,7 +170,7 @@ impl Relays {
                 ..before
             };
             self.show(core, served, control, status, now);
-            answer(core, link, command.token, Answer::Refuse);
+            answer(core, link, command.token, Answer::Refuse(refusal_of(code)));
             return;
         }
         let switches = relay.position.is_some();
@@ -220,7 +221,7 @@ impl Relays {
             self.open.insert(operation.clone(), Open { link, token: command.token, confirmed: false, switches, leg, term_by });
             core.timers.set(Timer::AnswerBy(operation), command.received.mono + waits);
         } else {
-            answer(core, link, command.token, Answer::Refuse);
+            answer(core, link, command.token, Answer::Refuse(Refusal::Unavailable));
         }
     }
 
@@ -310,7 +311,7 @@ impl Relays {
         let text = payload["reason"]["text"].as_str().map_or_else(String::new, |text| format!(" ({text})"));
         let progress = payload["progress"]["setpoint"].as_f64().map_or_else(String::new, |value| format!(", set-point {value:.1}"));
         core.tell(format!("{} {} {stage} {status}{progress}{text}", operation.control, operation.target));
-        self.settle(core, of, control, operation.target, status);
+        self.settle(core, of, control, (operation.target, status, reason));
         if self.last.get(&control).is_some_and(|last| last == of) {
             let before = self.status.get(&control).copied().unwrap_or_default();
             let shown = Status {
@@ -348,7 +349,7 @@ impl Relays {
         }
     }
 
-    fn settle(&mut self, core: &mut Core, of: &str, control: usize, target: f64, status: &str) {
+    fn settle(&mut self, core: &mut Core, of: &str, control: usize, (target, status, reason): (f64, &str, Option<&str>)) {
         if is_final(status) {
             self.selected.retain(|_, selected| selected.operation != of);
             self.by_person.retain(|_, select| select != of);
@@ -371,7 +372,7 @@ impl Relays {
                 }
                 (Leg::Cancel(_), "COMPLETED") => Answer::Confirm,
                 (_, "INDETERMINATE" | "PARTIAL" | "FAILED" | "SUPERSEDED") => Answer::Silence,
-                (_, status) if is_final(status) || status == "BLOCKED" => Answer::Refuse,
+                (_, status) if is_final(status) || status == "BLOCKED" => Answer::Refuse(refusal_of(reason.unwrap_or(status))),
                 _ => return,
             };
             core.when_durable(Then::Link { link, request: Request::Answer { token, answer: last } });
@@ -396,7 +397,7 @@ impl Relays {
                 self.close(core, of);
             }
             "REJECTED" | "EXPIRED" | "NOT_OPERATED" | "BLOCKED" => {
-                let last = if open.confirmed { Answer::Silence } else { Answer::Refuse };
+                let last = if open.confirmed { Answer::Silence } else { Answer::Refuse(refusal_of(reason.unwrap_or(status))) };
                 core.when_durable(Then::Link { link, request: Request::Answer { token, answer: last } });
                 self.close(core, of);
             }

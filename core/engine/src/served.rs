@@ -293,14 +293,29 @@ impl ServedPoints {
 
     /// The peer of a serving link acknowledged events.
     pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, numbers: RangeInclusive<u64>, now: Now) {
+        core.counters.events_delivered += self.take_out(core, link, &numbers, now);
+    }
+
+    /// An event cannot be said to the peer of a serving link: it is lost to it, and that is told.
+    pub(crate) fn handle_undeliverable(&mut self, core: &mut Core, link: LinkId, number: u64, now: Now) {
         let name = core.plan.links[link.index()].spec.name.clone();
-        let Some(queue) = self.queues.get_mut(&link) else { return };
+        *core.counters.dropped.entry(format!("event that cannot be said on {name}")).or_default() +=
+            self.take_out(core, link, &(number..=number), now);
+        let fields = [("link", name), ("first", number.to_string()), ("count", "1".to_owned())];
+        core.note(now, "gap", "an event that the link's protocol cannot say was lost to the peer; it is in the journal", &fields);
+    }
+
+    /// Takes events out of the queue for good; gives how many there were.
+    fn take_out(&mut self, core: &mut Core, link: LinkId, numbers: &RangeInclusive<u64>, now: Now) -> u64 {
+        let name = core.plan.links[link.index()].spec.name.clone();
+        let Some(queue) = self.queues.get_mut(&link) else { return 0 };
+        let mut count = 0;
         for lane in queue.lanes.values_mut() {
             // In order of number, and mostly from the front.
             let from = lane.handed.partition_point(|number| number < numbers.start());
             let to = lane.handed.partition_point(|number| number <= numbers.end());
             for number in lane.handed.drain(from..to.max(from)) {
-                core.counters.events_delivered += 1;
+                count += 1;
                 core.delete(Table::EventQueue, &numbered(&name, number));
             }
         }
@@ -314,6 +329,7 @@ impl ServedPoints {
             core.note(now, "gap", "event queue overflow: so many events were lost to the peer; each is in the journal", &fields);
             self.publish_overflow(core, &name, false, now);
         }
+        count
     }
 
     /// After a restart: what the tables still hold goes to the new sessions.

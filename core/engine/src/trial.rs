@@ -378,7 +378,7 @@ impl<'a> Stage<'a> {
             Request::Answer { answer, .. } => {
                 let word = match answer {
                     Answer::Confirm => "confirm",
-                    Answer::Refuse => "refuse",
+                    Answer::Refuse(_) => "refuse",
                     Answer::Terminate => "terminate",
                     Answer::Silence => "silence",
                 };

@@ -135,6 +135,8 @@ pub enum Event {
     /// The peer acknowledged the published events from the first to the last of these numbers, both included; nothing is said about
     /// those before (serving roles whose peer chooses what it reads: DNP3 classes).
     DeliveredOf(u64, u64),
+    /// The published event of this number cannot be said to the peer: it leaves the queue and was not delivered.
+    Undeliverable(u64),
     /// Some points of a link that is up have stopped answering, or answer again: one of several stations behind one line.
     Reach {
         /// Which.

@@ -32,6 +32,6 @@ pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcom
 pub use index_map::IndexMap;
 pub use protocol::{AddressUse, LinkPoint, LinkSpec, Protocol, Rendered, Role, Transports};
 pub use queue::ByteQueue;
-pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Request, Session, SystemState};
+pub use session::{Answer, Channel, Chunk, Close, PeerInfo, Publish, PublishClass, Refusal, Request, Session, SystemState};
 pub use webhook::{HookId, Post, PostAnswer, Posted};
 pub use window::SeqWindow;

@@ -117,11 +117,11 @@ pub trait Protocol: Send + Sync {
     /// Checks link parameters; unknown fields are problems.
     fn check_link(&self, role: Role, params: &Fields) -> Vec<FieldProblem>;
 
-    /// Checks an address in its use and gives a key that is equal for equal addresses of one link.
+    /// Checks an address in its use on a link of this role and gives a key that is equal for equal addresses of one link.
     ///
     /// # Errors
     /// All problems of the address.
-    fn check_address(&self, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>>;
+    fn check_address(&self, role: Role, usage: AddressUse, params: &Fields, address: &Fields) -> Result<u64, Vec<FieldProblem>>;
 
     /// In which of its link's event queues a served point's events wait: queues do not hold each other up, because their peer reads them
     /// apart (DNP3: the event class). 0 where a link has but one.

@@ -76,12 +76,40 @@ pub struct Publish {
 pub enum Answer {
     /// Positive confirmation of the select or execute (104 ACT CON).
     Confirm,
-    /// Negative confirmation; settles the token.
-    Refuse,
+    /// Negative confirmation; settles the token. Why, where the protocol has a word for it.
+    Refuse(Refusal),
     /// The action has ended (104 ACT TERM); settles the token.
     Terminate,
     /// No answer will come: the outcome is not known. The peer's own timer tells its operator. Settles the token.
     Silence,
+}
+
+/// Why a command is refused, as far as protocols have words for it (DNP3 control statuses; 104 has but a negative confirmation).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Refusal {
+    /// It came too late, or nobody answered in time.
+    TooLate,
+    /// It was not selected, or not so.
+    NotSelected,
+    /// Its value or fields mean nothing.
+    Malformed,
+    /// The point does not do that.
+    NotSupported,
+    /// The point is at work.
+    Busy,
+    /// The point or station is in local mode.
+    Local,
+    /// More than may wait.
+    TooMany,
+    /// The issuer may not, or no other reason is known.
+    #[default]
+    NotAuthorised,
+    /// An interlock, an automation or a cap in force holds the point.
+    Inhibited,
+    /// The value is out of range.
+    OutOfRange,
+    /// What stands behind the link cannot be reached or does not work.
+    Unavailable,
 }
 
 /// What a serving link may tell its peer about the system behind it.
@@ -119,6 +147,8 @@ pub enum Request {
     File {
         /// Its number.
         id: u64,
+        /// Whose, where several stations are behind the link (DNP3: the outstation's address). `None`: of the only one, or the link's own.
+        station: Option<u16>,
         /// What.
         wish: FileWish,
         /// What changes the station does not leave later than this.

@@ -279,6 +279,7 @@ impl Ems {
             Event::CommandReceived(_)
             | Event::Delivered(_)
             | Event::DeliveredOf(..)
+            | Event::Undeliverable(_)
             | Event::FilePart { .. }
             | Event::SelectLapsed(_)
             | Event::Suspicious(_) => {}

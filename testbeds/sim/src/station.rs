@@ -9,7 +9,7 @@ use std::time::Duration;
 use bridge_model::{Action, Cause, CommandMode, DoublePoint, Mono, Now, PointId, Quality, Timestamp, Utc, Value};
 use bridge_session::{
     AddressUse, Answer, Channel, Chunk, Close, CommandReceived, CommandToken, Event, Field, Fields, FrameBatch, LinkPoint, LinkSpec,
-    LinkState, PeerInfo, Publish, PublishClass, Request, Role, Session,
+    LinkState, PeerInfo, Publish, PublishClass, Refusal, Request, Role, Session,
 };
 
 use crate::avalanche::Avalanche;
@@ -490,6 +490,10 @@ impl Station {
                 self.events_delivered += (last + 1).saturating_sub(*first);
                 self.refill(now);
             }
+            Event::Undeliverable(_) => {
+                self.events_delivered += 1;
+                self.refill(now);
+            }
             Event::Suspicious(what) => {
                 self.log(Entry::new(now.utc.0, EntryKind::Note).with_text(format!("suspicious: {what:?}")));
             }
@@ -559,12 +563,12 @@ impl Station {
                 }
                 Err(why) => {
                     self.log_control(EntryKind::Refused, point, Some(action), why, now);
-                    self.answer(token, Answer::Refuse, now);
+                    self.answer(token, Answer::Refuse(Refusal::default()), now);
                 }
             },
             CommandMode::Execute if self.selected.remove(&point) != Some(action) => {
                 self.log_control(EntryKind::Refused, point, Some(action), "not what was selected", now);
-                self.answer(token, Answer::Refuse, now);
+                self.answer(token, Answer::Refuse(Refusal::default()), now);
             }
             CommandMode::Execute | CommandMode::Direct | CommandMode::SelectExecute => {
                 let due = Due::Execute { token, command: Box::new(command.clone()), confirmed: false };
@@ -595,7 +599,7 @@ impl Station {
         if let Err(why) = self.check(point, action) {
             self.log_control(EntryKind::Refused, point, Some(action), why, now);
             if !confirmed {
-                self.answer(token, Answer::Refuse, now);
+                self.answer(token, Answer::Refuse(Refusal::default()), now);
             }
             return;
         }

@@ -5,7 +5,7 @@ use crate::ledger::SharedLedger;
 use crate::plant::UnitLimits;
 use crate::source::GeneratorKind;
 use bridge_model::Zone;
-use bridge_session::{LinkPoint, Role};
+use bridge_session::{LinkPoint, Refusal, Role};
 use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Default)]
@@ -192,7 +192,16 @@ fn what_was_not_selected_and_what_the_plant_refuses_is_answered_no() {
     bench.command(0, Action::Set(f64::NAN), CommandMode::Direct, 40);
     bench.station.handle_plant(at(50), |plant, now| plant.handle_remote_switch(0, false, now));
     bench.command(0, Action::Set(210.0), CommandMode::Direct, 60);
-    assert_eq!(bench.session.answers(), [Answer::Confirm, Answer::Refuse, Answer::Refuse, Answer::Refuse, Answer::Refuse]);
+    assert_eq!(
+        bench.session.answers(),
+        [
+            Answer::Confirm,
+            Answer::Refuse(Refusal::default()),
+            Answer::Refuse(Refusal::default()),
+            Answer::Refuse(Refusal::default()),
+            Answer::Refuse(Refusal::default())
+        ]
+    );
     assert!(!bench.kinds("U1.p_set").contains(&EntryKind::Execute));
     assert_eq!(bench.kinds("U1.remote"), [EntryKind::Change, EntryKind::Event], "first image, then the switch");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bridge_engine::shell::{Endpoint, Hosted, SystemClock, Tls, host};
 use bridge_model::{Mono, Now, PointUpdate};
-use bridge_session::{Answer, CommandReceived, Event, FrameBatch, Request, Role, Session};
+use bridge_session::{Answer, CommandReceived, Event, FrameBatch, Refusal, Request, Role, Session};
 use tokio::sync::watch;
 
 /// How often a test's requests are looked at.
@@ -137,7 +137,7 @@ impl Hosted for Host {
     fn handle_event(&mut self, event: Event, now: Now) {
         if let Event::CommandReceived(command) = &event {
             let (token, refusing) = (command.token, self.shared().refusing);
-            let answers: &[Answer] = if refusing { &[Answer::Refuse] } else { &[Answer::Confirm, Answer::Terminate] };
+            let answers: &[Answer] = if refusing { &[Answer::Refuse(Refusal::default())] } else { &[Answer::Confirm, Answer::Terminate] };
             for answer in answers.iter().copied() {
                 self.session.handle_request(Request::Answer { token, answer }, now);
             }

@@ -258,6 +258,14 @@ impl Master {
         }
     }
 
+    /// The clock of an outstation that needs it is set, and again after a rest if it still does: also where nothing else is asked of it.
+    pub(super) fn want_clock(&mut self, at: usize, now: Mono) {
+        let Some(remote) = self.remotes.get_mut(at).filter(|remote| remote.needs_time && now >= remote.clock_at) else { return };
+        if self.tasks.want_clock(remote.address, now) {
+            remote.clock_at = now + STUBBORN_REST;
+        }
+    }
+
     /// Something lawful came of an outstation.
     fn heard(&mut self, at: usize, iin: Iin, is_last: bool, now: Now) {
         if let Some(open) = self.open.as_mut().filter(|open| !open.is_started) {
@@ -270,12 +278,8 @@ impl Master {
         if is_back && reads_again {
             remote.want_integrity(Reason::Returned);
         }
-        let address = remote.address;
         let indicated = remote.indicate(iin, is_last, &self.params);
-        let sets_clock = remote.needs_time && now.mono >= remote.clock_at && self.tasks.want_clock(address, now.mono);
-        if sets_clock && let Some(remote) = self.remotes.get_mut(at) {
-            remote.clock_at = now.mono + STUBBORN_REST;
-        }
+        self.want_clock(at, now.mono);
         if is_back {
             self.reach(at, true);
             self.tell(at, || "it answers again".to_owned(), now.mono);

@@ -135,7 +135,7 @@ impl Tasks {
     /// Takes a request about a file, or ends it at once.
     pub(super) fn request_file(
         &mut self,
-        id: u64,
+        (id, station): (u64, Option<u16>),
         wish: FileWish,
         not_after: Mono,
         may_control: bool,
@@ -143,7 +143,28 @@ impl Tasks {
         events: &mut VecDeque<Event>,
     ) {
         let permitted = self.allow.files && (!wish.changes() || may_control && self.allow.file_write);
-        let rest: VecDeque<u16> = self.file_station.into_iter().collect();
+        if !permitted {
+            events.push_back(Event::Housekept { id, outcome: Outcome::NotPermitted });
+            return;
+        }
+        let station = match station {
+            Some(named) if self.outstations.contains(&named) => named,
+            Some(named) => {
+                let outcome = Outcome::Refused(format!("the link has no outstation {named}"));
+                events.push_back(Event::Housekept { id, outcome });
+                return;
+            }
+            None => match self.file_station {
+                Some(own) => own,
+                None => {
+                    let all: Vec<String> = self.outstations.iter().map(u16::to_string).collect();
+                    let outcome = Outcome::Refused(format!("the line has several outstations: name one of {}", all.join(", ")));
+                    events.push_back(Event::Housekept { id, outcome });
+                    return;
+                }
+            },
+        };
+        let rest = VecDeque::from([station]);
         let [low, high, ..] = self.serial.wrapping_add(1).to_le_bytes();
         let transfer = Transfer::new(wish, u16::from_le_bytes([low, high]), self.fragment_max);
         self.admit(id, Work::File(transfer), not_after, rest, permitted, open, events);
@@ -190,6 +211,11 @@ impl Tasks {
             refused: String::new(),
             unanswered: false,
         });
+    }
+
+    /// Whether the link allows that clocks are set.
+    pub(super) const fn may_set_clocks(&self) -> bool {
+        self.allow.clock_sync
     }
 
     /// An outstation wants its clock set. `false` if it may not be, or will be anyway.

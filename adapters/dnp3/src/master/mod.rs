@@ -479,8 +479,8 @@ impl Session for Master {
             Request::Housekeep { id, wish, not_after } => {
                 self.tasks.request(id, wish, not_after, may_control, is_open, &mut self.events);
             }
-            Request::File { id, wish, not_after } => {
-                self.tasks.request_file(id, wish, not_after, may_control, is_open, &mut self.events);
+            Request::File { id, station, wish, not_after } => {
+                self.tasks.request_file((id, station), wish, not_after, may_control, is_open, &mut self.events);
             }
             // Serving is the outstation's; there is one channel.
             Request::Journal { takes } => self.journal_turned(takes),
@@ -504,6 +504,11 @@ impl Session for Master {
         self.hear_line(now);
         self.supervise_flight(now);
         self.commands.handle_timeout(&mut self.events, now);
+        if self.is_open() {
+            for at in 0..self.remotes.len() {
+                self.want_clock(at, now.mono);
+            }
+        }
         self.tasks.handle_timeout(&mut self.events, now.mono);
         self.settle_holds(now);
     }

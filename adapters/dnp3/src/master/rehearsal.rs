@@ -35,7 +35,7 @@ pub(crate) fn sent(spec: &LinkSpec) -> Sent {
         FileWish::Write { name: "b".to_owned(), octets: vec![1] },
         FileWish::Delete("a".to_owned()),
     ] {
-        stage.request(|id, not_after| Request::File { id, wish, not_after });
+        stage.request(|id, not_after| Request::File { id, station: None, wish, not_after });
     }
     for (point, (_, is_switch)) in (0..).zip(CONTROLS) {
         for mode in [CommandMode::SelectExecute, CommandMode::Direct] {

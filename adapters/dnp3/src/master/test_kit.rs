@@ -326,6 +326,12 @@ impl Bench {
         fragment[0] & 0x0F
     }
 
+    /// Answers what is on the line with these indications and no objects.
+    pub(super) fn answer_seq(&mut self, iin: [u8; 2]) {
+        let seq = self.next_seq();
+        self.rx(&response(0xC0 | seq, iin, &[]));
+    }
+
     /// Answers the last request with these indications and objects.
     pub(super) fn answer(&mut self, iin: [u8; 2], objects: &[u8]) {
         let seq = self.last_seq();

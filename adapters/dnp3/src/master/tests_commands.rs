@@ -356,7 +356,7 @@ fn a_monitor_only_link_has_no_control_path() {
         bench.request(Request::Housekeep { id: 1, wish, not_after });
         assert_eq!(bench.kept(), [HousekeepingOutcome::NotPermitted], "{wish}");
     }
-    bench.request(Request::File { id: 1, wish: FileWish::Delete("x".to_owned()), not_after });
+    bench.request(Request::File { id: 1, station: None, wish: FileWish::Delete("x".to_owned()), not_after });
     assert_eq!(bench.kept(), [HousekeepingOutcome::NotPermitted]);
     assert!(bench.tx().is_empty());
 }

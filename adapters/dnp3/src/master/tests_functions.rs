@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_model::{Cause, PointId, Value};
-use bridge_session::{CounterFreeze, Event, FileWish, Housekeeping as Wish, HousekeepingOutcome as Outcome, Parameter, Request};
+use bridge_session::{CounterFreeze, Event, FileWish, Housekeeping as Wish, HousekeepingOutcome as Outcome, LinkSpec, Parameter, Request};
 
 use super::housekeeping::WAITING_MAX;
 use super::test_kit::*;
@@ -82,7 +82,7 @@ fn what_is_not_allowed_by_name_does_not_leave() {
         assert_eq!(bench.kept(), [Outcome::NotPermitted], "{wish}");
     }
     for wish in [FileWish::Read("a".to_owned()), FileWish::List("/".to_owned()), FileWish::Delete("a".to_owned())] {
-        bench.request(Request::File { id: 1, wish, not_after: bench.now.mono + Duration::from_secs(60) });
+        bench.request(Request::File { id: 1, station: None, wish, not_after: bench.now.mono + Duration::from_secs(60) });
         assert_eq!(bench.kept(), [Outcome::NotPermitted]);
     }
     assert!(bench.tx().is_empty());
@@ -306,7 +306,7 @@ const LAST: u32 = 1 << 31;
 
 fn ask_file(bench: &mut Bench, wish: FileWish) {
     let not_after = bench.now.mono + Duration::from_secs(60);
-    bench.request(Request::File { id: 9, wish, not_after });
+    bench.request(Request::File { id: 9, station: None, wish, not_after });
 }
 
 fn parts(bench: &mut Bench) -> (Vec<u8>, Vec<Outcome>) {
@@ -428,4 +428,40 @@ fn a2_r43_nothing_comes_between_the_record_and_its_time() {
     bench.rx(&response(0xC4, [0x80, 0], &[]));
     let sent = bench.tx();
     assert!(sent[0].starts_with("seq=5 WRITE; g80v1"), "{sent:?}");
+}
+
+/// On a line with several outstations a request about files says whose.
+#[test]
+fn a2_r52_a_file_of_one_of_several_outstations() {
+    let params = [("allow".to_owned(), text("files"))].into_iter().collect();
+    let mut bench = started_with(&LinkSpec { params, ..line_of(2, &[]) });
+    let not_after = bench.now.mono + Duration::from_secs(60);
+    for (station, said) in [(None, "name one of 10, 11"), (Some(12), "no outstation 12")] {
+        bench.request(Request::File { id: 9, station, wish: FileWish::Read("log".to_owned()), not_after });
+        let kept = bench.kept();
+        assert!(matches!(&kept[..], [Outcome::Refused(why)] if why.contains(said)), "{kept:?}");
+        assert!(bench.tx().is_empty());
+    }
+    bench.request(Request::File { id: 9, station: Some(11), wish: FileWish::Read("log".to_owned()), not_after });
+    let said = bench.tx();
+    assert!(said.len() == 1 && said[0].starts_with("11: ") && said[0].contains("OPEN_FILE"), "{said:?}");
+}
+
+/// An outstation that refuses its time and says nothing more is given it again within the rest of stubborn ones.
+#[test]
+fn a2_r45_a_refused_time_is_written_again_without_another_response() {
+    let mut bench = started(&[("allow", text("clock_sync")), ("keep_alive", text("0s"))]);
+    bench.rx(&unsolicited(0, [0x10, 0], &[]));
+    let mut written = 0;
+    for _ in 0..200 {
+        let sent = bench.tx();
+        if sent.iter().any(|line| line.contains("RECORD_CURRENT_TIME")) {
+            bench.answer_seq([0x10, 0]);
+        } else if sent.iter().any(|line| line.contains("WRITE")) {
+            written += 1;
+            bench.answer_seq([0x10, 4]);
+        }
+        bench.pass_ms(1000);
+    }
+    assert!((3..=5).contains(&written), "about once a minute: {written}");
 }

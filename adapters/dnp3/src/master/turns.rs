@@ -284,6 +284,9 @@ impl Master {
         for remote in &self.remotes {
             next = next.min(remote.hold.map_or(Mono::NEVER, |(_, until)| until));
             next = next.min(remote.confirm_due.map_or(Mono::NEVER, later));
+            if remote.needs_time && self.tasks.may_set_clocks() {
+                next = next.min(later(remote.clock_at));
+            }
         }
         if let Some(flight) = &self.flight {
             next = next.min(flight.answer_by);

@@ -93,6 +93,8 @@ pub(super) struct Buffer {
     numbered: usize,
     /// Waiting events that are of no point.
     asides: usize,
+    /// Events that no fragment can say: they are told, and do not hold up those behind them.
+    unsaid: Vec<Entry>,
     /// An event found no room, and there has been none since (row 29).
     overflow: bool,
 }
@@ -161,7 +163,7 @@ impl Buffer {
         limit: u64,
         lot: Lot,
         image: &mut Image,
-        mut put: impl FnMut(&Entry, &Image) -> bool,
+        mut put: impl FnMut(&Entry, &Image) -> Put,
     ) -> (u64, bool) {
         let mut cursors = [0_usize; 3];
         let mut taken = 0;
@@ -180,10 +182,20 @@ impl Buffer {
             }
             let Some((at, _)) = first else { return (taken, true) };
             let Some(held) = self.queues.get_mut(at).and_then(|queue| queue.get_mut(*cursors.get(at)?)) else { return (taken, true) };
-            if !put(held, image) {
+            let became = put(held, image);
+            if became == Put::Full {
                 return (taken, false);
             }
-            held.lot = lot;
+            let held = if became == Put::Said {
+                held.lot = lot;
+                *held
+            } else {
+                let Some(held) = self.queues.get_mut(at).and_then(|queue| queue.remove(*cursors.get(at)?)) else { return (taken, true) };
+                self.numbered -= usize::from(held.number.is_some());
+                self.asides -= usize::from(held.subject.face().is_none());
+                self.unsaid.push(held);
+                held
+            };
             if let Some(pending) = pending(image, held.subject)
                 && *pending == Some(held.entry)
             {
@@ -192,9 +204,14 @@ impl Buffer {
             if let Some(waiting) = self.waiting.get_mut(at) {
                 *waiting -= 1;
             }
-            taken += 1;
+            taken += u64::from(became == Put::Said);
         }
         (taken, true)
+    }
+
+    /// The next event that no fragment could say.
+    pub(super) fn poll_unsaid(&mut self) -> Option<Entry> {
+        self.unsaid.pop()
     }
 
     /// The events of a fragment were confirmed: they leave. Their numbers, ascending.
@@ -256,6 +273,17 @@ impl Buffer {
     pub(super) const fn overflow(&self) -> bool {
         self.overflow
     }
+}
+
+/// What became of an event that was offered to a fragment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Put {
+    /// It is in the fragment.
+    Said,
+    /// No fragment can say it.
+    Unsaid,
+    /// There is no room for it.
+    Full,
 }
 
 /// What is entered.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_model::{CommandMode, Mono, Now, PointId, Timestamp};
-use bridge_session::{Answer, CommandReceived, CommandToken, Event};
+use bridge_session::{Answer, CommandReceived, CommandToken, Event, Refusal};
 
 use super::association::Reply;
 use super::buffer::{Event as Entered, Subject};
@@ -156,7 +156,7 @@ impl Outstation {
             }
         }
         let held = if held.controls.is_settled() { std::mem::take(&mut association.reply) } else { Reply::None };
-        if answer == Answer::Refuse {
+        if answer == Answer::Refuse(Refusal::NotAuthorised) {
             self.count(s, Statistic::AuthorizationFailures, now);
         }
         if let Reply::Held(held) = held {

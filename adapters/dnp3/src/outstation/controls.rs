@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bridge_model::{Action, Mono, PointId, Value};
-use bridge_session::{Answer, CommandToken};
+use bridge_session::{Answer, CommandToken, Refusal};
 
 use crate::address::{Address, CommandAddress, CrobModel, PointType};
 use crate::app::{FragmentView, Iin, Payload, Qualifier};
@@ -354,7 +354,19 @@ impl Tokens {
 pub(super) const fn status_of(answer: Answer) -> Option<ControlStatus> {
     match answer {
         Answer::Confirm | Answer::Terminate => Some(ControlStatus::SUCCESS),
-        Answer::Refuse => Some(ControlStatus::NOT_AUTHORIZED),
+        Answer::Refuse(why) => Some(match why {
+            Refusal::TooLate => ControlStatus::TIMEOUT,
+            Refusal::NotSelected => ControlStatus::NO_SELECT,
+            Refusal::Malformed => ControlStatus::FORMAT_ERROR,
+            Refusal::NotSupported => ControlStatus::NOT_SUPPORTED,
+            Refusal::Busy => ControlStatus::ALREADY_ACTIVE,
+            Refusal::Local => ControlStatus::LOCAL,
+            Refusal::TooMany => ControlStatus::TOO_MANY_OBJECTS,
+            Refusal::NotAuthorised => ControlStatus::NOT_AUTHORIZED,
+            Refusal::Inhibited => ControlStatus::AUTOMATION_INHIBIT,
+            Refusal::OutOfRange => ControlStatus::OUT_OF_RANGE,
+            Refusal::Unavailable => ControlStatus::DOWNSTREAM_FAIL,
+        }),
         Answer::Silence => None,
     }
 }

@@ -52,7 +52,7 @@ use crate::error::Error;
 use crate::line::{Line, LineSettings, Notice};
 use crate::params::Params;
 use association::Association;
-use buffer::Buffer;
+use buffer::{Buffer, Subject};
 use clock::Clock;
 use controls::{ControlTable, Tokens};
 use files::FileServer;
@@ -271,6 +271,21 @@ impl Outstation {
     fn settle(&mut self, now: Now) {
         self.findings_of_lines(now.mono);
         self.drive_unsolicited(now);
+        for s in 0..self.stations.len() {
+            while let Some(unsaid) = self.stations.get_mut(s).and_then(|station| station.buffer.poll_unsaid()) {
+                let image = self.stations.get(s).map(|station| &station.image);
+                let (of, index) = match unsaid.subject {
+                    Subject::Point(slot, of) => {
+                        (of.name(), image.and_then(|image| image.get(slot)).map_or_else(String::new, |served| served.index.to_string()))
+                    }
+                    Subject::Command(of, index, _) => (of.name(), format!("{index}, a command")),
+                    Subject::Statistic(index) => ("statistic", index.to_string()),
+                };
+                let value = unsaid.value;
+                self.tell(|| format!("an event of {of} {index} cannot be said: {value:?} is none of its values"), now.mono);
+                self.events.extend(unsaid.number.map(Event::Undeliverable));
+            }
+        }
     }
 
     fn findings_of_lines(&mut self, now: Mono) {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use bridge_model::{Now, TimeFlags, TimeOrigin, Timestamp, Zone};
 
 use super::attributes;
-use super::buffer::{Buffer, Entry, Lot, Subject, Wanted};
+use super::buffer::{Buffer, Entry, Lot, Put, Subject, Wanted};
 use super::image::Image;
 use super::statistics::{Statistic, Statistics};
 use crate::address::PointType;
@@ -250,9 +250,10 @@ pub(super) fn fill(steps: &mut VecDeque<Step>, lot: Lot, sources: &mut Sources<'
         let done = match step {
             Step::Events { wanted, variation, left } => {
                 let (zone, synchronised) = (sources.zone, sources.synchronised);
-                let put = |held: &Entry, image: &Image| {
-                    // An event that cannot be said at all is none of the table's; it must not hold up those behind it.
-                    put_event(held, image, *variation, zone, synchronised, &mut common, writer) != Err(Refused::Full)
+                let put = |held: &Entry, image: &Image| match put_event(held, image, *variation, zone, synchronised, &mut common, writer) {
+                    Ok(()) => Put::Said,
+                    Err(Refused::Full) => Put::Full,
+                    Err(_) => Put::Unsaid,
                 };
                 let (taken, all) = sources.buffer.offer(*wanted, *left, lot, sources.image, put);
                 events += taken;
@@ -419,7 +420,17 @@ fn put_event(
     };
     let index = u32::from(index);
     match held.subject {
-        Subject::Point(..) => Measurement { value: held.value, flags: held.flags, time }.write_indexed(writer, variation, index),
+        Subject::Point(..) => {
+            let measurement = Measurement { value: held.value, flags: held.flags, time };
+            match measurement.write_indexed(writer, variation, index) {
+                // What is to be said against a value is said, whatever was asked for.
+                Err(Refused::Unsaid) => match variation.flagged() {
+                    Some(flagged) => measurement.write_indexed(writer, flagged, index),
+                    None => Err(Refused::Unsaid),
+                },
+                written => written,
+            }
+        }
         Subject::Command(_, _, status) => {
             let octets = CommandEvent { status, value: held.value, time }.encode(variation).ok_or(Refused::Unsaid)?;
             writer.indexed(variation.group, variation.variation, index, octets.octets())

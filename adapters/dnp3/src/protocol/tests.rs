@@ -107,13 +107,20 @@ fn what_cannot_be_sent_cannot_be_shown() {
 #[test]
 fn addresses_have_keys_and_queues() {
     let params = spec().params;
-    let key = |usage, list: &[(&str, Field)]| Dnp3.check_address(usage, &params, &fields(list));
+    let of_role = |role, usage, list: &[(&str, Field)]| Dnp3.check_address(role, usage, &params, &fields(list));
+    let key = |usage, list: &[(&str, Field)]| of_role(Role::Server, usage, list);
     let read = [("type", text("binary")), ("index", Field::Int(0))];
     let served = [("type", text("binary")), ("index", Field::Int(0)), ("class", Field::Int(3))];
     assert_eq!(key(AddressUse::Monitor, &read), key(AddressUse::Monitor, &served));
     let control = [("type", text("binary_output")), ("index", Field::Int(0))];
     assert_ne!(key(AddressUse::Control, &control), key(AddressUse::Monitor, &control));
     assert!(key(AddressUse::Control, &read).is_err());
+    // What is read has no event class of ours, and what is served is no frozen counter.
+    assert_eq!(of_role(Role::Client, AddressUse::Monitor, &read), key(AddressUse::Monitor, &read));
+    assert_eq!(of_role(Role::Client, AddressUse::Monitor, &served).map_err(|found| found[0].code), Err("unknown-field"));
+    let frozen = [("type", text("frozen_counter")), ("index", Field::Int(0))];
+    assert!(of_role(Role::Client, AddressUse::Monitor, &frozen).is_ok());
+    assert_eq!(key(AddressUse::Monitor, &frozen).map_err(|found| found[0].code), Err("unknown-word"));
     assert_eq!(Dnp3.event_queue(&params, &fields(&served)), 3);
     assert_eq!(Dnp3.event_queue(&params, &fields(&read)), 1, "the default of its type");
 }

@@ -624,7 +624,7 @@ fn b2_37_both_roles_files_that_lie() {
     let reading = || {
         let mut yard = Yard::with(Role::Client, &[("allow", Field::Text("files".to_owned()))]);
         let wish = FileWish::Read("log".to_owned());
-        yard.request(Request::File { id: 1, wish, not_after: bridge_model::Mono::NEVER });
+        yard.request(Request::File { id: 1, station: None, wish, not_after: bridge_model::Mono::NEVER });
         let sent = yard.output();
         assert!(sent.len() == 1 && sent[0].contains("OPEN_FILE"), "{sent:?}");
         yard.seq = sent[0].trim_start_matches("seq=").split(' ').next().unwrap().parse().unwrap();

@@ -184,7 +184,7 @@ impl Commands {
                 // No termination follows a select or a deactivation.
                 matches!(held.mode, CommandMode::Select | CommandMode::Cancel)
             }
-            Answer::Refuse => {
+            Answer::Refuse(_) => {
                 replies.push_with(|out| mirror(&held.octets, con, true, out));
                 true
             }

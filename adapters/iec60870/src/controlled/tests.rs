@@ -1,5 +1,5 @@
 use bridge_model::{Action, CommandMode, Detail, DoublePoint, PointId, Quality, TimeFlags, Timestamp, Utc, Validity, Value};
-use bridge_session::{Answer, CommandReceived, Field, Publish, PublishClass, Role};
+use bridge_session::{Answer, CommandReceived, Field, Publish, PublishClass, Refusal, Role};
 
 use super::*;
 use crate::params::SelectPolicy;
@@ -332,7 +332,7 @@ fn r15_refusal_is_negative_and_silence_is_silence() {
     let mut bench = started(&[]);
     bench.rx_i(&asdu(50, 1, 6, 21, &object(2002, &DIRECT)));
     let token = received(&mut bench)[0].token;
-    bench.request(Request::Answer { token, answer: Answer::Refuse });
+    bench.request(Request::Answer { token, answer: Answer::Refuse(Refusal::default()) });
     assert!(sent(&mut bench)[0].contains("actcon negative"));
     bench.rx_i(&asdu(50, 1, 6, 21, &object(2002, &DIRECT)));
     let token = received(&mut bench)[0].token;

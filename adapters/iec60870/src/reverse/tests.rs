@@ -1,7 +1,7 @@
 //! One link, both directions, against a peer whose octets we write.
 
 use bridge_model::{Action, Command, CommandId, CommandMode, IndeterminateWhy, Outcome, PointId, Quality, Timestamp, Utc, Value};
-use bridge_session::{AddressUse, Answer, Field, Protocol as _, Publish, PublishClass, Suspicion};
+use bridge_session::{AddressUse, Answer, Field, Protocol as _, Publish, PublishClass, Refusal, Suspicion};
 
 use super::*;
 use crate::Iec104;
@@ -212,7 +212,7 @@ fn a1_r64_a_controlling_station_serves_its_peer_while_it_reads_it() {
     let received =
         bench.events().into_iter().find_map(|event| if let Event::CommandReceived(command) = event { Some(command) } else { None });
     let received = received.expect("the station commands us");
-    bench.request(Request::Answer { token: received.token, answer: Answer::Refuse });
+    bench.request(Request::Answer { token: received.token, answer: Answer::Refuse(Refusal::default()) });
     assert!(sent(&mut bench).iter().any(|line| line == "C_SC_NA_1 actcon negative ca=21 ioa=600 on"));
 }
 

@@ -107,6 +107,7 @@ impl Simulated for EmsHost {
             | Event::CommandReceived(_)
             | Event::Delivered(_)
             | Event::DeliveredOf(..)
+            | Event::Undeliverable(_)
             | Event::Reach { .. }
             | Event::FilePart { .. }
             | Event::Refused { .. }

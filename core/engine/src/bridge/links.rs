@@ -70,16 +70,25 @@ pub enum LinkWish {
     Attributes,
     /// Show the files of a folder.
     ListFiles {
+        /// Of which station behind the link; `None`: the only one, or the link's own.
+        #[serde(default)]
+        station: Option<u16>,
         /// The folder's name at the station.
         name: String,
     },
     /// Read a file; its octets come back in Base64.
     ReadFile {
+        /// Of which station behind the link; `None`: the only one, or the link's own.
+        #[serde(default)]
+        station: Option<u16>,
         /// Its name at the station.
         name: String,
     },
     /// Write a file.
     WriteFile {
+        /// Of which station behind the link; `None`: the only one, or the link's own.
+        #[serde(default)]
+        station: Option<u16>,
         /// Its name at the station.
         name: String,
         /// Its octets, in Base64.
@@ -87,6 +96,9 @@ pub enum LinkWish {
     },
     /// Delete a file.
     DeleteFile {
+        /// Of which station behind the link; `None`: the only one, or the link's own.
+        #[serde(default)]
+        station: Option<u16>,
         /// Its name at the station.
         name: String,
     },
@@ -236,15 +248,15 @@ fn class_bits(classes: &[u8], lowest: u8) -> Result<u8, String> {
     listed.iter().map(bit).try_fold(0, |bits, one| Ok(bits | one?))
 }
 
-fn file_of(what: &LinkWish) -> Result<FileWish, String> {
+fn file_of(what: &LinkWish) -> Result<(Option<u16>, FileWish), String> {
     Ok(match what {
-        LinkWish::ListFiles { name } => FileWish::List(name.clone()),
-        LinkWish::ReadFile { name } => FileWish::Read(name.clone()),
-        LinkWish::WriteFile { name, octets } => {
+        LinkWish::ListFiles { station, name } => (*station, FileWish::List(name.clone())),
+        LinkWish::ReadFile { station, name } => (*station, FileWish::Read(name.clone())),
+        LinkWish::WriteFile { station, name, octets } => {
             let octets = STANDARD.decode(octets).map_err(|_| "the octets are no Base64".to_owned())?;
-            FileWish::Write { name: name.clone(), octets }
+            (*station, FileWish::Write { name: name.clone(), octets })
         }
-        LinkWish::DeleteFile { name } => FileWish::Delete(name.clone()),
+        LinkWish::DeleteFile { station, name } => (*station, FileWish::Delete(name.clone())),
         LinkWish::Interrogate
         | LinkWish::SwitchOver
         | LinkWish::Group { .. }

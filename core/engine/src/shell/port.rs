@@ -116,6 +116,7 @@ impl Port {
                 | Event::Progress { .. }
                 | Event::Delivered(_)
                 | Event::DeliveredOf(..)
+                | Event::Undeliverable(_)
                 | Event::Reach { .. }
                 | Event::FilePart { .. }
                 | Event::Refused { .. }

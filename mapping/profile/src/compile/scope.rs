@@ -322,7 +322,7 @@ impl<'p> Scope<'p> {
         };
         let fields = fields_of(table, view, report)?;
         let draft = self.links.get_mut(link?)?;
-        match draft.protocol.check_address(usage, &draft.plan.spec.params, &fields) {
+        match draft.protocol.check_address(draft.plan.spec.role, usage, &draft.plan.spec.params, &fields) {
             Ok(key) => {
                 if let Some((other, at)) = draft.used.get(&key) {
                     let place = report.place(*at).map(|p| format!(" ({}:{})", p.file, p.line)).unwrap_or_default();

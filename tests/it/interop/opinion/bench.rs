@@ -24,7 +24,7 @@ const CHANNEL: Channel = Channel(1);
 /// Whether the adapter takes an address of the type.
 pub(super) fn serves(usage: AddressUse, number: u8) -> bool {
     let Some(name) = TypeId(number).name() else { return false };
-    Iec104.check_address(usage, &params(), &named(name, 0)).is_ok()
+    Iec104.check_address(Role::Server, usage, &params(), &named(name, 0)).is_ok()
 }
 
 fn params() -> Fields {

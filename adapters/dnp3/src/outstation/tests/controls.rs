@@ -1,7 +1,7 @@
 //! Controls: rows 34 to 41, R15.
 
 use bridge_model::{Action, CommandMode, PointId};
-use bridge_session::{AddressUse, Answer, CommandToken, Event, Field};
+use bridge_session::{AddressUse, Answer, CommandToken, Event, Field, Refusal};
 
 use crate::app::{Function, Iin};
 use crate::objects::{ControlCode, ControlStatus, Crob};
@@ -234,7 +234,7 @@ fn a2_r40_set_points_of_every_variation() {
         bench.send(Function::DirectOperate, body);
         let command = bench.commands().remove(0);
         assert_eq!((command.point, command.action), (TARGET, Action::Set(value)));
-        bench.answer(command.token, Answer::Refuse);
+        bench.answer(command.token, Answer::Refuse(Refusal::default()));
         let answer = bench.tx().remove(0).body;
         assert_eq!(answer.last(), Some(&ControlStatus::NOT_AUTHORIZED.0));
         assert_eq!(answer[..answer.len() - 1], body[..body.len() - 1]);
@@ -249,7 +249,7 @@ fn a2_r38_a_request_of_several_controls_is_answered_when_the_last_is() {
     bench.send(Function::DirectOperate, &crobs(&[(0, LATCH_ON), (9, LATCH_ON), (1, CLOSE)]));
     let commands = bench.commands();
     assert_eq!(commands.iter().map(|command| command.point).collect::<Vec<_>>(), [LATCH, BREAKER]);
-    bench.answer(commands[1].token, Answer::Refuse);
+    bench.answer(commands[1].token, Answer::Refuse(Refusal::default()));
     assert_eq!(bench.tx(), []);
     bench.answer(commands[0].token, Answer::Confirm);
     assert_eq!(statuses(&bench.tx()[0].body), [0, 4, 9]);
@@ -262,7 +262,7 @@ fn a2_r35_a_selection_is_of_the_whole_request_or_of_nothing() {
     bench.send(Function::Select, &both);
     let commands = bench.commands();
     bench.answer(commands[0].token, Answer::Confirm);
-    bench.answer(commands[1].token, Answer::Refuse);
+    bench.answer(commands[1].token, Answer::Refuse(Refusal::default()));
     assert_eq!(statuses(&bench.tx()[0].body), [0, 9]);
     assert_eq!(bench.events(), [Event::SelectLapsed(LATCH)], "what was selected behind us is let go");
     assert_eq!(operate(&mut bench, Function::Operate, &both, Answer::Confirm), [2, 2]);
@@ -474,7 +474,9 @@ fn a2_r55_a_pattern_commands_the_points_that_its_mask_names_all_or_none() {
     let mut bench = Bench::with(&spec, Box::new(MemoryFiles::default()));
     bench.open();
     let both = pattern(LATCH_ON, &[0, 8]);
-    for (second, status) in [(Answer::Confirm, ControlStatus::SUCCESS), (Answer::Refuse, ControlStatus::NOT_AUTHORIZED)] {
+    for (second, status) in
+        [(Answer::Confirm, ControlStatus::SUCCESS), (Answer::Refuse(Refusal::NotAuthorised), ControlStatus::NOT_AUTHORIZED)]
+    {
         bench.send(Function::DirectOperate, &both);
         let commands = bench.commands();
         assert_eq!(commands.iter().map(|command| command.point).collect::<Vec<_>>(), [LATCH, PointId(110)]);
@@ -500,4 +502,24 @@ fn a2_r55_a_pattern_commands_the_points_that_its_mask_names_all_or_none() {
     bench.open();
     bench.send(Function::DirectOperate, &pattern(LATCH_ON, &[0, 8]));
     assert_eq!((bench.commands(), bench.tx()[0].body[14]), (vec![], ControlStatus::TOO_MANY_OBJECTS.0));
+}
+
+#[test]
+fn r15_a_refusal_goes_out_as_the_status_of_its_reason() {
+    for (why, status) in [
+        (Refusal::TooLate, 1),
+        (Refusal::NotSelected, 2),
+        (Refusal::Malformed, 3),
+        (Refusal::NotSupported, 4),
+        (Refusal::Busy, 5),
+        (Refusal::Local, 7),
+        (Refusal::TooMany, 8),
+        (Refusal::NotAuthorised, 9),
+        (Refusal::Inhibited, 10),
+        (Refusal::OutOfRange, 12),
+        (Refusal::Unavailable, 18),
+    ] {
+        let mut bench = Bench::quiet(&[]);
+        assert_eq!(operate(&mut bench, Function::DirectOperate, &crob(2, 1), Answer::Refuse(why)), [status], "{why:?}");
+    }
 }

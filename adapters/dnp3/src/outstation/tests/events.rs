@@ -7,7 +7,8 @@ use bridge_session::{Event, Publish, PublishClass, Request};
 
 use crate::app::{FragmentView, Function, Iin};
 use crate::objects::DnpTime;
-use crate::outstation::buffer::{EVENT_WINDOW, runs};
+use crate::outstation::buffer::{EVENT_WINDOW, Entry, Put, Wanted, runs};
+use crate::outstation::image::Image;
 use crate::outstation::test_kit::*;
 
 const CLASS_1: [u8; 3] = [60, 2, 6];
@@ -355,4 +356,39 @@ fn take(body: &[u8], ledger: &mut BTreeMap<u32, Vec<u64>>) {
             ledger.entry(object.index).or_default().push(time.millis());
         }
     }
+}
+
+/// What cannot be said holds nobody up, is told, and is never called delivered.
+#[test]
+fn a2_r28_an_event_that_cannot_be_said_is_told_and_not_delivered() {
+    let mut bench = Bench::quiet(&[]);
+    for number in 1..=3 {
+        bench.publish(BINARY, Value::Bool(number % 2 == 1), PublishClass::Event(number));
+    }
+    let station = bench.session.stations.iter_mut().find(|station| station.address == OUTSTATION).unwrap();
+    let (lot, before) = (station.buffer.lot(), station.buffer.horizon());
+    let wanted = Wanted { classes: 0b1110, of: None, before };
+    let put = |held: &Entry, _: &Image| if held.number == Some(2) { Put::Unsaid } else { Put::Said };
+    assert_eq!(station.buffer.offer(wanted, u64::MAX, lot, &mut station.image, put), (2, true));
+    assert_eq!(station.buffer.confirm(lot), [1, 3], "of these alone it is said that they are delivered");
+    assert_eq!(station.buffer.waiting(1), 0);
+    bench.request(Request::System(bridge_session::SystemState::default()));
+    let all = bench.events();
+    assert!(matches!(&all[..], [Event::Refused { what }, Event::Undeliverable(2)] if what.contains("binary 0 cannot be said")), "{all:?}");
+}
+
+/// What is to be said against a value is said in a variation with flags, though another was asked for.
+#[test]
+fn a2_r57_an_event_that_is_not_good_needs_a_variation_with_flags() {
+    let mut bench = Bench::quiet(&[]);
+    for (number, quality) in [(1, Quality::GOOD), (2, Quality::GOOD.stale())] {
+        let (time, class) = (Timestamp::by_device(bench.now.utc), PublishClass::Event(number));
+        let point = PointId(COUNTER);
+        let publish = Publish { point, value: Value::Int(7), quality, time, class, spontaneous: true, return_info: false };
+        bench.request(Request::Publish(vec![publish]));
+    }
+    let got = bench.ask(Function::Read, &[22, 5, 6]);
+    assert_eq!(told(&got.body), [(22, 0), (22, 0)], "{:?}", got.body);
+    bench.confirm(got.control);
+    assert_eq!(delivered(&mut bench), [(1, 2)]);
 }

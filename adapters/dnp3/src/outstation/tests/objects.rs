@@ -1,7 +1,7 @@
 //! Objects that are no measurements: strings, events of commands, statistics, freezes to come, and what is refused lawfully (rows 50, 55).
 
 use bridge_model::{Quality, Timestamp, Value};
-use bridge_session::{AddressUse, Answer, Event, Field, LinkSpec, Publish, PublishClass, Request};
+use bridge_session::{AddressUse, Answer, Event, Field, LinkSpec, Publish, PublishClass, Refusal, Request};
 
 use crate::app::{AppControl, Function, Iin};
 use crate::describe;
@@ -133,7 +133,7 @@ fn a2_r55_commands_are_told_as_events_with_what_became_of_them() {
     assert_eq!(read(&mut bench, &[13, 0, 6]).0, "");
     give(&mut bench, Function::Select, &latch(ControlCode::LATCH_ON), Answer::Confirm);
     give(&mut bench, Function::Operate, &latch(ControlCode::LATCH_ON), Answer::Confirm);
-    give(&mut bench, Function::DirectOperate, &latch(ControlCode::LATCH_OFF), Answer::Refuse);
+    give(&mut bench, Function::DirectOperate, &latch(ControlCode::LATCH_OFF), Answer::Refuse(Refusal::NotAuthorised));
     give(&mut bench, Function::DirectOperateNoAck, &latch(ControlCode::LATCH_OFF), Answer::Confirm);
     // What the point does not do, and an outcome that nobody knows.
     give(&mut bench, Function::DirectOperate, &latch(ControlCode::CLOSE), Answer::Confirm);
@@ -200,7 +200,7 @@ fn a2_r55_security_statistics_count_what_happened() {
     bench.tx();
     bench.send(Function::DirectOperate, &latch(ControlCode::LATCH_ON));
     for command in bench.commands() {
-        bench.answer(command.token, Answer::Refuse);
+        bench.answer(command.token, Answer::Refuse(Refusal::NotAuthorised));
     }
     bench.tx();
     let got = read(&mut bench, &[121, 1, 0x00, 0, 1]);

@@ -60,7 +60,11 @@ fn any_fragments_never_panic_and_memory_stays_bounded() {
                 }
                 while let Some(event) = bench.session.poll_event() {
                     if let Event::CommandReceived(command) = event {
-                        let answers = [bridge_session::Answer::Confirm, bridge_session::Answer::Refuse, bridge_session::Answer::Silence];
+                        let answers = [
+                            bridge_session::Answer::Confirm,
+                            bridge_session::Answer::Refuse(bridge_session::Refusal::default()),
+                            bridge_session::Answer::Silence,
+                        ];
                         bench.answer(command.token, answers[usize::try_from(next(&mut state) % 3).unwrap()]);
                     }
                 }

@@ -21,7 +21,7 @@ fn ready(params: &[(&str, Field)], classes: &[u8]) -> Bench {
 
 #[test]
 fn a2_r31_a_null_response_announces_the_start_until_it_is_confirmed() {
-    let mut bench = Bench::new(&[]);
+    let mut bench = Bench::new(&[("confirm_timeout", text("5s"))]);
     let null = bench.tx();
     assert_eq!(null.len(), 1);
     assert_eq!((null[0].function, null[0].control.octet(), null[0].body.len()), (Function::UnsolicitedResponse, 0xF0, 0));
@@ -90,7 +90,8 @@ fn a2_r33_a_confirmation_that_crosses_the_end_of_unsolicited_responses_counts() 
 
 #[test]
 fn a2_r32_retries_are_finite_then_there_is_a_rest_and_nothing_is_lost() {
-    let mut bench = ready(&[("unsolicited_retries", Field::Int(2)), ("unsolicited_rest", text("30s"))], &[1]);
+    let mut bench =
+        ready(&[("unsolicited_retries", Field::Int(2)), ("unsolicited_rest", text("30s")), ("confirm_timeout", text("5s"))], &[1]);
     bench.publish(BINARY, Value::Bool(true), PublishClass::Event(1));
     let first = bench.tx();
     for _ in 0..2 {
