@@ -15,6 +15,7 @@ mod rules;
 mod seeds;
 mod select;
 mod story;
+mod switching;
 mod tune;
 mod webhooks;
 mod world;

@@ -1,0 +1,53 @@
+//! A breaker is switched from an EMS to a station over real sockets: two bridges as processes, DNP3 on both sides.
+
+use bridge_sim::EntryKind;
+
+use crate::cli::kit::command;
+use crate::support::{Grid, PATIENCE, Process, kinds, ledger, terminate, wait_until};
+
+fn simulated(grid: &Grid, role: &str, profile: &str, way: [&str; 2], more: &[&str]) -> Process {
+    let (profile, file) = (format!("own/{profile}"), grid.file(&format!("{role}.jsonl")).display().to_string());
+    let mut args = vec!["sim", "dnp3", "--role", role, "--profile", &profile, way[0], way[1], "--ledger", &file];
+    args.extend(more);
+    let process = Process::spawn(role, &mut command(grid.dir(), &args));
+    process.wait_for_line("READY", PATIENCE);
+    process
+}
+
+#[test]
+fn r15_a_crob_reaches_the_station_over_sockets_and_is_answered_by_what_it_did() {
+    let grid = Grid::over_dnp3("crob_over_sockets");
+    let [rtu, served] = [grid.rtu, grid.ems].map(|port| format!("127.0.0.1:{port}"));
+    let (mut plant, mut ldc) = (grid.start("plant"), grid.start("ldc"));
+    ldc.wait_for_line("stream of genco: image read", PATIENCE);
+    let mut station = simulated(&grid, "station", "thermal-station-104", ["--listen", &rtu], &["--walk-every", "0s"]);
+    let mut ems = simulated(&grid, "ems", "ems-gateway-104", ["--connect", &served], &[]);
+    let (ours, seen) = (grid.file("station.jsonl"), grid.file("ems.jsonl"));
+    let shows = |position: f64| {
+        let last = ledger(&seen).into_iter().rfind(|entry| entry.point == "U1.cb" && entry.value.is_some());
+        last.is_some_and(|entry| entry.value == Some(position) && entry.quality == Some(0))
+    };
+    wait_until("the EMS sees the breaker closed", || shows(2.0));
+
+    ems.say("off U1.cb");
+    ems.wait_for_line("settled U1.cb off Completed", PATIENCE);
+    let wanted = [EntryKind::Select, EntryKind::Execute, EntryKind::Refused];
+    assert_eq!(kinds(&ledger(&ours), "U1.cb", &wanted), [EntryKind::Select, EntryKind::Execute], "selected, executed, once");
+    wait_until("the EMS sees it open", || shows(1.0));
+
+    // The station is taken to local: it refuses, and the EMS is told so.
+    station.say("local U1");
+    ems.say("on U1.cb");
+    ems.wait_for_line("settled U1.cb on Refused(Status(9", PATIENCE);
+    assert_eq!(kinds(&ledger(&ours), "U1.cb", &[EntryKind::Execute]).len(), 1, "nothing more was executed");
+    assert!(shows(1.0));
+    for end in [&mut ems, &mut station] {
+        assert!(end.finish(PATIENCE).success(), "{}", end.standard_error());
+    }
+    for bridge in [&mut plant, &mut ldc] {
+        terminate(bridge);
+    }
+    for folder in ["plant", "ldc"] {
+        grid.verify(folder).good();
+    }
+}
