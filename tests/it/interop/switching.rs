@@ -23,24 +23,25 @@ fn r15_a_crob_reaches_the_station_over_sockets_and_is_answered_by_what_it_did() 
     let mut station = simulated(&grid, "station", "thermal-station-104", ["--listen", &rtu], &["--walk-every", "0s"]);
     let mut ems = simulated(&grid, "ems", "ems-gateway-104", ["--connect", &served], &[]);
     let (ours, seen) = (grid.file("station.jsonl"), grid.file("ems.jsonl"));
-    let shows = |position: f64| {
-        let last = ledger(&seen).into_iter().rfind(|entry| entry.point == "U1.cb" && entry.value.is_some());
-        last.is_some_and(|entry| entry.value == Some(position) && entry.quality == Some(0))
+    let shows = |point: &str, value: f64| {
+        let last = ledger(&seen).into_iter().rfind(|entry| entry.point == point && entry.value.is_some());
+        last.is_some_and(|entry| entry.value == Some(value) && entry.quality == Some(0))
     };
-    wait_until("the EMS sees the breaker closed", || shows(2.0));
+    wait_until("the EMS sees the breaker open", || shows("U1.cb", 1.0));
 
-    ems.say("off U1.cb");
-    ems.wait_for_line("settled U1.cb off Completed", PATIENCE);
+    ems.say("on U1.cb");
+    ems.wait_for_line("settled U1.cb on Completed", PATIENCE);
     let wanted = [EntryKind::Select, EntryKind::Execute, EntryKind::Refused];
     assert_eq!(kinds(&ledger(&ours), "U1.cb", &wanted), [EntryKind::Select, EntryKind::Execute], "selected, executed, once");
-    wait_until("the EMS sees it open", || shows(1.0));
+    wait_until("the EMS sees it closed", || shows("U1.cb", 2.0));
 
-    // The station is taken to local: it refuses, and the EMS is told so.
-    station.say("local U1");
-    ems.say("on U1.cb");
-    ems.wait_for_line("settled U1.cb on Refused(Status(9", PATIENCE);
-    assert_eq!(kinds(&ledger(&ours), "U1.cb", &[EntryKind::Execute]).len(), 1, "nothing more was executed");
-    assert!(shows(1.0));
+    // The plant withdraws its permission: the EMS is told no, and nothing more reaches the station.
+    station.say("change U1.remote_enable 0");
+    wait_until("the EMS sees it", || shows("U1.remote_enable", 0.0));
+    ems.say("off U1.cb");
+    ems.wait_for_line("settled U1.cb off Refused(Status(9", PATIENCE);
+    assert_eq!(kinds(&ledger(&ours), "U1.cb", &wanted).len(), 2);
+    assert!(shows("U1.cb", 2.0));
     for end in [&mut ems, &mut station] {
         assert!(end.finish(PATIENCE).success(), "{}", end.standard_error());
     }
