@@ -6,7 +6,7 @@ use bridge_model::PointId;
 use bridge_session::{AddressUse, Field, Fields, LinkPoint, LinkSpec, Role, Session};
 
 /// Address fields that say how a point is served: a master's addresses have none of them.
-const SERVED_ONLY: [&str; 4] = ["class", "static", "event", "deadband"];
+const SERVED_ONLY: [&str; 5] = ["class", "static", "event", "deadband", "text"];
 /// How long an EMS waits for the answer to a control, if its link does not say: the bridge answers after the far acceptance (R15).
 const EMS_TIMEOUT: &str = "12s";
 /// How often an EMS asks for the events of a class that the outstation does not send by itself, if its link does not say.

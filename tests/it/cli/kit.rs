@@ -93,7 +93,7 @@ impl Site {
             "version": 1,
             "issuedAt": bridge_ies::format_time(now_ns()),
             "parties": parties,
-            "authorities": [{ "party": LDC.did, "role": LDC.role, "verbs": ["dispatch", "curtail", "start", "stop"], "eras": ["era:in/wr/tps-a/*"] }],
+            "authorities": [{ "party": LDC.did, "role": LDC.role, "verbs": ["dispatch", "curtail", "reconfigure", "start", "stop"], "eras": ["era:in/wr/tps-a/*"] }],
         });
         std::fs::write(dir.join("draft.json"), draft.to_string()).expect("writable");
         run(&dir, &["trust", "sign", "draft.json", "--officer", "asha.key", "--officer", "ravi.key", "--out", "trust.json"]).good();

@@ -16,6 +16,7 @@ mod pair;
 mod peers;
 mod replay;
 mod story;
+mod switching;
 mod tls;
 mod types;
 

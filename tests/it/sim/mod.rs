@@ -18,6 +18,7 @@ mod rules;
 mod seeds;
 mod select;
 mod story;
+mod switching;
 mod tune;
 mod untimed;
 mod webhooks;

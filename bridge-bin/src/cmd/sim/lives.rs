@@ -62,7 +62,10 @@ pub(super) fn process(
     for point in spec.points.iter().filter(|point| point.usage == AddressUse::Control) {
         let Some(control) = plan.controls.get(point.point.index()).filter(|control| !modelled(&control.id)) else { continue };
         let status = standard.status_of(spec, point);
-        if let Some(driven) = drive(control).and_then(|drive| driven(plan, link, point.point, drive, lag)) {
+        if let Some(drive) = drive(control).filter(|drive| drive.switches) {
+            // A switch stays as it is switched, and its position shows it.
+            process = process.with_latch(point.point, Some(drive.taken.point));
+        } else if let Some(driven) = drive(control).and_then(|drive| driven(plan, link, point.point, drive, lag)) {
             process = process.with_loop(Loop { echo: driven.echo.or(status), ..driven });
         } else if control.unit.is_empty() || control.id.ends_with(ENABLE) {
             // What has no unit is switched, and stays: its own status shows it, and the plant's word whether a limit holds.
