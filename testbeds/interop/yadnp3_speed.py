@@ -9,7 +9,6 @@ import argparse
 import json
 import random
 import socket
-import sys
 import threading
 import time
 
@@ -212,7 +211,6 @@ class Outstation:
             self.outstation.Apply(updates)
             # 11 to 26 ms: no beat with anything else on the machine.
             time.sleep(0.011 + 0.015 * pause.random())
-        sys.stdin.read()
         return instants
 
 

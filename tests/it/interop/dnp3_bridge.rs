@@ -197,6 +197,11 @@ fn through_both_bridges(test: &str, of_station: Dnp3Peer, of_ems: Dnp3Peer, how:
     assert_eq!(values(&made, EntryKind::Select, "U1.p_set").len(), confirmed.len(), "R1: the first step of a ramp");
     assert_eq!(values(&made, EntryKind::Refused, "U1.p_set"), Vec::<f64>::new(), "what is refused never reaches it");
     assert_eq!(values(&seen, EntryKind::Confirmed, "U1.p_set"), confirmed);
+    let noted =
+        |entries: &[Entry], what: &str| entries.iter().any(|entry| entry.text.as_deref().is_some_and(|text| text.starts_with(what)));
+    assert!(noted(&seen, "unsolicited response"), "our outstation speaks unasked");
+    // The one peer that tells what was confirmed.
+    assert!(of_station != Dnp3Peer::Yadnp3 || noted(&made, "confirmed unsolicited"), "our master lets it speak unasked");
     let burst = events(&made, "U1.bfp_a");
     assert_eq!(burst.len(), BURST);
     if of_station == Dnp3Peer::Py1815 {
