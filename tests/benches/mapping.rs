@@ -1,73 +1,106 @@
-//! The speed of the mapping core: `cargo bench -p bridge-tests --bench mapping`.
+//! The speed of mapping: `cargo bench -p bridge-tests --bench mapping`.
 //!
-//! Each measurement is a process of its own, so that one's memory is not another's. Figures are points per CPU second of what maps them, and
-//! time and memory of what reads a profile. Five interleaved repeats; one JSON line per figure on standard output, targets and the
-//! machine's load on standard error. `-- --repeats N`, `--only CASE` for a quick look; `-- case CASE` is one measurement, for a profiler.
+//! Each measurement is a process of its own, so that its memory is its own. Five interleaved repeats; one JSON line per figure on
+//! standard output, targets and the machine's load on standard error. A case is a file beside this one with a [`Case`]: what is made
+//! once before, what one process does, and the figures in the object it prints.
+//!
+//! `-- --repeats N`, `--only CASE` for a quick look; `-- case NAME FOLDER` is one measurement, for a profiler.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, reason = "a benchmark measures time and prints it")]
 
+#[path = "mapping/cim.rs"]
+mod cim;
 #[path = "mapping/load.rs"]
-mod load_profile;
+mod load;
 #[path = "measure/mod.rs"]
 mod measure;
 #[path = "mapping/upward.rs"]
 mod upward;
 
-use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::measure::{Target, line, own, print, repeated, say, start};
 
-const CASES: [&str; 3] = ["plain", "limits", "load_250k"];
+/// One figure of a case.
+pub(crate) struct Told {
+    /// The field of the object that a measurement prints.
+    pub(crate) field: &'static str,
+    /// The name of the figure.
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) target: Target,
+    pub(crate) note: &'static str,
+}
+
+/// One kind of measurement.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Makes what is measured, in a folder of its own.
+    pub(crate) prepare: fn(&Path) -> Result<()>,
+    /// Measures once, in a fresh process.
+    pub(crate) measure: fn(&Path) -> Result<Value>,
+    pub(crate) figures: &'static [Told],
+}
+
+const CASES: &[Case] = &[upward::PLAIN, upward::LIMITS, load::READ, cim::READ];
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["case", "plain"] => say(&upward::run(false)?.to_string()),
-        ["case", "limits"] => say(&upward::run(true)?.to_string()),
-        ["case", "load_250k"] => say(&load_profile::run()?.to_string()),
-        ["case", other] => bail!("no case is called {other}"),
-        options => return run(options),
+        ["case", name, folder] => {
+            let case = CASES.iter().find(|case| case.name == *name).with_context(|| format!("no case is called {name}"))?;
+            say(&(case.measure)(Path::new(folder))?.to_string());
+            Ok(())
+        }
+        options => run(options),
     }
-    Ok(())
 }
 
 fn run(options: &[&str]) -> Result<()> {
-    let samples = repeated(options, &CASES, |case, _| {
-        let (process, mut told) = start(own(&["case", case])?)?;
+    let only = options.iter().position(|word| *word == "--only").and_then(|at| options.get(at + 1)).copied();
+    let folder = Scratch::new()?;
+    for case in CASES.iter().filter(|case| only.is_none_or(|name| name == case.name)) {
+        (case.prepare)(&folder.of(case.name)?).with_context(|| format!("case {}", case.name))?;
+    }
+    let names: Vec<&'static str> = CASES.iter().map(|case| case.name).collect();
+    let samples = repeated(options, &names, |case, _| {
+        let at = folder.of(case)?;
+        let (process, mut told) = start(own(&["case", case, at.to_str().context("a path in UTF-8")?])?)?;
         let found = serde_json::from_str(&line(&mut told)?)?;
-        drop(process);
+        process.finish()?;
         Ok(Some(found))
     })?;
-    print([
-        samples.figure(
-            ("mapping.upward_plain_m_per_s", "Mpoint/CPU s"),
-            ("plain", "m_per_s"),
-            Target::AtLeast(20.0),
-            None,
-            "10,000 floats in turn: scale, kW to MW, sign, range, deadband that withholds every second one",
-        ),
-        samples.figure(
-            ("mapping.upward_limits_m_per_s", "Mpoint/CPU s"),
-            ("limits", "m_per_s"),
-            Target::AtLeast(5.0),
-            None,
-            "the same with four limits each, two of them with delay; one point in 64 crosses one at every second turn",
-        ),
-        samples.figure(
-            ("mapping.load_250k_s", "s"),
-            ("load_250k", "s"),
-            Target::AtMost(3.0),
-            None,
-            "CPU seconds: a template of 50 points in 5,000 bays on 50 links, compiled from text in memory",
-        ),
-        samples.figure(
-            ("mapping.load_250k_mb", "MB"),
-            ("load_250k", "mb"),
-            Target::AtMost(300.0),
-            None,
-            "VmHWM of the process that compiled it",
-        ),
-    ]);
+    print(CASES.iter().flat_map(|case| {
+        let samples = &samples;
+        case.figures.iter().map(|told| samples.figure((told.name, told.unit), (case.name, told.field), told.target, None, told.note))
+    }));
     Ok(())
+}
+
+/// Where what is measured lies, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mapping-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+
+    fn of(&self, case: &str) -> Result<PathBuf> {
+        let folder = self.0.join(case);
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A folder that stays is seen by whoever looks; the figures are not touched by it.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

@@ -4,7 +4,7 @@
 //! around its problems.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -261,10 +261,13 @@ impl Inputs {
     }
 
     fn unpack<T>(&self, origin: &Origin, at: usize, with: impl FnOnce(&mut dyn BufRead) -> T) -> io::Result<T> {
-        let mut archive = ZipArchive::new(origin.open()?).map_err(io::Error::other)?;
+        let mut bytes = origin.open()?;
+        // An entry is no larger than the archive, whatever its header says.
+        let all = bytes.seek(SeekFrom::End(0))?;
+        let mut archive = ZipArchive::new(bytes).map_err(io::Error::other)?;
         let entry = archive.by_index(at).map_err(io::Error::other)?;
         let ratio = self.bounds.zip_ratio;
-        let most = entry.compressed_size().saturating_mul(ratio).saturating_add(1 << 20);
+        let most = entry.compressed_size().min(all).saturating_mul(ratio).saturating_add(1 << 20);
         Ok(with(&mut Guard::new(BufReader::with_capacity(64 << 10, entry), u64::MAX, most, Over::Ratio(ratio))))
     }
 }

@@ -184,7 +184,8 @@ impl Model {
     pub fn of_class<'m>(&'m self, class: &str) -> impl Iterator<Item = Object<'m>> + use<'m> {
         let version = self.version();
         let names = 0..u16::try_from(self.store.names.len()).unwrap_or(u16::MAX);
-        let wanted: Vec<bool> = names.map(|name| schema().is_a(version, self.store.names.local(name), class)).collect();
+        let is_wanted = |name: u16| self.store.names.is_cim(name) && schema().is_a(version, self.store.names.local(name), class);
+        let wanted: Vec<bool> = names.map(is_wanted).collect();
         let rows = (0_u32..).zip(&self.store.rows);
         rows.filter(move |(_, row)| row.is_defined && wanted.get(usize::from(row.class)).copied().unwrap_or(false))
             .map(|(at, _)| Object { model: self, at })
@@ -291,16 +292,25 @@ impl<'m> Object<'m> {
         self.model.store.row(self.at).map_or("", |row| self.model.store.names.local(row.class))
     }
 
-    /// Whether it is of this class or one below it.
+    /// Whether it is of this class or one below it. A vendor's class of the same name is not.
     #[must_use]
     pub fn is(self, class: &str) -> bool {
-        schema().is_a(self.model.version(), self.class(), class)
+        let is_cim = self.model.store.row(self.at).is_some_and(|row| self.model.store.names.is_cim(row.class));
+        is_cim && schema().is_a(self.model.version(), self.class(), class)
     }
 
     /// Its name, if it has one.
     #[must_use]
     pub fn name(self) -> Option<&'m str> {
         self.text("IdentifiedObject.name").filter(|name| !name.is_empty())
+    }
+
+    /// Its further names (`Name`), each with the name of its type: tags, SCADA names, addresses of other systems.
+    pub fn other_names(self) -> impl Iterator<Item = (&'m str, &'m str)> {
+        self.referrers("Name.IdentifiedObject").filter_map(|name| {
+            let of = name.reference("Name.NameType").and_then(|of| of.text("NameType.name"));
+            Some((of.unwrap_or_default(), name.text("Name.name")?))
+        })
     }
 
     /// Every attribute and reference, in the order written.

@@ -92,6 +92,11 @@ fn an_archive_that_grows_a_thousandfold_is_stopped() {
     let (outcome, used) = measured(&[("bomb.zip", &packed)], Bounds::default());
     refused(&outcome, "cim::zip-bomb", "200 times");
     assert!(used < MEMORY, "{used}");
+    // A header that lies about the packed size does not make more of it lawful.
+    let mut lying = packed.clone();
+    let central = lying.windows(4).position(|at| at == b"PK\x01\x02").unwrap();
+    lying[central + 20..central + 24].copy_from_slice(&0x7FFF_FFFF_u32.to_le_bytes());
+    refused(&read_all(&[("bomb.zip", &lying)], Bounds::default()), "cim::zip-bomb", "200 times");
 }
 
 #[test]

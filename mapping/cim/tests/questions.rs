@@ -53,6 +53,25 @@ fn classes_answer_for_those_below_them() {
 }
 
 #[test]
+fn a_vendors_class_of_the_same_name_is_not_one_of_the_model() {
+    let model = with("<v:Breaker xmlns:v=\"http://vendor.example/#\" rdf:ID=\"_vb\"/>");
+    let object = model.object("vb").unwrap();
+    assert_eq!((object.class(), object.is("Breaker"), object.is("Switch")), ("Breaker", false, false));
+    assert_eq!(model.of_class("Breaker").count(), 1);
+}
+
+#[test]
+fn further_names_are_told_with_their_kind() {
+    let model = with(
+        r##"<cim:NameType rdf:ID="_nt"><cim:NameType.name>ERA</cim:NameType.name></cim:NameType>
+<cim:Name rdf:ID="_n1"><cim:Name.name>era:in/wr/ssc/qa1</cim:Name.name><cim:Name.NameType rdf:resource="#_nt"/><cim:Name.IdentifiedObject rdf:resource="#_cb"/></cim:Name>
+<cim:Name rdf:ID="_n2"><cim:Name.name>52-1</cim:Name.name><cim:Name.IdentifiedObject rdf:resource="#_cb"/></cim:Name>"##,
+    );
+    let names: Vec<(&str, &str)> = model.object("cb").unwrap().other_names().collect();
+    assert_eq!(names, [("ERA", "era:in/wr/ssc/qa1"), ("", "52-1")]);
+}
+
+#[test]
 fn containers_and_contents_are_walked_both_ways() {
     let model = with("");
     let breaker = model.object("cb").unwrap();

@@ -9,7 +9,31 @@ use bridge_iec60870::Iec104;
 use bridge_profile::{MemoryFiles, compile};
 use serde_json::json;
 
-use crate::measure::{cpu_s, resident_mb};
+use crate::measure::{Target, cpu_s, resident_mb};
+use crate::{Case, Told};
+
+/// From text in memory to a plan.
+pub(crate) const READ: Case = Case {
+    name: "load_250k",
+    prepare: |_| Ok(()),
+    measure: |_| run(),
+    figures: &[
+        Told {
+            field: "s",
+            name: "mapping.load_250k_s",
+            unit: "s",
+            target: Target::AtMost(3.0),
+            note: "CPU seconds: a template of 50 points in 5,000 bays on 50 links, compiled from text in memory",
+        },
+        Told {
+            field: "mb",
+            name: "mapping.load_250k_mb",
+            unit: "MB",
+            target: Target::AtMost(300.0),
+            note: "VmHWM of the process that compiled it",
+        },
+    ],
+};
 
 const LINKS: usize = 50;
 const BAYS: usize = 100;
@@ -51,7 +75,7 @@ fn text() -> Result<String> {
 }
 
 /// Seconds and megabytes.
-pub(crate) fn run() -> Result<serde_json::Value> {
+fn run() -> Result<serde_json::Value> {
     let files = MemoryFiles(BTreeMap::from([("profile.toml".to_owned(), text()?)]));
     let mut report = Report::default();
     let begun = cpu_s()?;

@@ -11,7 +11,36 @@ use bridge_model::{Cause, Mono, Now, PointId, PointUpdate, Quality, Timestamp, U
 use bridge_profile::{Mapped, MemoryFiles, Plan, Upward, compile};
 use serde_json::json;
 
-use crate::measure::cpu_s;
+use crate::measure::{Target, cpu_s};
+use crate::{Case, Told};
+
+/// Telemetry as most of it is.
+pub(crate) const PLAIN: Case = Case {
+    name: "plain",
+    prepare: |_| Ok(()),
+    measure: |_| run(false),
+    figures: &[Told {
+        field: "m_per_s",
+        name: "mapping.upward_plain_m_per_s",
+        unit: "Mpoint/CPU s",
+        target: Target::AtLeast(20.0),
+        note: "10,000 floats in turn: scale, kW to MW, sign, range, deadband that withholds every second one",
+    }],
+};
+
+/// The same under limits.
+pub(crate) const LIMITS: Case = Case {
+    name: "limits",
+    prepare: |_| Ok(()),
+    measure: |_| run(true),
+    figures: &[Told {
+        field: "m_per_s",
+        name: "mapping.upward_limits_m_per_s",
+        unit: "Mpoint/CPU s",
+        target: Target::AtLeast(5.0),
+        note: "the same with four limits each, two of them with delay; one point in 64 crosses one at every second turn",
+    }],
+};
 
 const POINTS: u32 = 10_000;
 /// CPU seconds of a measurement.
@@ -32,7 +61,7 @@ fn plan(limits: bool) -> Result<Plan> {
 }
 
 /// Million points per CPU second.
-pub(crate) fn run(limits: bool) -> Result<serde_json::Value> {
+fn run(limits: bool) -> Result<serde_json::Value> {
     let plan = plan(limits)?;
     let mut upward = Upward::new(&plan);
     let mut mapped = Mapped::default();
