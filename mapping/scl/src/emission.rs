@@ -7,7 +7,7 @@ use bridge_diag::Span;
 
 use crate::cdc::{Kind, common_data_class};
 use crate::control::Control;
-use crate::document::{BasicType, Fc, TelecontrolAddress};
+use crate::document::{BasicType, ConnectedAccessPoint, Fc, SubNetwork, TelecontrolAddress};
 use crate::expand::{DataObject, Expansion, Leaf};
 use crate::model::{Model, NodeId, NodeRef, Place};
 use crate::proposal::{self, Proposal, Subject};
@@ -17,6 +17,9 @@ use crate::{CtlModel, ObjectReference};
 
 /// Signals and commands of one file: twice what the largest profile holds.
 const MAX_ROWS: usize = 500_000;
+
+/// Common addresses that are named for one link; a device has one or two.
+const MAX_COMMON: usize = 64;
 
 /// Data sets that are named for one value.
 const MAX_COVERAGE: usize = 8;
@@ -30,8 +33,29 @@ pub struct Emission {
     pub commands: Vec<Command>,
     /// Attributes with a telecontrol address that are neither: settings, companions, and what the types do not have.
     pub others: Vec<Addressed>,
+    /// How its devices are reached.
+    pub links: Vec<Link>,
     /// Whether rows were left out, beyond half a million.
     pub is_cut: bool,
+}
+
+/// One way to a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// The device.
+    pub ied: String,
+    /// Its access point.
+    pub access_point: String,
+    /// The network.
+    pub network: String,
+    /// What is spoken on it, as the file writes it: `8-MMS`, `104`.
+    pub protocol: String,
+    /// Its IP addresses: one, or one for each connection of a redundancy group.
+    pub addresses: Vec<String>,
+    /// Every parameter of its address, as the file writes it: selectors, timers, windows.
+    pub parameters: Vec<(String, String)>,
+    /// The common addresses that the device's telecontrol addresses have.
+    pub common_addresses: BTreeSet<u16>,
 }
 
 /// One value of the plant.
@@ -148,7 +172,7 @@ pub struct Addressed {
 #[must_use]
 pub fn emission(model: &Model) -> Emission {
     let coverage = coverages(model);
-    let mut emission = Emission::default();
+    let mut emission = Emission { links: links(model), ..Emission::default() };
     for node in model.nodes() {
         let mut used = BTreeSet::new();
         if let Some(expansion) = node.expansion {
@@ -177,6 +201,29 @@ pub fn emission(model: &Model) -> Emission {
         }
     }
     emission
+}
+
+fn links(model: &Model) -> Vec<Link> {
+    let mut common: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
+    for (node, _, address) in model.addresses() {
+        common.entry(&node.ied.name).or_default().insert(address.common_address);
+    }
+    let points = model.scl.networks.iter().flat_map(|network| network.access_points.iter().map(move |point| (network, point)));
+    let link = |(network, point): (&SubNetwork, &ConnectedAccessPoint)| {
+        // A redundancy group has an address for each of its connections: `RG1-LL1-IP`.
+        let is_ip = |kind: &str| kind == "IP" || kind.ends_with("-IP");
+        let addresses = point.address.iter().filter(|parameter| is_ip(&parameter.kind)).map(|parameter| parameter.value.clone());
+        Link {
+            ied: point.ied.clone(),
+            access_point: point.access_point.clone(),
+            network: network.name.clone(),
+            protocol: network.protocol.clone(),
+            addresses: addresses.collect(),
+            parameters: point.address.iter().map(|parameter| (parameter.kind.clone(), parameter.value.clone())).collect(),
+            common_addresses: common.get(point.ied.as_str()).into_iter().flatten().copied().take(MAX_COMMON).collect(),
+        }
+    };
+    points.take(MAX_ROWS).map(link).collect()
 }
 
 type PathCoverage = BTreeMap<(String, Option<Fc>), Vec<Coverage>>;
@@ -272,11 +319,12 @@ impl<'m> Work<'m> {
         }
         let class = common_data_class(&object.cdc)?;
         // Tools put the address of a command to Oper, to SBOw or to both.
+        let at = |address: &TelecontrolAddress| (address.protocol, address.common_address, address.object_address);
         let mut take = |paths: &[String]| {
             let mut addresses: Vec<TelecontrolAddress> = Vec::new();
             for path in paths {
                 for address in self.node.addresses(path) {
-                    if !addresses.iter().any(|known| known.object_address == address.object_address && known.protocol == address.protocol) {
+                    if !addresses.iter().any(|known| at(known) == at(address)) {
                         addresses.push(address.clone());
                     }
                 }

@@ -7,6 +7,8 @@ pub struct Limits {
     pub bytes: usize,
     /// Elements of the whole file, read or passed over.
     pub elements: usize,
+    /// Logical nodes: each costs more than its few letters.
+    pub nodes: usize,
     /// Elements inside each other. The deepest lawful path, a Val in nested SDIs, has about 20.
     pub depth: usize,
     /// Attributes of one element.
@@ -33,7 +35,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             bytes: 256 << 20,
-            elements: 4_000_000,
+            elements: 3_000_000,
+            nodes: 250_000,
             depth: 64,
             attributes: 128,
             attribute_bytes: 16 << 10,

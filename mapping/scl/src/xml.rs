@@ -86,6 +86,7 @@ pub(crate) struct Xml<'t> {
     pub(crate) aside: Aside,
     problems: Problems,
     elements: usize,
+    nodes: usize,
     depth: usize,
     failed: bool,
 }
@@ -103,6 +104,7 @@ impl<'t> Xml<'t> {
             aside: Aside::default(),
             problems: Problems::default(),
             elements: 0,
+            nodes: 0,
             depth: 0,
             failed: false,
         };
@@ -343,6 +345,17 @@ impl<'t> Xml<'t> {
     fn span(&self, range: Range<usize>) -> Span {
         let start = range.start.min(self.text.len());
         Span { source: self.source, start, end: range.end.clamp(start, self.text.len()) }
+    }
+
+    /// Counts a logical node; false if it is one too many.
+    pub(crate) fn count_node(&mut self, element: &Element<'t>) -> bool {
+        self.nodes += 1;
+        if self.nodes > self.limits.nodes {
+            let message = format!("the file has more than {} logical nodes", self.limits.nodes);
+            let fix = "split the station into several files";
+            self.fail("scl::too-large", element.span.start..element.span.end, message, fix);
+        }
+        !self.failed
     }
 
     /// Stops reading for good.

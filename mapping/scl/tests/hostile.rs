@@ -98,6 +98,9 @@ fn files_and_elements_are_counted() {
     let text = format!("{HEAD}{}</SCL>", "<Private/>".repeat(1000));
     refused_within(&text, "scl::too-large", &limits);
     assert!(read(&text).0.is_some(), "the same file within the limits");
+    let limits = Limits { nodes: 1, ..Limits::default() };
+    refused_within(&good(), "scl::too-large", &limits);
+    assert!(read_with(&good(), &Limits { nodes: 2, ..limits }).0.is_some());
 }
 
 #[test]

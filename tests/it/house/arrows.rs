@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("provenance", &["journal"]),
     ("trust", &["ies"]),
     ("policy", &["model", "ies"]),
+    ("scl", &["diag"]),
     ("profile", &["model", "session", "ies", "diag"]),
     ("iec60870", &["model", "session", "diag"]),
     ("dnp3", &["model", "session", "diag"]),
@@ -44,6 +45,7 @@ const EVERYTHING: &[&str] = &[
     "northbound",
     "ies",
     "profile",
+    "scl",
     "sim",
 ];
 

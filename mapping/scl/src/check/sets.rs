@@ -1,6 +1,6 @@
 //! Data sets and control blocks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bridge_diag::Span;
 
@@ -15,6 +15,7 @@ pub(super) fn check(model: &Model, problems: &mut Problems) {
     for ied in &model.scl.ieds {
         services(ied, problems);
     }
+    report_ids(model, problems);
     for node in model.nodes() {
         for set in &node.node.data_sets {
             data_set(model, node, &set.name, &set.members, set.span, problems);
@@ -71,7 +72,15 @@ fn data_set(model: &Model, node: NodeRef<'_>, name: &str, members: &[Fcda], span
     let mut known = BTreeSet::new();
     for member in members {
         match model.member(node, member) {
-            Ok(_) => {}
+            Ok((_, mut leaves)) => {
+                let arrays = leaves.next().map(|leaf| leaf.arrays.as_slice()).unwrap_or_default();
+                // An array whose length the file does not say is the device's to bound.
+                let fits = |index: u32| arrays.iter().any(|(_, count)| *count == 0 || index < *count);
+                if let Some(index) = member.index.filter(|index| !fits(*index)) {
+                    let message = format!("a member of {} is element {index} of {}, which has no such element", reference(), member.path());
+                    problems.error("scl::fcda-dangling", member.span, message, "elements are counted from 0, and only arrays have them");
+                }
+            }
             // Nothing is known of a node whose type is missing or refused; that was told.
             Err(_) if model.member_node(node, member).and_then(|id| model.node(id)).is_some_and(|node| node.expansion.is_none()) => {}
             Err(error) => {
@@ -107,6 +116,31 @@ fn has_data_set(node: NodeRef<'_>, noun: &str, name: &str, data_set: Option<&str
         let fix = problems.suggest(data_set, known, "add the <DataSet> to the same logical node");
         let message = format!("the {noun} control block {} names the data set {data_set}, which is not there", node.reference(name, None));
         problems.error("scl::dataset-unknown", span, message, fix);
+    }
+}
+
+/// A client tells reports apart by their id alone.
+fn report_ids(model: &Model, problems: &mut Problems) {
+    let mut known: BTreeMap<(&str, &str), (NodeRef<'_>, &str)> = BTreeMap::new();
+    for node in model.nodes() {
+        for report in node.node.reports.iter().filter(|report| !report.report_id.is_empty()) {
+            let own = (node, report.name.as_str());
+            let (first, name) = *known.entry((node.ied.name.as_str(), report.report_id.as_str())).or_insert(own);
+            if (first.id, name) != (node.id, report.name.as_str()) {
+                let message = format!(
+                    "the report control blocks {} and {} have the report id {}",
+                    first.reference(name, None),
+                    node.reference(&report.name, None),
+                    report.report_id
+                );
+                problems.warning(
+                    "scl::report-id-reused",
+                    report.span,
+                    message,
+                    "give each its own rptID, or none: then it is the block's reference",
+                );
+            }
+        }
     }
 }
 

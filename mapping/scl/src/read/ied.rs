@@ -112,6 +112,9 @@ pub(super) fn node_name(element: &Element<'_>, inst: &str) -> NodeName {
 }
 
 fn node<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<LogicalNode> {
+    if !xml.count_node(element) {
+        return None;
+    }
     let mut name = node_name(element, "inst");
     if element.name == "LN0" && name.class.is_empty() {
         name.class = "LLN0".to_owned();
