@@ -446,7 +446,6 @@ const PASSED_OVER: &[&str] = &[
     "Labels",
     "MaxTime",
     "MinTime",
-    "NeutralPoint",
     "PhysConn",
     "Private",
     "Protocol",

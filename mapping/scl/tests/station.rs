@@ -11,10 +11,17 @@ use bridge_scl::{
     CimClass, CtlModel, Emission, Error, Found, Model, ObjectReference, SclPath, Sign, Signal, Telecontrol, emission, read_source,
 };
 
+fn text() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/scl/substation-220kv.scd")).unwrap()
+}
+
 fn station() -> Model {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/scl/substation-220kv.scd");
+    read(&text())
+}
+
+fn read(text: &str) -> Model {
     let mut report = Report::new();
-    let source = report.add_source("substation-220kv.scd", fs::read_to_string(path).unwrap());
+    let source = report.add_source("substation-220kv.scd", text);
     let model = read_source(source, &mut report).unwrap();
     assert!(report.diagnostics().is_empty(), "{}", report.render_text());
     model
@@ -197,4 +204,24 @@ fn report_blocks_have_their_instances_and_clients() {
     assert_eq!((measurements.buffered, measurements.integrity_period_ms, measurements.triggers.integrity), (false, 10_000, true));
     assert_eq!(home.goose[0].subscribers, ["E1Q02"]);
     assert_eq!(home.inputs.len(), 4);
+}
+
+/// Tools write the address of a command at Oper, at SBOw, or at both.
+#[test]
+fn a_command_has_its_address_once_wherever_it_stands() {
+    let oper = r#"<SDI name="Oper">
+                <DAI name="ctlVal">
+                  <Private type="IEC_60870_5_104"><eTr_104:Address casdu="11" ioa="1001" ti="46"/></Private>
+                </DAI>
+              </SDI>"#;
+    let plain = text();
+    assert!(plain.contains(oper), "the station's text has changed");
+    let selected = oper.replace("\"Oper\"", "\"SBOw\"");
+    for written in [selected.clone(), format!("{selected}{oper}")] {
+        let model = read(&plain.replacen(oper, &written, 1));
+        let emission = emission(&model);
+        let addresses: Vec<u32> = emission.commands[0].addresses.iter().map(|address| address.object_address).collect();
+        assert_eq!(addresses, [1001]);
+        assert!(emission.others.is_empty(), "{:?}", emission.others);
+    }
 }

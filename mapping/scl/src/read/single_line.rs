@@ -36,7 +36,8 @@ pub(super) fn part<'t>(xml: &mut Xml<'t>, element: &Element<'t>, parent: Option<
     while let Some(child) = xml.child(element) {
         match child.name {
             "LNode" => nodes.push(lnode(&child)),
-            "Terminal" => terminals.push(terminal(&child)),
+            // The neutral point of a winding is a terminal with another name.
+            "Terminal" | "NeutralPoint" => terminals.push(terminal(&child)),
             "ConnectivityNode" => {
                 connectivity.push(ConnectivityNode { name: child.text("name"), path: child.text("pathName"), span: child.span });
             }
