@@ -93,6 +93,8 @@ pub struct Signal {
     pub scale: Option<f64>,
     /// What is added after that.
     pub offset: Option<f64>,
+    /// The change that the device reports, if the file says it.
+    pub deadband: Option<Deadband>,
     /// Names of its states.
     pub states: Vec<(i64, String)>,
     /// Where it is in the single line.
@@ -101,6 +103,15 @@ pub struct Signal {
     pub proposal: Option<Proposal>,
     /// Where the file says it: the instance, else the node.
     pub span: Span,
+}
+
+/// The change of a value that the device reports (IEC 61850-7-3, db and dbRef).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Deadband {
+    /// In the value's own unit: dbRef × db / 100000.
+    Absolute(f64),
+    /// Of the difference between the largest and the smallest value, percent: db / 1000. The file may not say these values.
+    OfRange(f64),
 }
 
 /// A data set that carries a value.
@@ -277,7 +288,9 @@ impl<'m> Work<'m> {
             addresses.extend_from_slice(self.node.addresses(&twin));
             used.insert(twin);
         }
-        let number = |name: &str| self.node.value_of(object, name).and_then(|text| text.trim().parse().ok());
+        let number = |name: &str| {
+            self.node.value_of(object, name).and_then(|text| text.trim().parse().ok()).filter(|number: &f64| number.is_finite())
+        };
         let is_integer = !matches!(leaf.basic, BasicType::Float32 | BasicType::Float64);
         let configuration = if class.kind == Kind::Vector { "magSVC" } else { "sVC" };
         let (scale, offset) = if class.kind == Kind::Counter {
@@ -287,6 +300,11 @@ impl<'m> Work<'m> {
         } else {
             (None, None)
         };
+        let share: Option<f64> = number("db").filter(|db| *db > 0.0);
+        let deadband = share.map(|db| match number("dbRef").filter(|reference: &f64| *reference > 0.0) {
+            Some(reference) => Deadband::Absolute(reference * db / 100_000.0),
+            None => Deadband::OfRange(db / 1000.0),
+        });
         Some(Signal {
             ied: self.node.ied.name.clone(),
             object: self.node.reference(&object.path, None),
@@ -304,6 +322,7 @@ impl<'m> Work<'m> {
             unit: self.unit(object),
             scale,
             offset,
+            deadband,
             states: self.states(object, leaf),
             place: self.place.clone(),
             proposal: proposal::signal(self.subject(object, class.kind)),

@@ -54,6 +54,13 @@ fn every_sample_is_read() {
         assert!(report.diagnostics().iter().all(|d| d.span.is_some() && d.help.is_some()), "{name}");
         let written = model.addresses().map(|(node, _, a)| (node.ied.name.clone(), a.common_address, a.object_address)).collect();
         assert_eq!(proposed(&emission(&model)), written, "{name}: an address is lost");
+        let emission = emission(&model);
+        let of_signals = emission.signals.iter().flat_map(|s| [Some(&s.value), s.quality.as_ref(), s.time.as_ref()]);
+        let of_commands = emission.commands.iter().flat_map(|c| [Some(&c.value), c.feedback.as_ref()]);
+        for reference in of_signals.chain(of_commands).flatten() {
+            let target = model.resolve(reference).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(target.leaf.is_some(), "{name}: {reference} is no attribute");
+        }
     }
 }
 

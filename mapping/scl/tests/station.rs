@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bridge_diag::Report;
 use bridge_scl::{
-    CimClass, CtlModel, Emission, Error, Found, Model, ObjectReference, SclPath, Sign, Signal, Telecontrol, emission, read_source,
+    CimClass, CtlModel, Deadband, Emission, Error, Found, Model, ObjectReference, SclPath, Sign, Signal, Telecontrol, emission, read_source,
 };
 
 fn text() -> String {
@@ -119,6 +119,7 @@ fn measurements_are_proposed_with_unit_sign_and_phases() {
     let proposal = power.proposal.as_ref().unwrap();
     assert_eq!((proposal.class, proposal.measurement.as_str(), proposal.subject), (CimClass::Analog, "ThreePhaseActivePower", "Terminal"));
     assert_eq!((proposal.sign, proposal.phases), (Some(Sign::OutOfBus), None));
+    assert_eq!(power.deadband, Some(Deadband::OfRange(0.5)));
     let voltage = signal(&emission, "E1Q02LD0/MMXU1.PPV.phsBC");
     assert_eq!((voltage.unit.as_ref().unwrap().name().as_str(), voltage.proposal.as_ref().unwrap().phases), ("kV", Some("BC")));
     let place = voltage.place.as_ref().unwrap();

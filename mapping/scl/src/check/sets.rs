@@ -64,7 +64,8 @@ fn data_set(model: &Model, node: NodeRef<'_>, name: &str, members: &[Fcda], span
     if members.is_empty() {
         problems.warning("scl::dataset-empty", span, format!("the data set {} has no members", reference()), "add its FCDAs, or remove it");
     }
-    let most = node.ied.services.data_set_members.and_then(|most| usize::try_from(most).ok());
+    let declared = node.access_point.services.data_set_members.or(node.ied.services.data_set_members);
+    let most = declared.and_then(|most| usize::try_from(most).ok());
     if let Some(most) = most.filter(|most| members.len() > *most) {
         let message = format!("the data set {} has {} members, and the device takes {most}", reference(), members.len());
         problems.error("scl::dataset-too-large", span, message, "split it into several data sets: see maxAttributes of ConfDataSet");

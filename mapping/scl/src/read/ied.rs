@@ -54,7 +54,8 @@ fn services<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Services {
 
 fn access_point<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<AccessPoint> {
     let name = xml.need(element, "name")?;
-    let mut point = AccessPoint { name, devices: Vec::new(), server_at: None, clients: Vec::new(), span: element.span };
+    let mut point =
+        AccessPoint { name, services: Services::default(), devices: Vec::new(), server_at: None, clients: Vec::new(), span: element.span };
     while let Some(child) = xml.child(element) {
         match child.name {
             "Server" => server(xml, &child, &mut point.devices),
@@ -63,8 +64,7 @@ fn access_point<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<AccessPo
                 let node = node(xml, &child);
                 point.clients.extend(node);
             }
-            // What an access point may declare for itself; the device's own declaration is the wider one.
-            "Services" => {}
+            "Services" => point.services = services(xml, &child),
             "Private" => private::pass_over(xml, &child),
             _ => xml.pass_over(&child, element),
         }
