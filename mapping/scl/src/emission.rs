@@ -2,12 +2,13 @@
 //! its references, addresses, unit, states, place and a proposal for CIM. Data only; the profile language is not known here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bridge_diag::Span;
 
 use crate::cdc::{Kind, common_data_class};
 use crate::control::Control;
-use crate::document::{BasicType, ConnectedAccessPoint, Fc, SubNetwork, TelecontrolAddress};
+use crate::document::{BasicType, ConnectedAccessPoint, EnumType, Fc, ReportControl, SubNetwork, TelecontrolAddress};
 use crate::expand::{DataObject, Expansion, Leaf};
 use crate::model::{Model, NodeId, NodeRef, Place};
 use crate::proposal::{self, Proposal, Subject};
@@ -20,6 +21,12 @@ const MAX_ROWS: usize = 500_000;
 
 /// Common addresses that are named for one link; a device has one or two.
 const MAX_COMMON: usize = 64;
+
+/// Bytes that signals and commands may take together.
+const MAX_BYTES: usize = 1 << 30;
+
+/// Letters of a description that are kept.
+const MAX_DESC: usize = 255;
 
 /// Data sets that are named for one value.
 const MAX_COVERAGE: usize = 8;
@@ -35,7 +42,7 @@ pub struct Emission {
     pub others: Vec<Addressed>,
     /// How its devices are reached.
     pub links: Vec<Link>,
-    /// Whether rows were left out, beyond half a million.
+    /// Whether rows were left out, beyond half a million or a gibibyte.
     pub is_cut: bool,
 }
 
@@ -86,7 +93,7 @@ pub struct Signal {
     /// Its addresses on IEC 60870-5-101 and -104; several if each says one state true.
     pub addresses: Vec<TelecontrolAddress>,
     /// The data sets that carry it, and the report control blocks that send them.
-    pub coverage: Vec<Coverage>,
+    pub coverage: Vec<Arc<Coverage>>,
     /// Its unit, if the file says one.
     pub unit: Option<Unit>,
     /// What a raw integer or a count is multiplied by, if the file says it (scaleFactor, pulsQty).
@@ -96,9 +103,9 @@ pub struct Signal {
     /// The change that the device reports, if the file says it.
     pub deadband: Option<Deadband>,
     /// Names of its states.
-    pub states: Vec<(i64, String)>,
+    pub states: Arc<[(i64, String)]>,
     /// Where it is in the single line.
-    pub place: Option<Place>,
+    pub place: Option<Arc<Place>>,
     /// What CIM would call it.
     pub proposal: Option<Proposal>,
     /// Where the file says it: the instance, else the node.
@@ -155,9 +162,9 @@ pub struct Command {
     /// Its unit, if the file says one.
     pub unit: Option<Unit>,
     /// Names of what can be commanded.
-    pub states: Vec<(i64, String)>,
+    pub states: Arc<[(i64, String)]>,
     /// Where it is in the single line.
-    pub place: Option<Place>,
+    pub place: Option<Arc<Place>>,
     /// What CIM would call it.
     pub proposal: Option<Proposal>,
     /// Where the file says it.
@@ -184,18 +191,24 @@ pub struct Addressed {
 pub fn emission(model: &Model) -> Emission {
     let coverage = coverages(model);
     let mut emission = Emission { links: links(model), ..Emission::default() };
+    let states = States::new(model);
+    let mut bytes = 0;
     for node in model.nodes() {
         let mut used = BTreeSet::new();
         if let Some(expansion) = node.expansion {
             let name = node.node.name.to_string();
-            let work = Work { model, node, name, expansion, place: model.place_of(node.id), coverage: coverage.get(&node.id) };
+            let place = model.place_of(node.id).map(Arc::new);
+            bytes += place.as_ref().map_or(0, |place| 4 * place.path.len());
+            let work = Work { model, node, name, expansion, place, coverage: coverage.get(&node.id), states: &states };
             for object in &expansion.objects {
-                if emission.signals.len() + emission.commands.len() >= MAX_ROWS {
+                if emission.signals.len() + emission.commands.len() >= MAX_ROWS || bytes > MAX_BYTES {
                     emission.is_cut = true;
                     return emission;
                 }
-                emission.signals.extend(work.signal(object, &mut used));
-                emission.commands.extend(work.command(object, &mut used));
+                let (signal, command) = (work.signal(object, &mut used), work.command(object, &mut used));
+                bytes += signal.as_ref().map_or(0, Signal::bytes) + command.as_ref().map_or(0, Command::bytes);
+                emission.signals.extend(signal);
+                emission.commands.extend(command);
             }
         }
         for (path, instance) in &node.node.instances {
@@ -237,24 +250,28 @@ fn links(model: &Model) -> Vec<Link> {
     points.take(MAX_ROWS).map(link).collect()
 }
 
-type PathCoverage = BTreeMap<(String, Option<Fc>), Vec<Coverage>>;
+type PathCoverage = BTreeMap<(String, Option<Fc>), Vec<Arc<Coverage>>>;
 
 /// What the data sets of a file carry, by node and path.
 fn coverages(model: &Model) -> BTreeMap<NodeId, PathCoverage> {
     let mut all: BTreeMap<NodeId, PathCoverage> = BTreeMap::new();
     for home in model.nodes() {
+        let mut blocks: BTreeMap<&str, Vec<&ReportControl>> = BTreeMap::new();
+        for report in &home.node.reports {
+            blocks.entry(report.data_set.as_deref().unwrap_or_default()).or_default().push(report);
+        }
         for set in &home.node.data_sets {
-            let mut reports: Vec<_> = home.node.reports.iter().filter(|report| report.data_set.as_deref() == Some(&set.name)).collect();
+            let mut reports = blocks.get(set.name.as_str()).cloned().unwrap_or_default();
             reports.sort_by_key(|report| !report.buffered);
-            let named = Coverage {
+            let named = Arc::new(Coverage {
                 data_set: home.reference(&set.name, None).to_string(),
                 reports: reports.iter().take(MAX_COVERAGE).map(|report| home.reference(&report.name, None).to_string()).collect(),
-            };
+            });
             for member in &set.members {
                 let Some(node) = model.member_node(home, member) else { continue };
                 let known = all.entry(node).or_default().entry((without_indices(&member.path()), member.fc)).or_default();
                 if known.len() < MAX_COVERAGE && known.last() != Some(&named) {
-                    known.push(named.clone());
+                    known.push(Arc::clone(&named));
                 }
             }
         }
@@ -262,13 +279,57 @@ fn coverages(model: &Model) -> BTreeMap<NodeId, PathCoverage> {
     all
 }
 
+/// Names of states, made once for all signals.
+struct States<'m> {
+    enums: BTreeMap<&'m str, Arc<[(i64, String)]>>,
+    positions: Arc<[(i64, String)]>,
+    doubles: Arc<[(i64, String)]>,
+    steps: Arc<[(i64, String)]>,
+    orders: Arc<[(i64, String)]>,
+}
+
+impl<'m> States<'m> {
+    fn new(model: &'m Model) -> Self {
+        let named = |names: &[&str]| (0_i64..).zip(names).map(|(code, name)| (code, (*name).to_owned())).collect();
+        let words = |kind: &EnumType| kind.values.iter().map(|(code, word)| (i64::from(*code), word.clone())).collect();
+        Self {
+            enums: model.scl.templates.enums.iter().map(|(id, kind)| (id.as_str(), words(kind))).collect(),
+            positions: named(&["intermediate", "open", "closed", "bad"]),
+            doubles: named(&["intermediate", "off", "on", "bad"]),
+            steps: named(&["stop", "lower", "higher", "reserved"]),
+            orders: named(&["open", "closed"]),
+        }
+    }
+}
+
+/// What the references, the addresses and the rest of one row take, roughly.
+fn row_bytes(object: &ObjectReference, references: usize, desc: &str, addresses: usize) -> usize {
+    let reference = object.device.len() + object.node.len() + object.path.len() + 200;
+    size_of::<Signal>() + references * reference + desc.len() + addresses * size_of::<TelecontrolAddress>()
+}
+
+impl Signal {
+    fn bytes(&self) -> usize {
+        let unit = self.unit.as_ref().map_or(0, |unit| unit.symbol.len() + unit.multiplier.len());
+        row_bytes(&self.object, 5, &self.desc, self.addresses.len()) + unit
+    }
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        let unit = self.unit.as_ref().map_or(0, |unit| unit.symbol.len() + unit.multiplier.len());
+        row_bytes(&self.object, 4, &self.desc, self.addresses.len() + self.check_addresses.len()) + unit
+    }
+}
+
 struct Work<'m> {
     model: &'m Model,
     node: NodeRef<'m>,
     name: String,
     expansion: &'m Expansion,
-    place: Option<Place>,
+    place: Option<Arc<Place>>,
     coverage: Option<&'m PathCoverage>,
+    states: &'m States<'m>,
 }
 
 impl<'m> Work<'m> {
@@ -404,7 +465,7 @@ impl<'m> Work<'m> {
         let instance = self.node.node.instances.get(&object.path).map(|instance| instance.desc.as_str());
         let text = |name: &str| self.node.value_of(object, name);
         let words = instance.filter(|desc| !desc.is_empty()).or_else(|| text("dU")).or_else(|| text("d"));
-        words.unwrap_or(&object.desc).to_owned()
+        words.unwrap_or(&object.desc).chars().take(MAX_DESC).collect()
     }
 
     fn span(&self, path: &str) -> Span {
@@ -423,21 +484,17 @@ impl<'m> Work<'m> {
         word("units.SIUnit").map(|symbol| unit(symbol, word("units.multiplier").unwrap_or_default()))
     }
 
-    fn states(&self, object: &DataObject, leaf: &Leaf) -> Vec<(i64, String)> {
-        let named = |names: &[&str]| (0_i64..).zip(names).map(|(code, name)| (code, (*name).to_owned())).collect();
+    fn states(&self, object: &DataObject, leaf: &Leaf) -> Arc<[(i64, String)]> {
         let is_switch = object.path == "Pos" && matches!(self.node.node.name.class.as_str(), "XCBR" | "XSWI" | "CSWI");
-        match (leaf.basic, is_switch) {
-            (BasicType::Enum, _) => self
-                .model
-                .enumeration(leaf)
-                .map(|kind| kind.values.iter().map(|(code, word)| (i64::from(*code), word.clone())).collect())
-                .unwrap_or_default(),
-            (BasicType::Dbpos, true) => named(&["intermediate", "open", "closed", "bad"]),
-            (BasicType::Dbpos, false) => named(&["intermediate", "off", "on", "bad"]),
-            (BasicType::Tcmd, _) => named(&["stop", "lower", "higher", "reserved"]),
-            (BasicType::Boolean, true) => named(&["open", "closed"]),
-            _ => Vec::new(),
-        }
+        let named = match (leaf.basic, is_switch) {
+            (BasicType::Enum, _) => leaf.enum_id.as_deref().and_then(|id| self.states.enums.get(id)),
+            (BasicType::Dbpos, true) => Some(&self.states.positions),
+            (BasicType::Dbpos, false) => Some(&self.states.doubles),
+            (BasicType::Tcmd, _) => Some(&self.states.steps),
+            (BasicType::Boolean, true) => Some(&self.states.orders),
+            _ => None,
+        };
+        named.map(Arc::clone).unwrap_or_default()
     }
 
     fn subject<'s>(&'s self, object: &'s DataObject, kind: Kind) -> Subject<'s> {
@@ -459,15 +516,15 @@ impl<'m> Work<'m> {
     }
 
     /// The data sets that carry a leaf: by itself, by a structure or object above it, or by the whole node.
-    fn coverage(&self, leaf: &Leaf) -> Vec<Coverage> {
+    fn coverage(&self, leaf: &Leaf) -> Vec<Arc<Coverage>> {
         let Some(known) = self.coverage else { return Vec::new() };
-        let mut found: Vec<Coverage> = Vec::new();
+        let mut found: Vec<Arc<Coverage>> = Vec::new();
         let mut path = leaf.path.as_str();
         loop {
             let sets = known.get(&(path.to_owned(), Some(leaf.fc))).into_iter().flatten();
             for set in sets {
                 if found.len() < MAX_COVERAGE && !found.contains(set) {
-                    found.push(set.clone());
+                    found.push(Arc::clone(set));
                 }
             }
             if path.is_empty() {

@@ -150,7 +150,7 @@ fn states_are_proposed_with_names_place_and_reports() {
     let trip = signal(&emission, "E1Q02PROT/PTRC1.Tr").proposal.as_ref().unwrap();
     assert_eq!((trip.measurement.as_str(), trip.own.as_str()), ("ProtectionTrip", "x-PTRC1Tr"));
     let reclose = signal(&emission, "E1Q01PROT/RREC1.AutoRecSt");
-    assert_eq!(reclose.states, [(1, "Ready".to_owned()), (2, "In Progress".to_owned()), (3, "Successful".to_owned())]);
+    assert_eq!(*reclose.states, [(1, "Ready".to_owned()), (2, "In Progress".to_owned()), (3, "Successful".to_owned())]);
     assert!(signal(&emission, "E1Q01LD0/LLN0.Beh").is_housekeeping);
     assert!(signal(&emission, "E1Q01LD0/LPHD1.PhyHealth").is_housekeeping);
 }
@@ -170,7 +170,7 @@ fn switches_are_commanded_by_their_controller_and_watched_at_themselves() {
         (Some(CtlModel::SboEnhanced), Some(30_000), Some(10_000))
     );
     assert!(command.has_check);
-    assert_eq!(command.states, [(0, "open".to_owned()), (1, "closed".to_owned())]);
+    assert_eq!(*command.states, [(0, "open".to_owned()), (1, "closed".to_owned())]);
     let proposal = command.proposal.as_ref().unwrap();
     assert_eq!((proposal.class, proposal.measurement.as_str(), proposal.subject), (CimClass::Command, "SwitchPosition", "Disconnector"));
     let [address] = command.addresses.as_slice() else { panic!("{:?}", command.addresses) };

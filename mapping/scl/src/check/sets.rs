@@ -20,14 +20,15 @@ pub(super) fn check(model: &Model, problems: &mut Problems) {
         for set in &node.node.data_sets {
             data_set(model, node, &set.name, &set.members, set.span, problems);
         }
+        let sets: BTreeSet<&str> = node.node.data_sets.iter().map(|set| set.name.as_str()).collect();
         for report in &node.node.reports {
-            report_block(model, node, report, problems);
+            report_block(model, node, report, &sets, problems);
         }
         let others = node.node.goose.iter().map(|block| ("GOOSE", &block.name, &block.data_set, block.span));
         let others = others.chain(node.node.sampled.iter().map(|block| ("sampled value", &block.name, &block.data_set, block.span)));
         let others = others.chain(node.node.logs.iter().map(|block| ("log", &block.name, &block.data_set, block.span)));
         for (noun, name, data_set, span) in others {
-            has_data_set(node, noun, name, data_set.as_deref(), span, problems);
+            has_data_set(node, noun, name, data_set.as_deref(), &sets, span, problems);
         }
         if let Some(settings) = node.node.settings
             && (settings.groups == 0 || settings.active == 0 || settings.active > settings.groups)
@@ -102,7 +103,15 @@ fn data_set(model: &Model, node: NodeRef<'_>, name: &str, members: &[Fcda], span
 }
 
 /// Whether a control block has a data set, and the data set is there.
-fn has_data_set(node: NodeRef<'_>, noun: &str, name: &str, data_set: Option<&str>, span: Span, problems: &mut Problems) {
+fn has_data_set(
+    node: NodeRef<'_>,
+    noun: &str,
+    name: &str,
+    data_set: Option<&str>,
+    sets: &BTreeSet<&str>,
+    span: Span,
+    problems: &mut Problems,
+) {
     let Some(data_set) = data_set else {
         problems.warning(
             "scl::control-block-without-dataset",
@@ -112,9 +121,8 @@ fn has_data_set(node: NodeRef<'_>, noun: &str, name: &str, data_set: Option<&str
         );
         return;
     };
-    if !node.node.data_sets.iter().any(|set| set.name == data_set) {
-        let known = node.node.data_sets.iter().map(|set| set.name.as_str());
-        let fix = problems.suggest(data_set, known, "add the <DataSet> to the same logical node");
+    if !sets.contains(data_set) {
+        let fix = problems.suggest(data_set, sets.iter().copied(), "add the <DataSet> to the same logical node");
         let message = format!("the {noun} control block {} names the data set {data_set}, which is not there", node.reference(name, None));
         problems.error("scl::dataset-unknown", span, message, fix);
     }
@@ -145,10 +153,10 @@ fn report_ids(model: &Model, problems: &mut Problems) {
     }
 }
 
-fn report_block(model: &Model, node: NodeRef<'_>, report: &ReportControl, problems: &mut Problems) {
+fn report_block(model: &Model, node: NodeRef<'_>, report: &ReportControl, sets: &BTreeSet<&str>, problems: &mut Problems) {
     let reference = || node.reference(&report.name, None).to_string();
     let span = report.span;
-    has_data_set(node, "report", &report.name, report.data_set.as_deref(), span, problems);
+    has_data_set(node, "report", &report.name, report.data_set.as_deref(), sets, span, problems);
     if report.indexed && report.max_clients > MAX_INSTANCES {
         let message = format!("the report control block {} has {} instances", reference(), report.max_clients);
         problems.error("scl::rcb-instances", span, message, "instances are numbered 01 to 99: lower max of RptEnabled");

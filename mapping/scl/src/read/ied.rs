@@ -86,6 +86,9 @@ fn server<'t>(xml: &mut Xml<'t>, element: &Element<'t>, into: &mut Vec<LogicalDe
 }
 
 fn logical_device<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<LogicalDevice> {
+    if !xml.count_node(element) {
+        return None;
+    }
     let mut device = LogicalDevice {
         inst: xml.need(element, "inst")?,
         ld_name: element.optional("ldName"),
