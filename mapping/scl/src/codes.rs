@@ -205,6 +205,11 @@ pub const EXPLANATIONS: &[Explanation] = &[
         text: "Instances of an indexed report control block are numbered with two digits, 01 to 99. The rest cannot be reached.",
     },
     Explanation {
+        code: "scl::report-id-reused",
+        text: "Two report control blocks of one device have the same report id. A report carries nothing else that says where \
+               it comes from, so a client that subscribes to both cannot tell their reports apart.",
+    },
+    Explanation {
         code: "scl::rcb-without-trigger",
         text: "A report control block has no trigger: neither changes nor the clock make it report. A client that subscribes to \
                it gets an answer to a general interrogation at most.",

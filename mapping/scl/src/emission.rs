@@ -2,12 +2,13 @@
 //! its references, addresses, unit, states, place and a proposal for CIM. Data only; the profile language is not known here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bridge_diag::Span;
 
 use crate::cdc::{Kind, common_data_class};
 use crate::control::Control;
-use crate::document::{BasicType, Fc, TelecontrolAddress};
+use crate::document::{BasicType, ConnectedAccessPoint, EnumType, Fc, ReportControl, SubNetwork, TelecontrolAddress};
 use crate::expand::{DataObject, Expansion, Leaf};
 use crate::model::{Model, NodeId, NodeRef, Place};
 use crate::proposal::{self, Proposal, Subject};
@@ -17,6 +18,15 @@ use crate::{CtlModel, ObjectReference};
 
 /// Signals and commands of one file: twice what the largest profile holds.
 const MAX_ROWS: usize = 500_000;
+
+/// Common addresses that are named for one link; a device has one or two.
+const MAX_COMMON: usize = 64;
+
+/// Bytes that signals and commands may take together.
+const MAX_BYTES: usize = 1 << 30;
+
+/// Letters of a description that are kept.
+const MAX_DESC: usize = 255;
 
 /// Data sets that are named for one value.
 const MAX_COVERAGE: usize = 8;
@@ -30,8 +40,29 @@ pub struct Emission {
     pub commands: Vec<Command>,
     /// Attributes with a telecontrol address that are neither: settings, companions, and what the types do not have.
     pub others: Vec<Addressed>,
-    /// Whether rows were left out, beyond half a million.
+    /// How its devices are reached.
+    pub links: Vec<Link>,
+    /// Whether rows were left out, beyond half a million or a gibibyte.
     pub is_cut: bool,
+}
+
+/// One way to a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// The device.
+    pub ied: String,
+    /// Its access point.
+    pub access_point: String,
+    /// The network.
+    pub network: String,
+    /// What is spoken on it, as the file writes it: `8-MMS`, `104`.
+    pub protocol: String,
+    /// Its IP addresses: one, or one for each connection of a redundancy group.
+    pub addresses: Vec<String>,
+    /// Every parameter of its address, as the file writes it: selectors, timers, windows.
+    pub parameters: Vec<(String, String)>,
+    /// The common addresses that the device's telecontrol addresses have.
+    pub common_addresses: BTreeSet<u16>,
 }
 
 /// One value of the plant.
@@ -62,21 +93,32 @@ pub struct Signal {
     /// Its addresses on IEC 60870-5-101 and -104; several if each says one state true.
     pub addresses: Vec<TelecontrolAddress>,
     /// The data sets that carry it, and the report control blocks that send them.
-    pub coverage: Vec<Coverage>,
+    pub coverage: Vec<Arc<Coverage>>,
     /// Its unit, if the file says one.
     pub unit: Option<Unit>,
     /// What a raw integer or a count is multiplied by, if the file says it (scaleFactor, pulsQty).
     pub scale: Option<f64>,
     /// What is added after that.
     pub offset: Option<f64>,
+    /// The change that the device reports, if the file says it.
+    pub deadband: Option<Deadband>,
     /// Names of its states.
-    pub states: Vec<(i64, String)>,
+    pub states: Arc<[(i64, String)]>,
     /// Where it is in the single line.
-    pub place: Option<Place>,
+    pub place: Option<Arc<Place>>,
     /// What CIM would call it.
     pub proposal: Option<Proposal>,
     /// Where the file says it: the instance, else the node.
     pub span: Span,
+}
+
+/// The change of a value that the device reports (IEC 61850-7-3, db and dbRef).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Deadband {
+    /// In the value's own unit: dbRef × db / 100000.
+    Absolute(f64),
+    /// Of the difference between the largest and the smallest value, percent: db / 1000. The file may not say these values.
+    OfRange(f64),
 }
 
 /// A data set that carries a value.
@@ -120,9 +162,9 @@ pub struct Command {
     /// Its unit, if the file says one.
     pub unit: Option<Unit>,
     /// Names of what can be commanded.
-    pub states: Vec<(i64, String)>,
+    pub states: Arc<[(i64, String)]>,
     /// Where it is in the single line.
-    pub place: Option<Place>,
+    pub place: Option<Arc<Place>>,
     /// What CIM would call it.
     pub proposal: Option<Proposal>,
     /// Where the file says it.
@@ -148,19 +190,25 @@ pub struct Addressed {
 #[must_use]
 pub fn emission(model: &Model) -> Emission {
     let coverage = coverages(model);
-    let mut emission = Emission::default();
+    let mut emission = Emission { links: links(model), ..Emission::default() };
+    let states = States::new(model);
+    let mut bytes = 0;
     for node in model.nodes() {
         let mut used = BTreeSet::new();
         if let Some(expansion) = node.expansion {
             let name = node.node.name.to_string();
-            let work = Work { model, node, name, expansion, place: model.place_of(node.id), coverage: coverage.get(&node.id) };
+            let place = model.place_of(node.id).map(Arc::new);
+            bytes += place.as_ref().map_or(0, |place| 4 * place.path.len());
+            let work = Work { model, node, name, expansion, place, coverage: coverage.get(&node.id), states: &states };
             for object in &expansion.objects {
-                if emission.signals.len() + emission.commands.len() >= MAX_ROWS {
+                if emission.signals.len() + emission.commands.len() >= MAX_ROWS || bytes > MAX_BYTES {
                     emission.is_cut = true;
                     return emission;
                 }
-                emission.signals.extend(work.signal(object, &mut used));
-                emission.commands.extend(work.command(object, &mut used));
+                let (signal, command) = (work.signal(object, &mut used), work.command(object, &mut used));
+                bytes += signal.as_ref().map_or(0, Signal::bytes) + command.as_ref().map_or(0, Command::bytes);
+                emission.signals.extend(signal);
+                emission.commands.extend(command);
             }
         }
         for (path, instance) in &node.node.instances {
@@ -179,24 +227,51 @@ pub fn emission(model: &Model) -> Emission {
     emission
 }
 
-type PathCoverage = BTreeMap<(String, Option<Fc>), Vec<Coverage>>;
+fn links(model: &Model) -> Vec<Link> {
+    let mut common: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
+    for (node, _, address) in model.addresses() {
+        common.entry(&node.ied.name).or_default().insert(address.common_address);
+    }
+    let points = model.scl.networks.iter().flat_map(|network| network.access_points.iter().map(move |point| (network, point)));
+    let link = |(network, point): (&SubNetwork, &ConnectedAccessPoint)| {
+        // A redundancy group has an address for each of its connections: `RG1-LL1-IP`.
+        let is_ip = |kind: &str| kind == "IP" || kind.ends_with("-IP");
+        let addresses = point.address.iter().filter(|parameter| is_ip(&parameter.kind)).map(|parameter| parameter.value.clone());
+        Link {
+            ied: point.ied.clone(),
+            access_point: point.access_point.clone(),
+            network: network.name.clone(),
+            protocol: network.protocol.clone(),
+            addresses: addresses.collect(),
+            parameters: point.address.iter().map(|parameter| (parameter.kind.clone(), parameter.value.clone())).collect(),
+            common_addresses: common.get(point.ied.as_str()).into_iter().flatten().copied().take(MAX_COMMON).collect(),
+        }
+    };
+    points.take(MAX_ROWS).map(link).collect()
+}
+
+type PathCoverage = BTreeMap<(String, Option<Fc>), Vec<Arc<Coverage>>>;
 
 /// What the data sets of a file carry, by node and path.
 fn coverages(model: &Model) -> BTreeMap<NodeId, PathCoverage> {
     let mut all: BTreeMap<NodeId, PathCoverage> = BTreeMap::new();
     for home in model.nodes() {
+        let mut blocks: BTreeMap<&str, Vec<&ReportControl>> = BTreeMap::new();
+        for report in &home.node.reports {
+            blocks.entry(report.data_set.as_deref().unwrap_or_default()).or_default().push(report);
+        }
         for set in &home.node.data_sets {
-            let mut reports: Vec<_> = home.node.reports.iter().filter(|report| report.data_set.as_deref() == Some(&set.name)).collect();
+            let mut reports = blocks.get(set.name.as_str()).cloned().unwrap_or_default();
             reports.sort_by_key(|report| !report.buffered);
-            let named = Coverage {
+            let named = Arc::new(Coverage {
                 data_set: home.reference(&set.name, None).to_string(),
                 reports: reports.iter().take(MAX_COVERAGE).map(|report| home.reference(&report.name, None).to_string()).collect(),
-            };
+            });
             for member in &set.members {
                 let Some(node) = model.member_node(home, member) else { continue };
                 let known = all.entry(node).or_default().entry((without_indices(&member.path()), member.fc)).or_default();
                 if known.len() < MAX_COVERAGE && known.last() != Some(&named) {
-                    known.push(named.clone());
+                    known.push(Arc::clone(&named));
                 }
             }
         }
@@ -204,13 +279,57 @@ fn coverages(model: &Model) -> BTreeMap<NodeId, PathCoverage> {
     all
 }
 
+/// Names of states, made once for all signals.
+struct States<'m> {
+    enums: BTreeMap<&'m str, Arc<[(i64, String)]>>,
+    positions: Arc<[(i64, String)]>,
+    doubles: Arc<[(i64, String)]>,
+    steps: Arc<[(i64, String)]>,
+    orders: Arc<[(i64, String)]>,
+}
+
+impl<'m> States<'m> {
+    fn new(model: &'m Model) -> Self {
+        let named = |names: &[&str]| (0_i64..).zip(names).map(|(code, name)| (code, (*name).to_owned())).collect();
+        let words = |kind: &EnumType| kind.values.iter().map(|(code, word)| (i64::from(*code), word.clone())).collect();
+        Self {
+            enums: model.scl.templates.enums.iter().map(|(id, kind)| (id.as_str(), words(kind))).collect(),
+            positions: named(&["intermediate", "open", "closed", "bad"]),
+            doubles: named(&["intermediate", "off", "on", "bad"]),
+            steps: named(&["stop", "lower", "higher", "reserved"]),
+            orders: named(&["open", "closed"]),
+        }
+    }
+}
+
+/// What the references, the addresses and the rest of one row take, roughly.
+fn row_bytes(object: &ObjectReference, references: usize, desc: &str, addresses: usize) -> usize {
+    let reference = object.device.len() + object.node.len() + object.path.len() + 200;
+    size_of::<Signal>() + references * reference + desc.len() + addresses * size_of::<TelecontrolAddress>()
+}
+
+impl Signal {
+    fn bytes(&self) -> usize {
+        let unit = self.unit.as_ref().map_or(0, |unit| unit.symbol.len() + unit.multiplier.len());
+        row_bytes(&self.object, 5, &self.desc, self.addresses.len()) + unit
+    }
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        let unit = self.unit.as_ref().map_or(0, |unit| unit.symbol.len() + unit.multiplier.len());
+        row_bytes(&self.object, 4, &self.desc, self.addresses.len() + self.check_addresses.len()) + unit
+    }
+}
+
 struct Work<'m> {
     model: &'m Model,
     node: NodeRef<'m>,
     name: String,
     expansion: &'m Expansion,
-    place: Option<Place>,
+    place: Option<Arc<Place>>,
     coverage: Option<&'m PathCoverage>,
+    states: &'m States<'m>,
 }
 
 impl<'m> Work<'m> {
@@ -230,7 +349,9 @@ impl<'m> Work<'m> {
             addresses.extend_from_slice(self.node.addresses(&twin));
             used.insert(twin);
         }
-        let number = |name: &str| self.node.value_of(object, name).and_then(|text| text.trim().parse().ok());
+        let number = |name: &str| {
+            self.node.value_of(object, name).and_then(|text| text.trim().parse().ok()).filter(|number: &f64| number.is_finite())
+        };
         let is_integer = !matches!(leaf.basic, BasicType::Float32 | BasicType::Float64);
         let configuration = if class.kind == Kind::Vector { "magSVC" } else { "sVC" };
         let (scale, offset) = if class.kind == Kind::Counter {
@@ -240,6 +361,11 @@ impl<'m> Work<'m> {
         } else {
             (None, None)
         };
+        let share: Option<f64> = number("db").filter(|db| *db > 0.0);
+        let deadband = share.map(|db| match number("dbRef").filter(|reference: &f64| *reference > 0.0) {
+            Some(reference) => Deadband::Absolute(reference * db / 100_000.0),
+            None => Deadband::OfRange(db / 1000.0),
+        });
         Some(Signal {
             ied: self.node.ied.name.clone(),
             object: self.node.reference(&object.path, None),
@@ -257,6 +383,7 @@ impl<'m> Work<'m> {
             unit: self.unit(object),
             scale,
             offset,
+            deadband,
             states: self.states(object, leaf),
             place: self.place.clone(),
             proposal: proposal::signal(self.subject(object, class.kind)),
@@ -272,11 +399,12 @@ impl<'m> Work<'m> {
         }
         let class = common_data_class(&object.cdc)?;
         // Tools put the address of a command to Oper, to SBOw or to both.
+        let at = |address: &TelecontrolAddress| (address.protocol, address.common_address, address.object_address);
         let mut take = |paths: &[String]| {
             let mut addresses: Vec<TelecontrolAddress> = Vec::new();
             for path in paths {
                 for address in self.node.addresses(path) {
-                    if !addresses.iter().any(|known| known.object_address == address.object_address && known.protocol == address.protocol) {
+                    if !addresses.iter().any(|known| at(known) == at(address)) {
                         addresses.push(address.clone());
                     }
                 }
@@ -337,7 +465,7 @@ impl<'m> Work<'m> {
         let instance = self.node.node.instances.get(&object.path).map(|instance| instance.desc.as_str());
         let text = |name: &str| self.node.value_of(object, name);
         let words = instance.filter(|desc| !desc.is_empty()).or_else(|| text("dU")).or_else(|| text("d"));
-        words.unwrap_or(&object.desc).to_owned()
+        words.unwrap_or(&object.desc).chars().take(MAX_DESC).collect()
     }
 
     fn span(&self, path: &str) -> Span {
@@ -356,21 +484,17 @@ impl<'m> Work<'m> {
         word("units.SIUnit").map(|symbol| unit(symbol, word("units.multiplier").unwrap_or_default()))
     }
 
-    fn states(&self, object: &DataObject, leaf: &Leaf) -> Vec<(i64, String)> {
-        let named = |names: &[&str]| (0_i64..).zip(names).map(|(code, name)| (code, (*name).to_owned())).collect();
+    fn states(&self, object: &DataObject, leaf: &Leaf) -> Arc<[(i64, String)]> {
         let is_switch = object.path == "Pos" && matches!(self.node.node.name.class.as_str(), "XCBR" | "XSWI" | "CSWI");
-        match (leaf.basic, is_switch) {
-            (BasicType::Enum, _) => self
-                .model
-                .enumeration(leaf)
-                .map(|kind| kind.values.iter().map(|(code, word)| (i64::from(*code), word.clone())).collect())
-                .unwrap_or_default(),
-            (BasicType::Dbpos, true) => named(&["intermediate", "open", "closed", "bad"]),
-            (BasicType::Dbpos, false) => named(&["intermediate", "off", "on", "bad"]),
-            (BasicType::Tcmd, _) => named(&["stop", "lower", "higher", "reserved"]),
-            (BasicType::Boolean, true) => named(&["open", "closed"]),
-            _ => Vec::new(),
-        }
+        let named = match (leaf.basic, is_switch) {
+            (BasicType::Enum, _) => leaf.enum_id.as_deref().and_then(|id| self.states.enums.get(id)),
+            (BasicType::Dbpos, true) => Some(&self.states.positions),
+            (BasicType::Dbpos, false) => Some(&self.states.doubles),
+            (BasicType::Tcmd, _) => Some(&self.states.steps),
+            (BasicType::Boolean, true) => Some(&self.states.orders),
+            _ => None,
+        };
+        named.map(Arc::clone).unwrap_or_default()
     }
 
     fn subject<'s>(&'s self, object: &'s DataObject, kind: Kind) -> Subject<'s> {
@@ -392,15 +516,15 @@ impl<'m> Work<'m> {
     }
 
     /// The data sets that carry a leaf: by itself, by a structure or object above it, or by the whole node.
-    fn coverage(&self, leaf: &Leaf) -> Vec<Coverage> {
+    fn coverage(&self, leaf: &Leaf) -> Vec<Arc<Coverage>> {
         let Some(known) = self.coverage else { return Vec::new() };
-        let mut found: Vec<Coverage> = Vec::new();
+        let mut found: Vec<Arc<Coverage>> = Vec::new();
         let mut path = leaf.path.as_str();
         loop {
             let sets = known.get(&(path.to_owned(), Some(leaf.fc))).into_iter().flatten();
             for set in sets {
                 if found.len() < MAX_COVERAGE && !found.contains(set) {
-                    found.push(set.clone());
+                    found.push(Arc::clone(set));
                 }
             }
             if path.is_empty() {

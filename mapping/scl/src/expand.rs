@@ -6,6 +6,7 @@
 mod size;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bridge_diag::Span;
 
@@ -56,7 +57,7 @@ pub struct Leaf {
     /// Which parts of the path are arrays: the part's number from 0 and its elements, 0 if not known.
     pub arrays: Vec<(usize, u32)>,
     /// Its values where an instance says nothing.
-    pub values: Vec<Value>,
+    pub values: Arc<[Value]>,
     /// Its start tag.
     pub span: Span,
 }
@@ -193,6 +194,9 @@ impl Work<'_> {
             return;
         }
         let path = join(above, &member.name);
+        if self.is_too_long(&path, member.span) {
+            return;
+        }
         let count = member.count.as_ref().map(|count| elements(count, brothers, self.limits));
         let pushed = push_array(arrays, &path, count);
         let at = self.into.objects.len();
@@ -254,14 +258,17 @@ impl Work<'_> {
         }
     }
 
+    fn is_too_long(&mut self, path: &str, span: Span) -> bool {
+        let is_too_long = path.len() > MAX_PATH_BYTES;
+        if is_too_long {
+            let message = format!("a path has more than {MAX_PATH_BYTES} characters");
+            self.problems.error("scl::name-too-long", span, message, "names of data have a few letters each; it is left out");
+        }
+        is_too_long
+    }
+
     fn leaf(&mut self, attribute: &Attribute, basic: BasicType, path: String, arrays: &[(usize, u32)], around: Around<'_>) {
-        if path.len() > MAX_PATH_BYTES {
-            self.problems.error(
-                "scl::name-too-long",
-                attribute.span,
-                format!("a path has more than {MAX_PATH_BYTES} characters"),
-                "names of data have a few letters each; the attribute is left out",
-            );
+        if self.is_too_long(&path, attribute.span) {
             return;
         }
         self.into.leaves.push(Leaf {
@@ -275,7 +282,7 @@ impl Work<'_> {
             qchg: around.top.qchg || attribute.qchg,
             dupd: around.top.dupd || attribute.dupd,
             arrays: arrays.to_vec(),
-            values: attribute.values.clone(),
+            values: Arc::clone(&attribute.values),
             span: attribute.span,
         });
     }

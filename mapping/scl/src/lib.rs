@@ -32,7 +32,7 @@ pub use cdc::{CommonDataClass, Kind, Role, common_data_class, common_data_classe
 pub use codes::EXPLANATIONS;
 pub use control::{Control, CtlModel};
 pub use document::*;
-pub use emission::{Addressed, Command, Emission, Signal, emission};
+pub use emission::{Addressed, Command, Coverage, Deadband, Emission, Link, Signal, emission};
 pub use error::Error;
 pub use expand::{DataObject, Expansion, Leaf};
 pub use limits::Limits;

@@ -7,11 +7,17 @@ pub struct Limits {
     pub bytes: usize,
     /// Elements of the whole file, read or passed over.
     pub elements: usize,
+    /// Logical devices and nodes: each costs more than its few letters.
+    pub nodes: usize,
+    /// Parts of the single line inside each other; lawful ones have about 10.
+    pub part_depth: usize,
     /// Elements inside each other. The deepest lawful path, a Val in nested SDIs, has about 20.
     pub depth: usize,
     /// Attributes of one element.
     pub attributes: usize,
-    /// Bytes of one attribute's value.
+    /// Bytes of a name: every attribute of SCL but descriptions and paths.
+    pub name_bytes: usize,
+    /// Bytes of any other attribute's value.
     pub attribute_bytes: usize,
     /// Bytes of one element's text.
     pub text_bytes: usize,
@@ -25,6 +31,8 @@ pub struct Limits {
     pub all_type_nodes: u64,
     /// Elements of one array.
     pub array: u32,
+    /// Words of one enumeration.
+    pub enum_words: usize,
     /// Different kinds of foreign content that are named; further kinds are counted together.
     pub aside_kinds: usize,
 }
@@ -33,16 +41,20 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             bytes: 256 << 20,
-            elements: 4_000_000,
+            elements: 3_000_000,
+            nodes: 250_000,
+            part_depth: 24,
             depth: 64,
             attributes: 128,
+            name_bytes: 255,
             attribute_bytes: 16 << 10,
             text_bytes: 64 << 10,
             type_depth: 24,
             type_nodes: 50_000,
             type_elements: 1_000_000,
-            all_type_nodes: 2_000_000,
+            all_type_nodes: 1_000_000,
             array: 65_536,
+            enum_words: 4096,
             aside_kinds: 256,
         }
     }

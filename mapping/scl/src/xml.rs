@@ -86,6 +86,7 @@ pub(crate) struct Xml<'t> {
     pub(crate) aside: Aside,
     problems: Problems,
     elements: usize,
+    nodes: usize,
     depth: usize,
     failed: bool,
 }
@@ -103,6 +104,7 @@ impl<'t> Xml<'t> {
             aside: Aside::default(),
             problems: Problems::default(),
             elements: 0,
+            nodes: 0,
             depth: 0,
             failed: false,
         };
@@ -280,11 +282,11 @@ impl<'t> Xml<'t> {
             ResolveResult::Unknown(prefix) => Some(prefix),
         };
         let local = within(self.text, start.local_name().as_ref()).and_then(|range| self.text.get(range))?;
-        let attributes = self.attributes(start, span)?;
+        let attributes = self.attributes(start, span, foreign.is_none())?;
         Some(Element { name: local, foreign, span, attributes, depth: self.depth })
     }
 
-    fn attributes(&mut self, start: &BytesStart<'t>, span: Span) -> Option<Vec<Attribute<'t>>> {
+    fn attributes(&mut self, start: &BytesStart<'t>, span: Span, is_scl: bool) -> Option<Vec<Attribute<'t>>> {
         let mut attributes: Vec<Attribute<'t>> = Vec::new();
         let whole = span.start..span.end;
         let fix = "export the file again from the tool that wrote it";
@@ -302,11 +304,11 @@ impl<'t> Xml<'t> {
                 continue;
             }
             let place = within(self.text, &attribute.value)?;
-            if attributes.len() >= self.limits.attributes || place.len() > self.limits.attribute_bytes {
-                let message = format!(
-                    "an element has more than {} attributes, or one of more than {} bytes",
-                    self.limits.attributes, self.limits.attribute_bytes
-                );
+            let is_name = is_scl && !LONG.contains(&key) && !key.contains(':');
+            let most = if is_name { self.limits.name_bytes } else { self.limits.attribute_bytes };
+            if attributes.len() >= self.limits.attributes || place.len() > most {
+                let message =
+                    format!("an element has more than {} attributes, or {key} has more than {most} bytes", self.limits.attributes);
                 self.fail("scl::too-large", place, message, "no name of a station is that long: remove it");
                 return None;
             }
@@ -343,6 +345,25 @@ impl<'t> Xml<'t> {
     fn span(&self, range: Range<usize>) -> Span {
         let start = range.start.min(self.text.len());
         Span { source: self.source, start, end: range.end.clamp(start, self.text.len()) }
+    }
+
+    /// Refuses the file if something in it is beyond a limit.
+    pub(crate) fn bound(&mut self, code: &str, element: &Element<'t>, is_within: bool, message: impl FnOnce() -> String) -> bool {
+        if !is_within {
+            self.fail(code, element.span.start..element.span.end, message(), "no station has that: export the file again");
+        }
+        !self.failed
+    }
+
+    /// Counts a logical device or node; false if it is one too many.
+    pub(crate) fn count_node(&mut self, element: &Element<'t>) -> bool {
+        self.nodes += 1;
+        if self.nodes > self.limits.nodes {
+            let message = format!("the file has more than {} logical devices and nodes", self.limits.nodes);
+            let fix = "split the station into several files";
+            self.fail("scl::too-large", element.span.start..element.span.end, message, fix);
+        }
+        !self.failed
     }
 
     /// Stops reading for good.
@@ -419,6 +440,9 @@ impl<'t> Xml<'t> {
     }
 }
 
+/// Attributes of SCL that are no names.
+const LONG: &[&str] = &["desc", "intAddr", "sAddr", "pathName", "connectivityNode", "value", "toolID"];
+
 /// Elements of SCL that say nothing the bridge needs.
 const PASSED_OVER: &[&str] = &[
     "AccessControl",
@@ -433,7 +457,6 @@ const PASSED_OVER: &[&str] = &[
     "Labels",
     "MaxTime",
     "MinTime",
-    "NeutralPoint",
     "PhysConn",
     "Private",
     "Protocol",

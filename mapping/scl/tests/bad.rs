@@ -97,3 +97,15 @@ fn problems_of_all_sections_come_together() {
         assert!(codes.contains(code), "{code} is not in {codes:?}");
     }
 }
+
+/// An access point may declare its limits apart from its device.
+#[test]
+fn limits_of_an_access_point_hold() {
+    let text = fs::read_to_string(folder().with_file_name("good.scd")).unwrap();
+    let own = "<AccessPoint name=\"AP1\"><Services><ConfDataSet maxAttributes=\"0\"/></Services>";
+    let mut report = Report::new();
+    let source = report.add_source("bad.scd", text.replace("<AccessPoint name=\"AP1\">", own));
+    assert!(read_source(source, &mut report).is_some());
+    let codes: Vec<&str> = report.diagnostics().iter().map(|d| d.code.as_str()).collect();
+    assert_eq!(codes, ["scl::dataset-too-large"]);
+}

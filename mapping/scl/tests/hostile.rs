@@ -44,7 +44,11 @@ fn typed(types: &str) -> String {
 }
 
 fn good() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good.scd")).unwrap()
+    file("good.scd")
+}
+
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)).unwrap()
 }
 
 #[test]
@@ -83,6 +87,9 @@ fn attributes_and_texts_have_a_length() {
         "<IED name=\"A\"><AccessPoint name=\"P\"><Server><LDevice inst=\"L\"><LN0 lnType=\"Z\"><DOI name=\"Mod\"><DAI name=\"d\"><Val>{text}</Val></DAI></DOI></LN0></LDevice></Server></AccessPoint></IED>"
     );
     refused(&format!("{HEAD}{value}</SCL>"), "scl::too-large");
+    // A name is short, because names are joined to references; a description is not.
+    refused(&format!("{HEAD}<IED name=\"{}\"/></SCL>", "x".repeat(256)), "scl::too-large");
+    assert!(read(&format!("{HEAD}<IED name=\"A\" desc=\"{}\"/></SCL>", "x".repeat(10_000))).0.is_some());
     let many: String = (0..200).map(|i| format!(" a{i}=\"1\"")).collect();
     refused(&format!("{HEAD}<IED{many}/></SCL>"), "scl::too-large");
     refused(&format!("{HEAD}<IED name=\"A\" name=\"B\"/></SCL>"), "scl::xml");
@@ -98,6 +105,38 @@ fn files_and_elements_are_counted() {
     let text = format!("{HEAD}{}</SCL>", "<Private/>".repeat(1000));
     refused_within(&text, "scl::too-large", &limits);
     assert!(read(&text).0.is_some(), "the same file within the limits");
+    let limits = Limits { nodes: 2, ..Limits::default() };
+    refused_within(&good(), "scl::too-large", &limits);
+    assert!(read_with(&good(), &Limits { nodes: 3, ..limits }).0.is_some());
+}
+
+#[test]
+fn parts_and_words_are_bounded() {
+    let nested = |depth: usize| {
+        let open = "<SubFunction name=\"a\">".repeat(depth);
+        format!("{HEAD}<Substation name=\"S\"><Function name=\"f\">{open}{}</Function></Substation></SCL>", "</SubFunction>".repeat(depth))
+    };
+    refused(&nested(23), "scl::too-deep");
+    assert_eq!(read(&nested(22)).0.unwrap().scl.single_line.parts.len(), 24);
+    let words: String = (0..5000).map(|i| format!("<EnumVal ord=\"{i}\">w{i}</EnumVal>")).collect();
+    refused(&typed(&format!("<EnumType id=\"E\">{words}</EnumType>")), "scl::too-large");
+}
+
+/// What refers by name is found by name: many references to many things do not multiply.
+#[test]
+fn many_references_to_many_things_are_read_in_time() {
+    let sets: String = (0..20_000).map(|i| format!("<DataSet name=\"d{i}\"/>")).collect();
+    let reports: String = (0..20_000).map(|i| format!("<ReportControl name=\"r{i}\" datSet=\"d{i}\"/>")).collect();
+    let terminals: String = (0..20_000)
+        .map(|i| format!("<ConductingEquipment name=\"e{i}\"><Terminal connectivityNode=\"S/n{i}\"/></ConductingEquipment><ConnectivityNode name=\"n{i}\"/>"))
+        .collect();
+    let text = good().replace("</LN0>", &format!("{sets}{reports}</LN0>"));
+    let text = text.replace("<Communication>", &format!("<Substation name=\"S\">{terminals}</Substation><Communication>"));
+    let (model, report) = read(&text);
+    assert!(model.is_some());
+    let codes: std::collections::BTreeSet<&str> = report.diagnostics().iter().map(|d| d.code.as_str()).collect();
+    assert!(!codes.contains("scl::dataset-unknown") && !codes.contains("scl::terminal-dangling"), "{codes:?}");
+    assert_eq!(emission(&model.unwrap()).signals.len(), 3);
 }
 
 #[test]
@@ -249,7 +288,7 @@ fn a_file_cut_anywhere_is_refused_and_nothing_else() {
 /// Any change of bytes gives a model or a problem, never a panic. The seed is fixed; a failure prints the change.
 #[test]
 fn changed_files_never_panic() {
-    let text = good();
+    let texts = [good(), file("ed1.icd"), file("ed2.cid")];
     let pieces =
         ["<", ">", "\"", "&", "</", "/>", "<!--", "]]>", "<![CDATA[", "é", "name", "\u{0}", "4294967296", "<!DOCTYPE", "xmlns", "T"];
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
@@ -260,8 +299,8 @@ fn changed_files_never_panic() {
         usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
     };
     let mut read_anyway = 0;
-    for _ in 0..3000 {
-        let mut changed = text.clone();
+    for round in 0..4500 {
+        let mut changed = texts[round % texts.len()].clone();
         for _ in 0..=next(3) {
             let mut at = next(changed.len());
             while !changed.is_char_boundary(at) {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,10 +32,14 @@ fn codes(report: &Report) -> BTreeMap<&str, usize> {
     codes
 }
 
-fn all_addresses(emission: &Emission) -> usize {
-    let signals: usize = emission.signals.iter().map(|signal| signal.addresses.len()).sum();
-    let commands: usize = emission.commands.iter().map(|command| command.addresses.len() + command.check_addresses.len()).sum();
-    signals + commands + emission.others.iter().map(|other| other.addresses.len()).sum::<usize>()
+/// Which addresses of which device are proposed for something.
+fn proposed(emission: &Emission) -> BTreeSet<(String, u16, u32)> {
+    let of_signals = emission.signals.iter().map(|signal| (&signal.ied, &signal.addresses));
+    let of_commands =
+        emission.commands.iter().flat_map(|command| [(&command.ied, &command.addresses), (&command.ied, &command.check_addresses)]);
+    let of_others = emission.others.iter().map(|other| (&other.ied, &other.addresses));
+    let all = of_signals.chain(of_commands).chain(of_others);
+    all.flat_map(|(ied, addresses)| addresses.iter().map(move |a| (ied.clone(), a.common_address, a.object_address))).collect()
 }
 
 /// Every sample there is, known here or not, is read to the end, and what it has becomes signals.
@@ -48,7 +52,15 @@ fn every_sample_is_read() {
         let (model, report) = read(&name);
         assert!(!model.scl.ieds.is_empty() && !emission(&model).signals.is_empty(), "{name}");
         assert!(report.diagnostics().iter().all(|d| d.span.is_some() && d.help.is_some()), "{name}");
-        assert_eq!(all_addresses(&emission(&model)), model.addresses().count(), "{name}: an address is lost or doubled");
+        let written = model.addresses().map(|(node, _, a)| (node.ied.name.clone(), a.common_address, a.object_address)).collect();
+        assert_eq!(proposed(&emission(&model)), written, "{name}: an address is lost");
+        let emission = emission(&model);
+        let of_signals = emission.signals.iter().flat_map(|s| [Some(&s.value), s.quality.as_ref(), s.time.as_ref()]);
+        let of_commands = emission.commands.iter().flat_map(|c| [Some(&c.value), c.feedback.as_ref()]);
+        for reference in of_signals.chain(of_commands).flatten() {
+            let target = model.resolve(reference).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(target.leaf.is_some(), "{name}: {reference} is no attribute");
+        }
     }
 }
 
@@ -69,7 +81,8 @@ fn addresses_of_80_1_are_read_whole() {
     assert_eq!(model.addresses().count(), 72);
     let emission = emission(&model);
     assert_eq!((emission.signals.len(), emission.commands.len(), emission.others.len()), (58, 14, 6));
-    assert_eq!(all_addresses(&emission), 72);
+    // Two nodes of B2 share one.
+    assert_eq!(proposed(&emission).len(), 71);
     let current = emission.signals.iter().find(|signal| signal.object.path == "A.phsA").unwrap();
     assert_eq!(current.value.to_string(), "B1LD0/MMXU1.A.phsA.cVal.mag.f[MX]");
     assert_eq!(current.addresses.iter().map(|a| (a.common_address, a.object_address, a.type_id)).collect::<Vec<_>>(), [(20, 1, 36)]);
@@ -83,6 +96,18 @@ fn addresses_of_80_1_are_read_whole() {
     assert!(signal("Ind2").addresses[0].inverted && !signal("Ind1").addresses[0].inverted);
     let found = model.by_address("B1", Telecontrol::Iec104, 204, 2);
     assert_eq!(found[0].to_string(), "B1LD0/YEFN1.TapChg.Oper.ctlVal[CO]");
+}
+
+#[test]
+fn links_have_their_addresses() {
+    let (model, _) = read("valid-addresses.scd");
+    let links = emission(&model).links;
+    assert_eq!(links.len(), 6);
+    let link = &links[0];
+    assert_eq!((link.ied.as_str(), link.access_point.as_str(), link.network.as_str(), link.protocol.as_str()), ("B1", "AP1", "W1", "104"));
+    assert_eq!(link.addresses, ["192.128.0.1", "192.128.0.2"], "one for each connection of the group");
+    assert!(link.parameters.contains(&("RG1-TIMEOUT-1".to_owned(), "15".to_owned())));
+    assert!(link.common_addresses.contains(&204) && !link.common_addresses.contains(&11), "{:?}", link.common_addresses);
 }
 
 #[test]

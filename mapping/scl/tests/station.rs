@@ -8,13 +8,20 @@ use std::path::Path;
 
 use bridge_diag::Report;
 use bridge_scl::{
-    CimClass, CtlModel, Emission, Error, Found, Model, ObjectReference, SclPath, Sign, Signal, Telecontrol, emission, read_source,
+    CimClass, CtlModel, Deadband, Emission, Error, Found, Model, ObjectReference, SclPath, Sign, Signal, Telecontrol, emission, read_source,
 };
 
+fn text() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/scl/substation-220kv.scd")).unwrap()
+}
+
 fn station() -> Model {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/scl/substation-220kv.scd");
+    read(&text())
+}
+
+fn read(text: &str) -> Model {
     let mut report = Report::new();
-    let source = report.add_source("substation-220kv.scd", fs::read_to_string(path).unwrap());
+    let source = report.add_source("substation-220kv.scd", text);
     let model = read_source(source, &mut report).unwrap();
     assert!(report.diagnostics().is_empty(), "{}", report.render_text());
     model
@@ -112,6 +119,7 @@ fn measurements_are_proposed_with_unit_sign_and_phases() {
     let proposal = power.proposal.as_ref().unwrap();
     assert_eq!((proposal.class, proposal.measurement.as_str(), proposal.subject), (CimClass::Analog, "ThreePhaseActivePower", "Terminal"));
     assert_eq!((proposal.sign, proposal.phases), (Some(Sign::OutOfBus), None));
+    assert_eq!(power.deadband, Some(Deadband::OfRange(0.5)));
     let voltage = signal(&emission, "E1Q02LD0/MMXU1.PPV.phsBC");
     assert_eq!((voltage.unit.as_ref().unwrap().name().as_str(), voltage.proposal.as_ref().unwrap().phases), ("kV", Some("BC")));
     let place = voltage.place.as_ref().unwrap();
@@ -142,7 +150,7 @@ fn states_are_proposed_with_names_place_and_reports() {
     let trip = signal(&emission, "E1Q02PROT/PTRC1.Tr").proposal.as_ref().unwrap();
     assert_eq!((trip.measurement.as_str(), trip.own.as_str()), ("ProtectionTrip", "x-PTRC1Tr"));
     let reclose = signal(&emission, "E1Q01PROT/RREC1.AutoRecSt");
-    assert_eq!(reclose.states, [(1, "Ready".to_owned()), (2, "In Progress".to_owned()), (3, "Successful".to_owned())]);
+    assert_eq!(*reclose.states, [(1, "Ready".to_owned()), (2, "In Progress".to_owned()), (3, "Successful".to_owned())]);
     assert!(signal(&emission, "E1Q01LD0/LLN0.Beh").is_housekeeping);
     assert!(signal(&emission, "E1Q01LD0/LPHD1.PhyHealth").is_housekeeping);
 }
@@ -162,7 +170,7 @@ fn switches_are_commanded_by_their_controller_and_watched_at_themselves() {
         (Some(CtlModel::SboEnhanced), Some(30_000), Some(10_000))
     );
     assert!(command.has_check);
-    assert_eq!(command.states, [(0, "open".to_owned()), (1, "closed".to_owned())]);
+    assert_eq!(*command.states, [(0, "open".to_owned()), (1, "closed".to_owned())]);
     let proposal = command.proposal.as_ref().unwrap();
     assert_eq!((proposal.class, proposal.measurement.as_str(), proposal.subject), (CimClass::Command, "SwitchPosition", "Disconnector"));
     let [address] = command.addresses.as_slice() else { panic!("{:?}", command.addresses) };
@@ -197,4 +205,24 @@ fn report_blocks_have_their_instances_and_clients() {
     assert_eq!((measurements.buffered, measurements.integrity_period_ms, measurements.triggers.integrity), (false, 10_000, true));
     assert_eq!(home.goose[0].subscribers, ["E1Q02"]);
     assert_eq!(home.inputs.len(), 4);
+}
+
+/// Tools write the address of a command at Oper, at SBOw, or at both.
+#[test]
+fn a_command_has_its_address_once_wherever_it_stands() {
+    let oper = r#"<SDI name="Oper">
+                <DAI name="ctlVal">
+                  <Private type="IEC_60870_5_104"><eTr_104:Address casdu="11" ioa="1001" ti="46"/></Private>
+                </DAI>
+              </SDI>"#;
+    let plain = text();
+    assert!(plain.contains(oper), "the station's text has changed");
+    let selected = oper.replace("\"Oper\"", "\"SBOw\"");
+    for written in [selected.clone(), format!("{selected}{oper}")] {
+        let model = read(&plain.replacen(oper, &written, 1));
+        let emission = emission(&model);
+        let addresses: Vec<u32> = emission.commands[0].addresses.iter().map(|address| address.object_address).collect();
+        assert_eq!(addresses, [1001]);
+        assert!(emission.others.is_empty(), "{:?}", emission.others);
+    }
 }

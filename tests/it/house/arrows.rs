@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("provenance", &["journal"]),
     ("trust", &["ies"]),
     ("policy", &["model", "ies"]),
+    ("scl", &["diag"]),
     ("profile", &["model", "session", "ies", "diag"]),
     ("iec60870", &["model", "session", "diag"]),
     ("dnp3", &["model", "session", "diag"]),
@@ -46,6 +47,7 @@ const EVERYTHING: &[&str] = &[
     "ies",
     "cim",
     "profile",
+    "scl",
     "sim",
 ];
 

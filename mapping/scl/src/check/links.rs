@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::{ExternalReference, Fc};
+use crate::document::{ExternalReference, Fc, PartId, SingleLine};
 use crate::model::{Model, NodeRef};
 use crate::problems::Problems;
 
@@ -20,13 +20,7 @@ pub(super) fn check(model: &Model, problems: &mut Problems) {
 
 fn single_line(model: &Model, problems: &mut Problems) {
     let line = &model.scl.single_line;
-    let mut nodes: BTreeSet<String> = BTreeSet::new();
-    for (id, part) in line.iter() {
-        for node in &part.connectivity {
-            nodes.insert(format!("{}/{}", line.path(id), node.name));
-            nodes.insert(node.path.clone());
-        }
-    }
+    let meeting = Meeting::new(line);
     for (id, part) in line.iter() {
         for link in &part.nodes {
             let Some(ied) = &link.ied else { continue };
@@ -42,7 +36,7 @@ fn single_line(model: &Model, problems: &mut Problems) {
             problems.warning("scl::lnode-dangling", link.span, message, "correct the LNode, or remove it: signals find their bay by it");
         }
         for terminal in part.terminals.iter().filter(|terminal| !terminal.is_grounded() && !terminal.path.is_empty()) {
-            if !nodes.contains(&terminal.path) {
+            if !meeting.has(&terminal.path) {
                 let message = format!("a terminal of {} is at {}, which is no connectivity node", line.path(id), terminal.path);
                 problems.warning(
                     "scl::terminal-dangling",
@@ -52,6 +46,33 @@ fn single_line(model: &Model, problems: &mut Problems) {
                 );
             }
         }
+    }
+}
+
+/// Where equipment can meet: connectivity nodes by their place, and by the path that the file writes at them.
+struct Meeting<'l> {
+    parts: BTreeMap<(Option<PartId>, &'l str), PartId>,
+    nodes: BTreeSet<(PartId, &'l str)>,
+    written: BTreeSet<&'l str>,
+}
+
+impl<'l> Meeting<'l> {
+    fn new(line: &'l SingleLine) -> Self {
+        let nodes = || line.iter().flat_map(|(id, part)| part.connectivity.iter().map(move |node| (id, node)));
+        Self {
+            parts: line.iter().map(|(id, part)| ((part.parent, part.name.as_str()), id)).collect(),
+            nodes: nodes().map(|(id, node)| (id, node.name.as_str())).collect(),
+            written: nodes().map(|(_, node)| node.path.as_str()).collect(),
+        }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        let by_place = || {
+            let (above, name) = path.rsplit_once('/')?;
+            let part = above.split('/').try_fold(None, |parent, name| self.parts.get(&(parent, name)).copied().map(Some))?;
+            part.map(|part| self.nodes.contains(&(part, name)))
+        };
+        self.written.contains(path) || by_place().unwrap_or(false)
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn templates(model: &Model, problems: &mut Problems, budget: &mut Bud
     for attribute in of_objects.chain(of_structures) {
         let Attribute { name, basic: Some(basic), type_id, values, .. } = attribute else { continue };
         let enum_id = (*basic == BasicType::Enum).then_some(type_id.as_str());
-        for given in values {
+        for given in values.iter() {
             value(model, *basic, enum_id, given, name, problems, budget);
         }
     }

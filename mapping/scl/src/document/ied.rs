@@ -44,6 +44,8 @@ pub struct Services {
 pub struct AccessPoint {
     /// Its name.
     pub name: String,
+    /// What it can do, where it declares that apart from its device (edition 2.1).
+    pub services: Services,
     /// What is served there.
     pub devices: Vec<LogicalDevice>,
     /// Another access point whose server answers here too.

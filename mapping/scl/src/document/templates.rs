@@ -1,6 +1,7 @@
 //! The types (IEC 61850-6, 9.5).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bridge_diag::Span;
 
@@ -159,7 +160,7 @@ pub struct Attribute {
     /// An update of it can trigger.
     pub dupd: bool,
     /// Its values where an instance says nothing.
-    pub values: Vec<Value>,
+    pub values: Arc<[Value]>,
     /// Its start tag.
     pub span: Span,
 }

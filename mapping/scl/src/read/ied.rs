@@ -54,7 +54,8 @@ fn services<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Services {
 
 fn access_point<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<AccessPoint> {
     let name = xml.need(element, "name")?;
-    let mut point = AccessPoint { name, devices: Vec::new(), server_at: None, clients: Vec::new(), span: element.span };
+    let mut point =
+        AccessPoint { name, services: Services::default(), devices: Vec::new(), server_at: None, clients: Vec::new(), span: element.span };
     while let Some(child) = xml.child(element) {
         match child.name {
             "Server" => server(xml, &child, &mut point.devices),
@@ -63,8 +64,7 @@ fn access_point<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<AccessPo
                 let node = node(xml, &child);
                 point.clients.extend(node);
             }
-            // What an access point may declare for itself; the device's own declaration is the wider one.
-            "Services" => {}
+            "Services" => point.services = services(xml, &child),
             "Private" => private::pass_over(xml, &child),
             _ => xml.pass_over(&child, element),
         }
@@ -86,6 +86,9 @@ fn server<'t>(xml: &mut Xml<'t>, element: &Element<'t>, into: &mut Vec<LogicalDe
 }
 
 fn logical_device<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<LogicalDevice> {
+    if !xml.count_node(element) {
+        return None;
+    }
     let mut device = LogicalDevice {
         inst: xml.need(element, "inst")?,
         ld_name: element.optional("ldName"),
@@ -112,6 +115,9 @@ pub(super) fn node_name(element: &Element<'_>, inst: &str) -> NodeName {
 }
 
 fn node<'t>(xml: &mut Xml<'t>, element: &Element<'t>) -> Option<LogicalNode> {
+    if !xml.count_node(element) {
+        return None;
+    }
     let mut name = node_name(element, "inst");
     if element.name == "LN0" && name.class.is_empty() {
         name.class = "LLN0".to_owned();

@@ -9,6 +9,13 @@ use crate::xml::{Element, Xml};
 /// Reads a part and everything in it. The depth of elements bounds the recursion.
 pub(super) fn part<'t>(xml: &mut Xml<'t>, element: &Element<'t>, parent: Option<PartId>, into: &mut SingleLine) {
     let Some(kind) = PartKind::parse(element.name) else { return };
+    let depth = parent.map_or(0, |parent| into.upward(parent).count());
+    let most = xml.limits.part_depth;
+    if !xml
+        .bound("scl::too-deep", element, depth < most, || format!("parts of the single line stand more than {most} deep inside each other"))
+    {
+        return;
+    }
     let Some(name) = xml.need(element, "name") else { return };
     let Ok(index) = u32::try_from(into.parts.len()) else { return };
     let id = PartId(index);
@@ -36,7 +43,8 @@ pub(super) fn part<'t>(xml: &mut Xml<'t>, element: &Element<'t>, parent: Option<
     while let Some(child) = xml.child(element) {
         match child.name {
             "LNode" => nodes.push(lnode(&child)),
-            "Terminal" => terminals.push(terminal(&child)),
+            // The neutral point of a winding is a terminal with another name.
+            "Terminal" | "NeutralPoint" => terminals.push(terminal(&child)),
             "ConnectivityNode" => {
                 connectivity.push(ConnectivityNode { name: child.text("name"), path: child.text("pathName"), span: child.span });
             }

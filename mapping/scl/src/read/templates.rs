@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use bridge_diag::{Diagnostic, Span};
 
@@ -140,16 +141,18 @@ fn attribute<'t>(xml: &mut Xml<'t>, element: &Element<'t>, with_fc: bool) -> Opt
         dchg: xml.truth(element, "dchg", false),
         qchg: xml.truth(element, "qchg", false),
         dupd: xml.truth(element, "dupd", false),
-        values: Vec::new(),
+        values: Arc::default(),
         span: element.span,
     };
+    let mut values = Vec::new();
     while let Some(child) = xml.child(element) {
         match child.name {
-            "Val" => attribute.values.push(value(xml, &child)),
+            "Val" => values.push(value(xml, &child)),
             "Private" => super::private::pass_over(xml, &child),
             _ => xml.pass_over(&child, element),
         }
     }
+    attribute.values = values.into();
     Some(attribute)
 }
 
@@ -190,10 +193,14 @@ fn enumeration<'t>(xml: &mut Xml<'t>, element: &Element<'t>, into: &mut Template
     let Some(id) = xml.need(element, "id") else { return };
     let mut kind = EnumType { values: Vec::new(), span: element.span };
     let mut ordinals = std::collections::BTreeSet::new();
+    let most = xml.limits.enum_words;
     while let Some(child) = xml.child(element) {
         if child.name != "EnumVal" {
             xml.pass_over(&child, element);
             continue;
+        }
+        if !xml.bound("scl::too-large", &child, kind.values.len() < most, || format!("the enumeration {id} has more than {most} words")) {
+            return;
         }
         let ordinal = if child.attr("ord").is_some() { xml.number(&child, "ord") } else { xml.need(&child, "ord").and(None) };
         let word = xml.content(&child);
