@@ -93,7 +93,7 @@ fn one_officer_cannot_sign_alone() {
     assert!(!site.dir.join("alone.json").exists());
     let [first, second] = &site.officers;
     let shown = site.run(&["trust", "show", "trust.json", "--officer", first, "--officer", second]).good().out;
-    assert!(shown.contains("did:web:sldc.example as SLDC may dispatch, curtail, start, stop on era:in/wr/tps-a/*"), "{shown}");
+    assert!(shown.contains("did:web:sldc.example as SLDC may dispatch, curtail, reconfigure, start, stop on era:in/wr/tps-a/*"), "{shown}");
 }
 
 #[test]

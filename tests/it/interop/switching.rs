@@ -1,6 +1,6 @@
 //! A breaker is switched from an EMS to a station over real sockets: two bridges as processes, DNP3 on both sides.
 
-use bridge_sim::EntryKind;
+use bridge_sim::{Entry, EntryKind};
 
 use crate::cli::kit::command;
 use crate::support::{Grid, PATIENCE, Process, kinds, ledger, terminate, wait_until};
@@ -24,7 +24,8 @@ fn r15_a_crob_reaches_the_station_over_sockets_and_is_answered_by_what_it_did() 
     let mut ems = simulated(&grid, "ems", "ems-gateway-104", ["--connect", &served], &[]);
     let (ours, seen) = (grid.file("station.jsonl"), grid.file("ems.jsonl"));
     let shows = |point: &str, value: f64| {
-        let last = ledger(&seen).into_iter().rfind(|entry| entry.point == point && entry.value.is_some());
+        let is_value = |entry: &Entry| matches!(entry.kind, EntryKind::Change | EntryKind::Event) && entry.point == point;
+        let last = ledger(&seen).into_iter().rfind(is_value);
         last.is_some_and(|entry| entry.value == Some(value) && entry.quality == Some(0))
     };
     wait_until("the EMS sees the breaker open", || shows("U1.cb", 1.0));
