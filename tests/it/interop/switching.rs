@@ -16,7 +16,7 @@ fn simulated(grid: &Grid, role: &str, profile: &str, way: [&str; 2], more: &[&st
 
 #[test]
 fn r15_a_crob_reaches_the_station_over_sockets_and_is_answered_by_what_it_did() {
-    let grid = Grid::over_dnp3("crob_over_sockets");
+    let grid = Grid::over_dnp3("crob_over_sockets", |profile| profile);
     let [rtu, served] = [grid.rtu, grid.ems].map(|port| format!("127.0.0.1:{port}"));
     let (mut plant, mut ldc) = (grid.start("plant"), grid.start("ldc"));
     ldc.wait_for_line("stream of genco: image read", PATIENCE);

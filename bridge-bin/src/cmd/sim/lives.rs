@@ -64,7 +64,7 @@ pub(super) fn process(
         let status = standard.status_of(spec, point);
         if let Some(drive) = drive(control).filter(|drive| drive.switches) {
             // A switch stays as it is switched, and its position shows it.
-            process = process.with_latch(point.point, Some(drive.taken.point));
+            process = process.with_latch(point.point, vec![drive.taken.point]);
         } else if let Some(driven) = drive(control).and_then(|drive| driven(plan, link, point.point, drive, lag)) {
             process = process.with_loop(Loop { echo: driven.echo.or(status), ..driven });
         } else if control.unit.is_empty() || control.id.ends_with(ENABLE) {
