@@ -227,6 +227,6 @@ mod tests {
     fn paths_are_uri_references() {
         assert_eq!(uri("site a/pröfile#1.toml"), "site%20a/pr%C3%B6file%231.toml");
         assert_eq!(uri("c:x/profile.toml"), "./c:x/profile.toml");
-        assert_eq!(uri("/work/profile.toml"), "/work/profile.toml");
+        assert_eq!(uri("/srv/profile.toml"), "/srv/profile.toml");
     }
 }

@@ -1,11 +1,12 @@
 //! Values of a plan in words.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge_model::Zone;
 use bridge_profile::{
-    Capture, Conversion, Execution, JournalFailure, Lapse, Limit, PointSource, RampBy, SelectMode, ServedClass, Side, StatusKind,
-    StreamClass, Verbs,
+    Capture, ControlKind, Conversion, Execution, JournalFailure, Lapse, Limit, PointSource, RampBy, SelectMode, ServedClass, Side,
+    StatusKind, StreamClass, Verbs,
 };
 use bridge_profile::{Plan, ServedSource};
 use bridge_session::{Field, Fields, Role};
@@ -191,6 +192,18 @@ pub(crate) fn served(plan: &Plan, source: &ServedSource) -> String {
         }
         ServedSource::LinkState(name) => format!("whether {name} is up"),
         ServedSource::QueueOverflow(name) => format!("whether events of {name} were lost to its queue's depth"),
+    }
+}
+
+/// The reasons that a companion writes the numbers of, if that is what it is for (R7).
+pub(crate) fn reasons_of(plan: &Plan, companion: usize) -> Option<&BTreeMap<String, i64>> {
+    let of = match &plan.controls.get(companion)?.kind {
+        ControlKind::Companion(of) => of.of,
+        ControlKind::Drive(_) | ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) => return None,
+    };
+    match &plan.controls.get(of)?.kind {
+        ControlKind::Drive(drive) => drive.cap.as_ref().filter(|cap| cap.reason == Some(companion)).map(|cap| &cap.reasons),
+        ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => None,
     }
 }
 

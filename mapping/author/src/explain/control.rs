@@ -20,7 +20,7 @@ impl Explainer<'_> {
             ControlKind::Instruct(instruct) => {
                 out.say("IES", format!("{} of {}", control.verb, self.resource_words(control.resource)));
                 authority(&instruct.authority, &mut out);
-                out.say("policy", format!("refused if older than {} (R1)", words::duration(instruct.max_age)));
+                out.say("policy", format!("refused if older than {}", words::duration(instruct.max_age)));
                 requires(&instruct.requires, &mut out);
                 out.say("executed by", format!("a person, who answers within {} (R8)", words::duration(instruct.accept_within)));
                 out.may(
@@ -43,7 +43,17 @@ impl Explainer<'_> {
                 let owner = self.plan.controls.get(companion.of).map_or("", |owner| owner.id.as_str());
                 out.say("written by", format!("the programme of {owner}; no operation names it (R7)"));
                 out.say("wire", self.wire_words(control.link.index(), self.addresses.controls.get(index).copied().flatten()));
-                self.sent(index, control, Action::Switch(true), &mut out);
+                match words::reasons_of(self.plan, index) {
+                    #[expect(clippy::cast_precision_loss, reason = "the numbers of reasons are small")]
+                    Some(reasons) => {
+                        for (reason, number) in reasons {
+                            out.say("worked", format!("{reason} → wire {number}"));
+                        }
+                        let first = reasons.values().next().map_or(0.0, |number| *number as f64);
+                        self.sent(index, control, Action::Set(first), &mut out);
+                    }
+                    None => self.sent(index, control, Action::Switch(true), &mut out),
+                }
             }
         }
         Some(out)
@@ -66,7 +76,7 @@ impl Explainer<'_> {
         out.say("IES", format!("{} of {}", control.verb, self.resource_words(control.resource)));
         out.say("IES", format!("{argument} = {}{basis}", shown(target)));
         authority(&drive.authority, out);
-        out.say("policy", format!("refused if older than {} (R1)", words::duration(drive.max_age)));
+        out.say("policy", format!("refused if older than {}", words::duration(drive.max_age)));
         out.say("policy", format!("refused outside {} to {}, never clamped", shown(drive.min), shown(drive.max)));
         out.say(
             "policy",

@@ -156,7 +156,7 @@ pub fn check_sheet(plan: &Plan) -> String {
         let columns = ["no", "id", "address", "command", "on the wire", "feedback seen", "refused in local", "remark"];
         let mut rows = Vec::new();
         for (index, control) in plan.controls.iter().enumerate().filter(|(_, control)| control.link.index() == link) {
-            for (command, wire) in commands(control) {
+            for (command, wire) in commands(plan, index, control) {
                 rows.push(vec![
                     (rows.len() + 1).to_string(),
                     control.id.clone(),
@@ -290,7 +290,7 @@ fn injections(point: &PlannedPoint) -> Vec<(String, String)> {
     all
 }
 
-fn commands(control: &Control) -> Vec<(String, String)> {
+fn commands(plan: &Plan, index: usize, control: &Control) -> Vec<(String, String)> {
     match &control.kind {
         ControlKind::Drive(drive) => [drive.min, f64::midpoint(drive.min, drive.max), drive.max]
             .into_iter()
@@ -298,6 +298,10 @@ fn commands(control: &Control) -> Vec<(String, String)> {
             .collect(),
         ControlKind::Relay(_) => vec![(words::quantity(control.conversion.to_eng(100.0), &control.unit), "100".to_owned())],
         ControlKind::Instruct(_) | ControlKind::Ask(_) => vec![(control.verb.clone(), "nothing is written".to_owned())],
+        ControlKind::Companion(_) if words::reasons_of(plan, index).is_some() => {
+            let reasons = words::reasons_of(plan, index).into_iter().flatten();
+            reasons.map(|(reason, number)| (reason.clone(), number.to_string())).collect()
+        }
         ControlKind::Companion(_) => vec![("on".to_owned(), "1".to_owned()), ("off".to_owned(), "0".to_owned())],
     }
 }

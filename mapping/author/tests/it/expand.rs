@@ -1,12 +1,11 @@
 //! `expand` says the same, flat, and where each row comes from.
 
-use crate::kit::{SHIPPED, in_memory, meaning, profile, shipped};
+use crate::kit::{all, in_memory, meaning, profile};
 use bridge_author::{to_csv, to_toml};
 
 #[test]
 fn an_expanded_profile_compiles_to_an_equal_plan() {
-    for name in SHIPPED {
-        let before = shipped(name);
+    for (name, before) in all() {
         let text = to_toml(&before.expansion, &before.report);
         let after = profile(&in_memory(&[("profile.toml", &text)]));
         assert_eq!(meaning(after.plan), meaning(before.plan), "{name}");

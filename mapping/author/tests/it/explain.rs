@@ -106,8 +106,7 @@ fn the_same_by_address_by_resource_and_by_link() {
 
 #[test]
 fn everything_that_ships_can_be_explained() {
-    for name in crate::kit::SHIPPED {
-        let profile = shipped(name);
+    for (name, profile) in crate::kit::all() {
         let plan = &profile.plan;
         let points = plan.points.iter().map(|point| &point.id);
         let ids = points.chain(plan.controls.iter().map(|control| &control.id)).chain(plan.served.iter().map(|served| &served.id));

@@ -1,6 +1,6 @@
 //! What is exported says what the profile says, and reads back.
 
-use crate::kit::{Profile, SHIPPED, in_memory, meaning, profile, shipped};
+use crate::kit::{Profile, SHIPPED, all, in_memory, meaning, profile, shipped};
 use bridge_author::{check_sheet, merge_csv, point_list, to_point_list};
 use bridge_profile::MemoryFiles;
 
@@ -18,8 +18,7 @@ fn from_list(before: &Profile, list: &str) -> MemoryFiles {
 
 #[test]
 fn a_point_list_reads_back_as_an_equal_plan() {
-    for name in SHIPPED {
-        let before = shipped(name);
+    for (name, before) in all() {
         let list = to_point_list(&before.expansion, None);
         assert_eq!(list.left, [], "{name}");
         if list.text.lines().count() < 2 {

@@ -47,6 +47,18 @@ pub(crate) fn shipped(name: &str) -> Profile {
     profile(&Folder::shipped(name))
 }
 
+/// A profile that uses every key of the language.
+pub(crate) fn every_key() -> Profile {
+    let list = "id,ioa,ti,on,class,type,verbs\nlist.one,900,M_SP_TB_1,U,Discrete,x-Listed,log\n";
+    profile(&in_memory(&[("profile.toml", include_str!("../every-key.toml")), ("list.csv", list)]))
+}
+
+/// The shipped profiles and the one that uses every key, by name.
+pub(crate) fn all() -> Vec<(&'static str, Profile)> {
+    let shipped = SHIPPED.iter().map(|name| (*name, shipped(name)));
+    shipped.chain([("every-key", every_key())]).collect()
+}
+
 /// The text of a shipped profile.
 pub(crate) fn text(name: &str) -> String {
     Folder::shipped(name).read("profile.toml").expect("it is there")

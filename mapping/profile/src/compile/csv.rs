@@ -99,7 +99,7 @@ fn row(names: &[&str], record: &[(String, Span)], span: Span, report: &mut Repor
             "link" => entries.push(entry("on", text())),
             "stream_class" => entries.push(entry("class", text())),
             "low" | "high" => range.push(Node { span: *at, shape: end_of_range(cell) }),
-            "limits" if cell.starts_with('[') => entries.extend(written(cell, *at, report).map(|shape| entry("limits", shape))),
+            "limits" if cell.starts_with('[') => entries.push(entry("limits", written(cell, *at, report))),
             "verbs" => {
                 let list = cell.split([' ', ';', '|']).filter(|w| !w.is_empty());
                 let list = list.map(|word| Node { span: *at, shape: Shape::Str(word.to_owned()) }).collect();
@@ -146,8 +146,9 @@ fn end_of_range(cell: &str) -> Shape {
     }
 }
 
-/// A list of limits as it is written in TOML, its places all those of the cell.
-fn written(cell: &str, at: Span, report: &mut Report) -> Option<Shape> {
+/// A list of limits as it is written in TOML, its places all those of the cell; what is none is reported and read as an empty one, so that
+/// it is no second problem.
+fn written(cell: &str, at: Span, report: &mut Report) -> Shape {
     let mut own = Report::new();
     let source = own.add_source("cell", format!("limits = {cell}"));
     let table = bridge_diag::read(source, &DIALECT, &mut own);
@@ -156,10 +157,10 @@ fn written(cell: &str, at: Span, report: &mut Report) -> Option<Shape> {
         report.push(bad(at, &format!("`limits` begins like a list and is none: {why}")).fix(
             "write `[{ name = \"H\", above = \"255 MW\", hysteresis = \"2 MW\", severity = \"warning\" }]`, or the name of a set of [limits]",
         ));
-        return None;
+        return Shape::List(Vec::new());
     };
     move_to(&mut node, at);
-    Some(node.shape)
+    node.shape
 }
 
 fn move_to(node: &mut Node, at: Span) {
