@@ -16,7 +16,13 @@ impl<'r> Lines<'r> {
 
     /// `profile.toml:58`: the line in which a span begins.
     pub(crate) fn place(&mut self, span: Span) -> String {
-        let Some(source) = self.report.source(span.source) else { return String::new() };
+        let line = self.number(span);
+        self.report.source(span.source).map_or_else(String::new, |source| format!("{}:{line}", source.name))
+    }
+
+    /// The number of that line; the first is 1.
+    pub(crate) fn number(&mut self, span: Span) -> usize {
+        let Some(source) = self.report.source(span.source) else { return 0 };
         let at = match self.starts.iter().position(|(id, _)| *id == span.source) {
             Some(at) => at,
             None => {
@@ -24,8 +30,7 @@ impl<'r> Lines<'r> {
                 self.starts.len() - 1
             }
         };
-        let line = self.starts.get(at).map_or(0, |(_, starts)| starts.partition_point(|start| *start <= span.start)) + 1;
-        format!("{}:{line}", source.name)
+        self.starts.get(at).map_or(0, |(_, starts)| starts.partition_point(|start| *start <= span.start)) + 1
     }
 }
 

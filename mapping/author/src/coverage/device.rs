@@ -1,6 +1,6 @@
 //! A device's own list of addresses, held against the profile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bridge_diag::Report;
 use bridge_profile::Plan;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::touch::same_address;
 use crate::facts::{Place, place_of};
+use crate::lines::Lines;
 use crate::words;
 
 /// A device's list, row by row.
@@ -93,17 +94,19 @@ impl Device {
                 }
             },
         };
-        let fields_of_link = |name: &str| planned.spec.points.iter().any(|point| point.address.contains_key(name));
+        let known: BTreeSet<&str> = planned.spec.points.iter().flat_map(|point| point.address.keys().map(String::as_str)).collect();
+        let fields_of_link = |name: &str| known.contains(name);
         let mut report = Report::new();
         let source = report.add_source("list", list);
         let mut records = bridge_profile::csv_records(list, source).into_iter();
         let header = records.next().ok_or("the list is empty")?;
         let columns: Vec<&str> = header.iter().map(|(name, _)| name.trim().trim_start_matches("addr.")).collect();
         if !columns.iter().any(|name| fields_of_link(name)) {
-            let mut known: Vec<&str> = planned.spec.points.iter().flat_map(|point| point.address.keys().map(String::as_str)).collect();
-            known.sort_unstable();
-            known.dedup();
-            return Err(format!("no column is an address field; those of link `{}` are {}", planned.spec.name, known.join(", ")));
+            return Err(format!(
+                "no column is an address field; those of link `{}` are {}",
+                planned.spec.name,
+                known.iter().copied().collect::<Vec<_>>().join(", ")
+            ));
         }
         let id = |point: &LinkPoint| match place_of(planned.spec.role, point) {
             Place::Point(index) => plan.points.get(index).map(|point| point.id.clone()),
@@ -111,10 +114,11 @@ impl Device {
             Place::Served(index) => plan.served.get(index).map(|served| served.id.clone()),
         };
         let places = Places::of(&planned.spec.points);
+        let mut lines = Lines::new(&report);
         let mut rows = Vec::new();
         let mut listed = vec![false; planned.spec.points.len()];
         for record in records {
-            let line = record.first().map_or(0, |(_, span)| list.get(..span.start).map_or(0, |before| before.matches('\n').count() + 1));
+            let line = record.first().map_or(0, |(_, span)| lines.number(*span));
             let mut address = Fields::new();
             let mut ignore = String::new();
             for (name, (cell, _)) in columns.iter().zip(&record) {
