@@ -100,7 +100,9 @@ pub(crate) fn flatten(before: &str, table: &Table, cells: &mut Vec<(String, Stri
         let column = if before.is_empty() { entry.key.clone() } else { format!("{before}.{}", entry.key) };
         match &entry.node.shape {
             Shape::Table(inner) => flatten(&column, inner, cells),
-            _ => cells.push((column, cell(&entry.node))),
+            Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) => {
+                cells.push((column, cell(&entry.node)));
+            }
         }
     }
 }

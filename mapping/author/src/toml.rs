@@ -47,6 +47,8 @@ pub(crate) fn listed(node: &Node) -> String {
             let lines: String = list.iter().map(|item| format!("  {},\n", value(item))).collect();
             format!("[\n{lines}]")
         }
-        _ => value(node),
+        Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) | Shape::Table(_) => {
+            value(node)
+        }
     }
 }
