@@ -39,7 +39,7 @@ pub(crate) fn show(report: &Report, format: Format) -> std::io::Result<bool> {
     match format {
         Format::Text => say::text(report.render_text())?,
         Format::Json => say::line(report.to_json().to_string())?,
-        Format::Sarif => say::line(report.to_sarif().to_string())?,
+        Format::Sarif => say::line(report.to_sarif(&super::explain::explanations()).to_string())?,
     }
     Ok(report.is_ok())
 }

@@ -19,6 +19,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     unknown_key: "config::unknown-key",
     missing_key: "config::missing-key",
     wrong_kind: "config::wrong-kind",
+    forms: false,
 };
 
 const MS: Duration = Duration::from_millis(1);

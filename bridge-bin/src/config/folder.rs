@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bridge_diag::{Report, SourceId, Span};
-use bridge_profile::{Files, Plan, compile};
+use bridge_profile::{Expansion, Files, Plan, compile, expand};
 
 use crate::adapters::protocols;
 
@@ -26,6 +26,11 @@ pub(crate) fn compile_profile(folder: &Path, shown: &str, report: &mut Report) -
     let plan = compile(&ProfileFolder(folder.to_owned()), ROOT, &protocols(), &mut own);
     absorb(report, &own, shown);
     plan
+}
+
+/// Expands the profile in `folder`: what its templates, groups and lists stand for.
+pub(crate) fn expand_profile(folder: &Path, report: &mut Report) -> Option<Expansion> {
+    expand(&ProfileFolder(folder.to_owned()), ROOT, report)
 }
 
 /// Takes over the problems of another report; its sources' names get `prefix` before them.

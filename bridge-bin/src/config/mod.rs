@@ -14,5 +14,5 @@ mod way;
 pub(crate) use bridge::DIALECT;
 pub(crate) use check::{BUNDLE_VERSION_FILE, Checked, Endpoint, check};
 pub(crate) use codes::EXPLANATIONS;
-pub(crate) use folder::compile_profile;
+pub(crate) use folder::{ROOT, compile_profile, expand_profile};
 pub(crate) use value::hex;

@@ -7,6 +7,7 @@
 //! This crate does not know what any key means, reads no file and knows no other crate of the bridge. Start at [`Report`].
 
 mod explain;
+mod form;
 mod nearest;
 mod render;
 mod report;
@@ -14,6 +15,7 @@ mod tree;
 mod view;
 
 pub use explain::{Explanation, Explanations};
+pub use form::{Form, Key, Kind};
 pub use nearest::nearest;
 pub use report::{Diagnostic, Place, Report, Severity, Source, SourceId, Span};
 pub use tree::{Entry, Node, Shape, Table, read};

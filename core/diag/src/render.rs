@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
-use crate::{Diagnostic, Report, Severity};
+use crate::{Diagnostic, Explanations, Report, Severity, Span};
 
 impl Report {
     /// The problems as a person reads them, with the lines they are about. Without colours.
@@ -94,13 +94,21 @@ impl Report {
         json!({ "errors": self.errors(), "warnings": self.warnings(), "diagnostics": diagnostics })
     }
 
-    /// The problems as a SARIF 2.1.0 log, for code review tools.
+    /// The problems as a SARIF 2.1.0 log, for code review tools: each code is a rule with its paragraph, each problem a result with its region.
     #[must_use]
-    pub fn to_sarif(&self) -> Value {
+    pub fn to_sarif(&self, explanations: &Explanations) -> Value {
         let mut codes: Vec<&str> = self.diagnostics().iter().map(|d| d.code.as_str()).collect();
         codes.sort_unstable();
         codes.dedup();
-        let rules: Vec<Value> = codes.iter().map(|code| json!({ "id": code })).collect();
+        let rules: Vec<Value> = codes
+            .iter()
+            .map(|code| match explanations.explain(code) {
+                Some(text) => {
+                    json!({ "id": code, "fullDescription": { "text": text }, "help": { "text": format!("ies-bridge explain {code}") } })
+                }
+                None => json!({ "id": code }),
+            })
+            .collect();
         let results: Vec<Value> = self
             .sorted()
             .into_iter()
@@ -111,26 +119,51 @@ impl Report {
                         text.push_str(&format!("; {word} {more}"));
                     }
                 }
-                let locations: Vec<Value> = d
-                    .span
-                    .and_then(|span| self.place(span))
-                    .map(|place| {
-                        json!({ "physicalLocation": {
-                            "artifactLocation": { "uri": place.file },
-                            "region": { "startLine": place.line, "startColumn": place.column },
-                        }})
-                    })
-                    .into_iter()
-                    .collect();
-                json!({ "ruleId": d.code, "level": d.severity.as_str(), "message": { "text": text }, "locations": locations })
+                let locations: Vec<Value> = d.span.and_then(|span| self.location(span)).into_iter().collect();
+                json!({
+                    "ruleId": d.code,
+                    "ruleIndex": codes.binary_search(&d.code.as_str()).ok(),
+                    "level": d.severity.as_str(),
+                    "message": { "text": text },
+                    "locations": locations,
+                })
             })
             .collect();
+        let driver = json!({ "name": "ies-bridge", "semanticVersion": env!("CARGO_PKG_VERSION"), "rules": rules });
         json!({
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
-            "runs": [{ "tool": { "driver": { "name": "ies-bridge", "rules": rules } }, "results": results }],
+            "runs": [{ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results }],
         })
     }
+
+    /// Where a span begins and ends; the end column is the one behind its last character.
+    fn location(&self, span: Span) -> Option<Value> {
+        let place = self.place(span)?;
+        let mut region = json!({ "startLine": place.line, "startColumn": place.column });
+        let end = self.place(Span { start: span.end, ..span }).filter(|_| span.end > span.start);
+        if let (Some(end), Some(region)) = (end, region.as_object_mut()) {
+            region.insert("endLine".to_owned(), json!(end.line));
+            region.insert("endColumn".to_owned(), json!(end.column));
+        }
+        Some(json!({ "physicalLocation": { "artifactLocation": { "uri": uri(&place.file) }, "region": region } }))
+    }
+}
+
+/// A path as a URI reference (RFC 3986): what may not stand in one is written as octets, and a first segment with a colon is no scheme.
+fn uri(path: &str) -> String {
+    let mut out = String::new();
+    if path.split('/').next().is_some_and(|first| first.contains(':')) {
+        out.push_str("./");
+    }
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=:@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 fn count(n: usize, noun: &str) -> String {
@@ -139,7 +172,8 @@ fn count(n: usize, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Diagnostic, Report, Span};
+    use super::uri;
+    use crate::{Diagnostic, Explanation, Explanations, Report, Span};
 
     fn report() -> Report {
         let mut report = Report::new();
@@ -190,9 +224,26 @@ mod tests {
         assert_eq!(json["errors"], 1);
         assert_eq!(json["diagnostics"][1]["line"], 2);
         assert_eq!(json["diagnostics"][1]["origin"], "template unit, u=U1");
-        let sarif = report().to_sarif();
-        let region = &sarif["runs"][0]["results"][1]["locations"][0]["physicalLocation"]["region"];
-        assert_eq!((region["startLine"].as_u64(), region["startColumn"].as_u64()), (Some(2), Some(1)));
-        assert_eq!(sarif["runs"][0]["tool"]["driver"]["rules"].as_array().map(Vec::len), Some(2));
+        const TABLE: &[Explanation] = &[Explanation { code: "profile::x", text: "Look at it." }];
+        let sarif = report().to_sarif(&Explanations::default().with(TABLE));
+        let run = &sarif["runs"][0];
+        let region = &run["results"][1]["locations"][0]["physicalLocation"]["region"];
+        assert_eq!(*region, serde_json::json!({ "startLine": 2, "startColumn": 1, "endLine": 2, "endColumn": 5 }));
+        let rules = &run["tool"]["driver"]["rules"];
+        assert_eq!(
+            (rules[0]["id"].as_str(), rules[1]["fullDescription"]["text"].as_str()),
+            (Some("profile::unknown-key"), Some("Look at it."))
+        );
+        for result in run["results"].as_array().unwrap() {
+            let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            assert_eq!(rules[rule]["id"], result["ruleId"]);
+        }
+    }
+
+    #[test]
+    fn paths_are_uri_references() {
+        assert_eq!(uri("site a/pröfile#1.toml"), "site%20a/pr%C3%B6file%231.toml");
+        assert_eq!(uri("c:x/profile.toml"), "./c:x/profile.toml");
+        assert_eq!(uri("/srv/profile.toml"), "/srv/profile.toml");
     }
 }

@@ -1,6 +1,6 @@
 //! One table, read key by key; what nobody asked for is an error.
 
-use crate::{Diagnostic, Entry, Node, Report, Shape, Span, Table, nearest};
+use crate::{Diagnostic, Entry, Form, Node, Report, Shape, Span, Table, nearest};
 
 /// The codes of the problems that reading itself finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,12 +13,19 @@ pub struct Dialect {
     pub missing_key: &'static str,
     /// A value of another kind.
     pub wrong_kind: &'static str,
+    /// Whether each of its tables has a [`Form`], so that what readers ask for and what is written down cannot differ.
+    pub forms: bool,
 }
 
 impl Dialect {
     /// Codes for texts without codes of their own.
-    pub const PLAIN: Self =
-        Self { syntax: "toml::syntax", unknown_key: "toml::unknown-key", missing_key: "toml::missing-key", wrong_kind: "toml::wrong-kind" };
+    pub const PLAIN: Self = Self {
+        syntax: "toml::syntax",
+        unknown_key: "toml::unknown-key",
+        missing_key: "toml::missing-key",
+        wrong_kind: "toml::wrong-kind",
+        forms: false,
+    };
 }
 
 /// A table being read. Call [`View::finish`] last: it reports the keys that were never taken.
@@ -30,6 +37,7 @@ pub struct View<'t> {
     origin: Option<String>,
     taken: Vec<bool>,
     asked: Vec<String>,
+    form: Option<&'static Form>,
 }
 
 impl<'t> View<'t> {
@@ -43,7 +51,21 @@ impl<'t> View<'t> {
             origin: origin.map(str::to_owned),
             taken: vec![false; table.entries.len()],
             asked: Vec::new(),
+            form: None,
         }
+    }
+
+    /// With the form of the table: a reader that asks for a key that is not in it is a fault, found in every build that checks assertions.
+    #[must_use]
+    pub const fn of(mut self, form: &'static Form) -> Self {
+        self.form = Some(form);
+        self
+    }
+
+    /// The form of the table.
+    #[must_use]
+    pub const fn form(&self) -> Option<&'static Form> {
+        self.form
     }
 
     /// A view of an inner table with the same dialect and origin.
@@ -89,6 +111,12 @@ impl<'t> View<'t> {
 
     /// The entry, if it is there.
     pub fn take(&mut self, key: &str) -> Option<&'t Entry> {
+        debug_assert!(
+            self.form.map_or(!self.dialect.forms, |form| form.lists(key)),
+            "`{key}` of {} is asked for and not written down in the form {:?} of its table",
+            self.noun,
+            self.form.map(|form| form.name)
+        );
         if !self.asked.iter().any(|asked| asked == key) {
             self.asked.push(key.to_owned());
         }
@@ -283,7 +311,28 @@ fn form(key: &str, wanted: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Dialect, View};
-    use crate::{Report, read};
+    use crate::{Form, Key, Kind, Report, read};
+
+    const FORM: Form = Form { name: "point", text: "", keys: &[Key { name: "unit", kind: Kind::Text, must: true, text: "" }], rest: None };
+
+    #[test]
+    fn a_form_lets_its_own_keys_be_asked_for() {
+        let mut report = Report::new();
+        let source = report.add_source("t.toml", "unit = \"MW\"\n");
+        let table = read(source, &Dialect::PLAIN, &mut report).unwrap();
+        let mut view = View::new(&table, Dialect { forms: true, ..Dialect::PLAIN }, "point", None).of(&FORM);
+        assert!(view.take_str("unit", &mut report).is_some());
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "`sign` of point is asked for and not written down")]
+    fn a_reader_that_asks_for_more_than_the_form_is_found() {
+        let mut report = Report::new();
+        let source = report.add_source("t.toml", "");
+        let table = read(source, &Dialect::PLAIN, &mut report).unwrap();
+        View::new(&table, Dialect::PLAIN, "point", None).of(&FORM).take("sign");
+    }
 
     #[test]
     fn all_problems_at_once_with_the_nearest_name() {

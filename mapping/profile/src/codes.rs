@@ -9,6 +9,7 @@ pub const DIALECT: Dialect = Dialect {
     unknown_key: "profile::unknown-key",
     missing_key: "profile::missing-key",
     wrong_kind: "profile::wrong-kind",
+    forms: true,
 };
 
 /// One paragraph for each code, for `ies-bridge explain`.

@@ -10,6 +10,7 @@ mod calc;
 mod cap;
 mod codes;
 mod compile;
+mod keys;
 mod plan;
 mod quantity;
 mod template;
@@ -20,7 +21,8 @@ mod upward;
 pub use calc::{Calculation, Expression, Formula, Reading};
 pub use cap::{CapReason, Capping, Companion, Enable};
 pub use codes::{DIALECT, EXPLANATIONS};
-pub use compile::{Files, MemoryFiles, compile};
+pub use compile::{CSV_COLUMNS, ExpandedRow, Expansion, Files, MemoryFiles, compile, csv_records, csv_rows, expand};
+pub use keys::ROOT;
 pub use plan::{
     Ask, Basis, Capture, Control, ControlKind, Conversion, Drive, EmsTiming, Execution, Followed, Instruct, JournalFailure, Lapse, Limit,
     LimitKind, Peer, Plan, PlannedLink, PlannedPoint, PointSource, Ramp, RampBy, Reached, Relay, Require, Resource, SelectMode, Served,

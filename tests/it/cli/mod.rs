@@ -8,6 +8,7 @@ mod journal;
 pub(crate) mod kit;
 mod link;
 mod link_tls;
+mod profile;
 mod reversed;
 mod select;
 mod sim;

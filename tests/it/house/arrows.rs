@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["model", "ies"]),
     ("scl", &["diag"]),
     ("profile", &["model", "session", "ies", "diag"]),
+    ("author", &["model", "session", "diag", "profile"]),
     ("iec60870", &["model", "session", "diag"]),
     ("dnp3", &["model", "session", "diag"]),
     ("northbound", &["model", "session", "ies", "trust", "diag"]),
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const DEV_ARROWS: &[(&str, &[&str])] = &[
     // The shipped profiles are compiled against a real adapter's addresses, which the profile crate itself sees only as a trait.
     ("profile", &["iec60870", "dnp3"]),
+    ("author", &["iec60870", "dnp3"]),
 ];
 
 /// Where concrete meets concrete.
@@ -48,6 +50,7 @@ const EVERYTHING: &[&str] = &[
     "cim",
     "profile",
     "scl",
+    "author",
     "sim",
 ];
 

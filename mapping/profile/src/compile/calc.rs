@@ -10,6 +10,7 @@ use super::rows::Row;
 use super::scope::{Scope, settle, take_basis, take_id};
 use crate::calc::{Calculation, Expression, Formula};
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::plan::{Basis, Conversion, PointSource};
 use crate::units::{Dimension, Unit, unit};
 
@@ -29,7 +30,7 @@ impl Scope<'_> {
     pub(crate) fn compile_calcs(&mut self, rows: &[Row], report: &mut Report) {
         let mut declared = Vec::with_capacity(rows.len());
         for row in rows {
-            let mut view = View::new(&row.table, DIALECT, "a calculated point", row.origin.as_deref());
+            let mut view = View::new(&row.table, DIALECT, "a calculated point", row.origin.as_deref()).of(&keys::CALC);
             let id = take_id(&mut self.point_names, "point", &mut view, report).map(str::to_owned);
             declared.push((view, id));
         }
@@ -241,7 +242,7 @@ fn order(rows: &[Row], ids: &[Option<&str>], report: &mut Report) -> Vec<usize> 
     }
     for (place, uses) in waits.iter().enumerate().filter(|(_, uses)| !uses.is_empty()) {
         let Some(row) = rows.get(place) else { continue };
-        let view = View::new(&row.table, DIALECT, "a calculated point", row.origin.as_deref());
+        let view = View::new(&row.table, DIALECT, "a calculated point", row.origin.as_deref()).of(&keys::CALC);
         let of = uses.first().and_then(|used| ids.get(*used).copied().flatten()).unwrap_or_default();
         let id = ids.get(place).copied().flatten().unwrap_or_default();
         let circle = if of == id { format!("`{id}` needs itself") } else { format!("`{id}` needs `{of}`, and that in the end `{id}`") };

@@ -12,6 +12,7 @@ use super::scope::{
     take_id, take_quantity, take_unit, word,
 };
 use crate::codes::DIALECT;
+use crate::keys::{self, VERBS};
 use crate::plan::{Control, ControlKind, Drive, EmsTiming, Execution, Followed, Lapse, Ramp, RampBy, Relay, Require, SelectMode, Taken};
 use crate::units::unit;
 
@@ -22,10 +23,6 @@ fn unit_verb<'t>(view: &mut View<'t>) -> Option<&'t str> {
         Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) | Shape::Table(_) => None,
     }
 }
-
-/// The verbs a control may carry.
-const VERBS: &[&str] =
-    &["dispatch", "curtail", "start", "stop", "reconfigure", "override", "enable", "disable", "shed", "restore", "trip", "block"];
 
 /// The roles that may be given authority (R28).
 const ROLES: &[&str] =
@@ -40,7 +37,7 @@ impl Scope<'_> {
     }
 
     fn compile_control(&mut self, row: &Row, report: &mut Report) {
-        let mut view = View::new(&row.table, DIALECT, "a control", row.origin.as_deref());
+        let mut view = View::new(&row.table, DIALECT, "a control", row.origin.as_deref()).of(&keys::CONTROL);
         let before = report.errors();
         let id = take_id(&mut self.control_names, "control", &mut view, report);
         let link = self.control_link(&mut view, report);
@@ -178,7 +175,7 @@ impl Scope<'_> {
     pub(super) fn control_cim(&self, view: &mut View<'_>, report: &mut Report) -> Option<(u16, String, String)> {
         const CLASSES: &[&str] = &["SetPoint", "Command", "RaiseLowerCommand"];
         let table = view.need_table("cim", report)?;
-        let mut cim = view.inner(table, format!("`cim` of {}", view.noun()));
+        let mut cim = view.inner(table, format!("`cim` of {}", view.noun())).of(&keys::CONTROL_CIM);
         let on = cim.need_str("on", report);
         let class = cim.need_str("class", report);
         let kind = cim.need_str("type", report);
@@ -359,20 +356,20 @@ impl Scope<'_> {
             return None;
         }
         let table = view.take_table("feedback", report)?;
-        let mut feedback = view.inner(table, format!("`feedback` of {}", view.noun()));
+        let mut feedback = view.inner(table, format!("`feedback` of {}", view.noun())).of(&keys::FEEDBACK);
         for key in ["taken", "followed"] {
             if feedback.take(key).is_none() {
                 report.push(view.error("profile::feedback-missing", table.span, format!("{} has no `{key}`", feedback.noun())).fix(FIX));
             }
         }
         let taken = feedback.take_table("taken", report).map(|inner| {
-            let mut taken = feedback.inner(inner, format!("`taken` of {}", view.noun()));
+            let mut taken = feedback.inner(inner, format!("`taken` of {}", view.noun())).of(&keys::BAND);
             let (point, tolerance, within) = self.band(&mut taken, unit, report);
             taken.finish(report);
             Some(Taken { point: point?, tolerance: tolerance?, within: within? })
         });
         let followed = feedback.take_table("followed", report).map(|inner| {
-            let mut followed = feedback.inner(inner, format!("`followed` of {}", view.noun()));
+            let mut followed = feedback.inner(inner, format!("`followed` of {}", view.noun())).of(&keys::FOLLOWED);
             let (point, tolerance, within) = self.band(&mut followed, unit, report);
             let dwell = need_duration(&mut followed, "dwell", report);
             if caps {
@@ -441,7 +438,7 @@ fn ramp(view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<Opti
         return Some(None);
     }
     let table = view.take_table("ramp", report)?;
-    let mut ramp = view.inner(table, format!("`ramp` of {}", view.noun()));
+    let mut ramp = view.inner(table, format!("`ramp` of {}", view.noun())).of(&keys::RAMP);
     let up = take_rate(&mut ramp, "up", unit, report);
     let down = if ramp.take("down").is_some() { take_rate(&mut ramp, "down", unit, report) } else { up };
     let by = word(&mut ramp, "by", &[("plant", RampBy::Plant), ("bridge", RampBy::Bridge)], report).unwrap_or(RampBy::Plant);
@@ -502,7 +499,7 @@ pub(super) fn expires(view: &mut View<'_>, caps: bool, report: &mut Report) -> O
         return None;
     }
     let table = view.take_table("expires", report)?;
-    let mut expires = view.inner(table, format!("`expires` of {}", view.noun()));
+    let mut expires = view.inner(table, format!("`expires` of {}", view.noun())).of(&keys::EXPIRES);
     let max_age = need_duration(&mut expires, "max_age", report);
     expires.need("on_lapse", report);
     let on_lapse = word(&mut expires, "on_lapse", &[("hold", Lapse::Hold), ("drop", Lapse::Drop), ("release", Lapse::Release)], report);
@@ -547,7 +544,7 @@ fn ems(view: &mut View<'_>, report: &mut Report) -> Option<EmsTiming> {
         return None;
     }
     let table = view.take_table("ems", report)?;
-    let mut ems = view.inner(table, format!("`ems` of {}", view.noun()));
+    let mut ems = view.inner(table, format!("`ems` of {}", view.noun())).of(&keys::EMS);
     let select_con = need_duration(&mut ems, "select_con", report);
     let execute_con = need_duration(&mut ems, "execute_con", report);
     let term = need_duration(&mut ems, "term", report);

@@ -2,24 +2,56 @@
 
 use bridge_diag::{Diagnostic, Entry, Node, Report, Shape, SourceId, Span, Table, nearest};
 
-/// The columns of a point list and the keys they stand for. `addr.X` passes any other address field.
-const COLUMNS: [&str; 15] =
-    ["id", "ioa", "ti", "on", "class", "type", "phases", "unit", "wire_unit", "scale", "offset", "sign", "deadband", "verbs", "text"];
+use crate::codes::DIALECT;
+
+/// The columns of a point list: every key of a point has one. `ioa` and `ti` are `addr.ioa` and `addr.ti`, `addr.X` is any other address
+/// field; `on`, `class`, `type`, `phases` and `alias` are those of `cim`; `link` is the point's own `on`, `stream_class` its own `class`;
+/// `low` and `high` are the ends of its `range`; `limits` is the name of a set, or the list as in TOML.
+pub const COLUMNS: [&str; 28] = [
+    "id",
+    "link",
+    "ioa",
+    "ti",
+    "on",
+    "class",
+    "type",
+    "phases",
+    "alias",
+    "unit",
+    "wire_unit",
+    "scale",
+    "offset",
+    "sign",
+    "basis",
+    "low",
+    "high",
+    "deadband",
+    "limits",
+    "alarm.when",
+    "alarm.severity",
+    "alarm.kind",
+    "alarm.text",
+    "alarm.latch",
+    "transit",
+    "stream_class",
+    "verbs",
+    "text",
+];
 
 /// The most rows one point list may have.
 pub(crate) const MAX_CSV_ROWS: usize = 500_000;
 
 /// The rows of a point list, each shaped like a point of the profile. `on` names the resource; the link comes from `[[points_csv]]`.
-pub(crate) fn rows(source: SourceId, report: &mut Report) -> Vec<Table> {
+pub fn rows(source: SourceId, report: &mut Report) -> Vec<Table> {
     let Some(text) = report.source(source).map(|s| s.text.clone()) else { return Vec::new() };
-    let mut lines = records(&text, source).into_iter();
+    let mut lines = csv_records(&text, source).into_iter();
     let Some(header) = lines.next() else {
         report.push(bad(Span { source, start: 0, end: 0 }, "the point list is empty").fix("start with a line of column names"));
         return Vec::new();
     };
     let names: Vec<&str> = header.iter().map(|(name, _)| name.trim()).collect();
     for (name, (_, span)) in names.iter().zip(&header) {
-        if !COLUMNS.contains(name) && *name != "basis" && !name.starts_with("addr.") {
+        if !COLUMNS.contains(name) && !name.starts_with("addr.") {
             let fix =
                 nearest(name, COLUMNS).map_or_else(|| format!("known columns: {}", COLUMNS.join(", ")), |n| format!("did you mean `{n}`?"));
             report.push(bad(*span, &format!("there is no column `{name}`")).fix(fix));
@@ -42,7 +74,7 @@ pub(crate) fn rows(source: SourceId, report: &mut Report) -> Vec<Table> {
             report.push(bad(span, &format!("more than {MAX_CSV_ROWS} rows")).fix("split the list"));
             break;
         }
-        out.push(row(&names, &record, span));
+        out.push(row(&names, &record, span, report));
     }
     out
 }
@@ -51,48 +83,105 @@ fn bad(span: Span, message: &str) -> Diagnostic {
     Diagnostic::error("profile::csv-malformed", message).at(span)
 }
 
-fn row(names: &[&str], record: &[(String, Span)], span: Span) -> Table {
+fn row(names: &[&str], record: &[(String, Span)], span: Span, report: &mut Report) -> Table {
     let mut entries = Vec::new();
-    let (mut addr, mut cim) = (Vec::new(), Vec::new());
+    let (mut addr, mut cim, mut alarm, mut range) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (name, (cell, at)) in names.iter().zip(record) {
         let cell = cell.trim();
         if cell.is_empty() {
             continue;
         }
-        let shape = if let Ok(value) = cell.parse::<i64>() {
-            Shape::Int(value)
-        } else if let Ok(value) = cell.parse::<f64>() {
-            Shape::Float(value)
-        } else {
-            Shape::Str(cell.to_owned())
-        };
         let text = || Shape::Str(cell.to_owned());
         let entry = |key: &str, shape: Shape| Entry { key: key.to_owned(), key_span: *at, node: Node { span: *at, shape } };
         match *name {
-            "ioa" | "ti" => addr.push(entry(name, shape)),
-            "on" | "class" | "type" | "phases" => cim.push(entry(name, text())),
+            "ioa" | "ti" => addr.push(entry(name, scalar(cell))),
+            "on" | "class" | "type" | "phases" | "alias" => cim.push(entry(name, text())),
+            "link" => entries.push(entry("on", text())),
+            "stream_class" => entries.push(entry("class", text())),
+            "low" | "high" => range.push(Node { span: *at, shape: end_of_range(cell) }),
+            "limits" if cell.starts_with('[') => entries.push(entry("limits", written(cell, *at, report))),
             "verbs" => {
                 let list = cell.split([' ', ';', '|']).filter(|w| !w.is_empty());
                 let list = list.map(|word| Node { span: *at, shape: Shape::Str(word.to_owned()) }).collect();
                 entries.push(entry("verbs", Shape::List(list)));
             }
-            "scale" | "offset" => entries.push(entry(name, shape)),
-            other => match other.strip_prefix("addr.") {
-                Some(field) => addr.push(entry(field, shape)),
-                None => entries.push(entry(other, text())),
+            "scale" | "offset" => entries.push(entry(name, scalar(cell))),
+            other => match (other.strip_prefix("addr."), other.strip_prefix("alarm.")) {
+                (Some(field), _) => addr.push(entry(field, scalar(cell))),
+                (None, Some(key @ ("when" | "latch"))) => alarm.push(entry(key, scalar(cell))),
+                (None, Some(key)) => alarm.push(entry(key, text())),
+                (None, None) => entries.push(entry(other, text())),
             },
         }
     }
+    let mut add = |key: &str, shape: Shape| entries.push(Entry { key: key.to_owned(), key_span: span, node: Node { span, shape } });
+    if !range.is_empty() {
+        add("range", Shape::List(range));
+    }
+    if !alarm.is_empty() {
+        add("alarm", Shape::Table(Table { span, entries: alarm }));
+    }
     for (key, inner) in [("addr", addr), ("cim", cim)] {
-        let table = Table { span, entries: inner };
-        entries.push(Entry { key: key.to_owned(), key_span: span, node: Node { span, shape: Shape::Table(table) } });
+        add(key, Shape::Table(Table { span, entries: inner }));
     }
     Table { span, entries }
 }
 
+/// A cell as the value that it would be in TOML without quotes, else text.
+fn scalar(cell: &str) -> Shape {
+    match (cell.parse::<i64>(), cell.parse::<f64>(), cell) {
+        (Ok(value), _, _) => Shape::Int(value),
+        (Err(_), Ok(value), _) => Shape::Float(value),
+        (Err(_), Err(_), "true") => Shape::Bool(true),
+        (Err(_), Err(_), "false") => Shape::Bool(false),
+        (Err(_), Err(_), text) => Shape::Str(text.to_owned()),
+    }
+}
+
+/// An end of a range: a quantity, or a plain number of what has no unit.
+fn end_of_range(cell: &str) -> Shape {
+    match cell.parse::<f64>() {
+        Ok(_) => scalar(cell),
+        Err(_) => Shape::Str(cell.to_owned()),
+    }
+}
+
+/// A list of limits as it is written in TOML, its places all those of the cell; what is none is reported and read as an empty one, so that
+/// it is no second problem.
+fn written(cell: &str, at: Span, report: &mut Report) -> Shape {
+    let mut own = Report::new();
+    let source = own.add_source("cell", format!("limits = {cell}"));
+    let table = bridge_diag::read(source, &DIALECT, &mut own);
+    let Some(mut node) = table.and_then(|table| table.entries.into_iter().next()).map(|entry| entry.node) else {
+        let why = own.diagnostics().first().map_or("", |first| first.message.as_str());
+        report.push(bad(at, &format!("`limits` begins like a list and is none: {why}")).fix(
+            "write `[{ name = \"H\", above = \"255 MW\", hysteresis = \"2 MW\", severity = \"warning\" }]`, or the name of a set of [limits]",
+        ));
+        return Shape::List(Vec::new());
+    };
+    move_to(&mut node, at);
+    node.shape
+}
+
+fn move_to(node: &mut Node, at: Span) {
+    node.span = at;
+    match &mut node.shape {
+        Shape::List(list) => list.iter_mut().for_each(|item| move_to(item, at)),
+        Shape::Table(table) => {
+            table.span = at;
+            for entry in &mut table.entries {
+                entry.key_span = at;
+                move_to(&mut entry.node, at);
+            }
+        }
+        Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) => {}
+    }
+}
+
 /// The records of a CSV text (RFC 4180: quotes double inside quotes), each cell with its place. Empty lines and lines that begin with
 /// `#` are left out.
-fn records(text: &str, source: SourceId) -> Vec<Vec<(String, Span)>> {
+#[must_use]
+pub fn csv_records(text: &str, source: SourceId) -> Vec<Vec<(String, Span)>> {
     let mut out = Vec::new();
     let mut record: Vec<(String, Span)> = Vec::new();
     let mut cell = String::new();
@@ -134,13 +223,13 @@ fn records(text: &str, source: SourceId) -> Vec<Vec<(String, Span)>> {
 
 #[cfg(test)]
 mod tests {
-    use super::records;
+    use super::csv_records;
     use bridge_diag::SourceId;
 
     #[test]
     fn quotes_commas_comments_and_places() {
         let text = "id,text\r\n# no\n\na,\"x, \"\"y\"\"\"\nb,\n";
-        let all = records(text, SourceId(0));
+        let all = csv_records(text, SourceId(0));
         let cells: Vec<Vec<&str>> = all.iter().map(|r| r.iter().map(|(c, _)| c.as_str()).collect()).collect();
         assert_eq!(cells, [vec!["id", "text"], vec!["a", "x, \"y\""], vec!["b", ""]]);
         let span = all[1][1].1;

@@ -8,6 +8,7 @@ use bridge_session::{AddressUse, Fields};
 
 use super::scope::{Measure, Measured, Scope, settle, take_basis, take_quantity, take_unit, word};
 use crate::cap::{CapReason, Capping, Companion, Enable, waits_by_rule};
+use crate::keys;
 use crate::plan::{Ask, Control, ControlKind, Conversion, Lapse, Ramp, SelectMode};
 
 /// A further control address that a control brings: the end of its id, and where it stands.
@@ -46,7 +47,7 @@ impl Scope<'_> {
         report: &mut Report,
     ) -> (Option<f64>, Option<bridge_model::PointId>) {
         let Some(table) = view.take_table("limit", report) else { return (max, None) };
-        let mut limit = view.inner(table, format!("`limit` of {}", view.noun()));
+        let mut limit = view.inner(table, format!("`limit` of {}", view.noun())).of(&keys::COUNTS);
         let rated = if limit.take("rated").is_some() { take_quantity(&mut limit, "rated", unit, Measure::Value, report) } else { max };
         let named = limit.take_str("available", report);
         let available = named.and_then(|(name, span)| self.point_named(name, span, &limit, report));
@@ -71,7 +72,7 @@ impl Scope<'_> {
     /// written on.
     fn enable(&mut self, view: &mut View<'_>, link: Option<usize>, companions: &mut Companions, report: &mut Report) -> Option<Enable> {
         let table = view.take_table("enable", report)?;
-        let mut enable = view.inner(table, format!("`enable` of {}", view.noun()));
+        let mut enable = view.inner(table, format!("`enable` of {}", view.noun())).of(&keys::ENABLE);
         let same = match (enable.take("addr"), enable.take("release")) {
             (Some(on), Some(off)) => super::scope::same_shape(&on.node, &off.node),
             (_, None) => true,
@@ -105,7 +106,7 @@ impl Scope<'_> {
             }
         }
         let Some(table) = view.take_table("reason", report) else { return (reasons, None) };
-        let mut reason = view.inner(table, format!("`reason` of {}", view.noun()));
+        let mut reason = view.inner(table, format!("`reason` of {}", view.noun())).of(&keys::REASON);
         if reasons.is_empty() {
             report.push(
                 reason
@@ -195,7 +196,7 @@ fn cap_reason(view: &View<'_>, entry: &Entry, report: &mut Report) -> Option<Cap
             return None;
         }
     };
-    let mut reason = view.inner(table, format!("reason `{}` of {}", entry.key, view.noun()));
+    let mut reason = view.inner(table, format!("reason `{}` of {}", entry.key, view.noun())).of(&keys::CAP_REASON);
     let absent = reason.take("number").is_none();
     if absent {
         wrong(report);

@@ -8,6 +8,7 @@ use bridge_session::Role;
 
 use super::control::authority;
 use super::scope::{Scope, need_duration, settle, take_duration};
+use crate::keys;
 use crate::plan::{Ask, Control, ControlKind, Conversion, Instruct, Reached, SelectMode};
 
 /// The id, the link and our role on it, as far as they could be read.
@@ -115,7 +116,7 @@ impl Scope<'_> {
             return None;
         }
         let table = view.take_table("feedback", report)?;
-        let mut feedback = view.inner(table, format!("`feedback` of {}", view.noun()));
+        let mut feedback = view.inner(table, format!("`feedback` of {}", view.noun())).of(&keys::FEEDBACK);
         let state = match feedback.take_str("reached", report) {
             Some((text, span)) => self.condition(text, span, &feedback, report),
             None => {

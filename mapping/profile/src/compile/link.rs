@@ -8,6 +8,7 @@ use bridge_session::{CounterFreeze, Fields, Housekeeping, LinkSpec, Role};
 
 use super::scope::{LinkDraft, Scope, declare, field_of, push_field_problem, settle, take_duration, word};
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::plan::{Capture, JournalFailure, PlannedLink};
 
 /// What `max_unacked` is unless stated: frames that may wait for the journal.
@@ -40,7 +41,7 @@ impl Scope<'_> {
             return;
         };
         let fresh = declare(&mut self.link_names, &entry.key, entry.key_span, "link", None, report);
-        let mut view = outer.inner(table, format!("link `{}`", entry.key));
+        let mut view = outer.inner(table, format!("link `{}`", entry.key)).of(&keys::LINK);
         let before = report.errors();
         let protocol = view.need_str("protocol", report);
         let roles = [

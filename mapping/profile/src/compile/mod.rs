@@ -4,6 +4,7 @@ mod calc;
 mod control;
 mod csv;
 mod curtail;
+mod expand;
 mod instruct;
 mod link;
 mod point;
@@ -20,7 +21,10 @@ use bridge_diag::{Diagnostic, Report, View, read};
 use bridge_session::Protocol;
 
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::plan::{Peer, Plan};
+pub use csv::{COLUMNS as CSV_COLUMNS, csv_records, rows as csv_rows};
+pub use expand::{ExpandedRow, Expansion, expand};
 use rows::Rows;
 use scope::Scope;
 
@@ -56,7 +60,7 @@ pub fn compile(files: &dyn Files, root: &str, protocols: &[&dyn Protocol], repor
     let text = sources.read(root, report)?;
     let source = report.add_source(root, text);
     let table = read(source, &DIALECT, report)?;
-    let mut view = View::new(&table, DIALECT, "the profile", None);
+    let mut view = View::new(&table, DIALECT, "the profile", None).of(&keys::ROOT);
 
     if let Some((schema, span)) = view.need_str("schema", report)
         && schema != SCHEMA
@@ -106,7 +110,7 @@ pub fn compile(files: &dyn Files, root: &str, protocols: &[&dyn Protocol], repor
 fn peers(view: &mut View<'_>, report: &mut Report) -> Vec<Peer> {
     let Some(table) = view.take_table("peer", report) else { return Vec::new() };
     let mut peers = Vec::new();
-    let mut outer = view.inner(table, "[peer]");
+    let mut outer = view.inner(table, "[peer]").of(&keys::PEERS);
     for entry in outer.take_rest() {
         scope::check_id(&entry.key, entry.key_span, None, report);
         let bridge_diag::Shape::Table(inner) = &entry.node.shape else {
@@ -114,7 +118,7 @@ fn peers(view: &mut View<'_>, report: &mut Report) -> Vec<Peer> {
                 .push(outer.error(DIALECT.wrong_kind, entry.node.span, format!("peer `{}` must be a table", entry.key)).fix("write `{}`"));
             continue;
         };
-        let mut peer = outer.inner(inner, format!("peer `{}`", entry.key));
+        let mut peer = outer.inner(inner, format!("peer `{}`", entry.key)).of(&keys::PEER);
         let text = peer.take_str("text", report).map(|(text, _)| text.to_owned());
         peer.finish(report);
         peers.push(Peer { name: entry.key.clone(), text });

@@ -9,6 +9,7 @@ use super::scope::{
     take_quantity, take_unit, word,
 };
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::plan::{Conversion, Limit, LimitKind, PlannedPoint, PointSource, Severity, Side, StateAlarm, StreamClass, Verbs};
 use crate::units::Dimension;
 
@@ -49,7 +50,7 @@ impl Scope<'_> {
     /// Compiles the rows of `points`.
     pub(crate) fn compile_points(&mut self, rows: &[Row], report: &mut Report) {
         for row in rows {
-            let mut view = View::new(&row.table, DIALECT, "a point", row.origin.as_deref());
+            let mut view = View::new(&row.table, DIALECT, "a point", row.origin.as_deref()).of(&keys::POINT);
             let before = report.errors();
             let id = take_id(&mut self.point_names, "point", &mut view, report);
             let link = self.link_of(&mut view, of_direction(Role::Client, &row.table), report);
@@ -78,7 +79,7 @@ impl Scope<'_> {
     /// Compiles the rows of `remotes`: points that a peer streams.
     pub(crate) fn compile_remotes(&mut self, rows: &[Row], report: &mut Report) {
         for row in rows {
-            let mut view = View::new(&row.table, DIALECT, "a remote point", row.origin.as_deref());
+            let mut view = View::new(&row.table, DIALECT, "a remote point", row.origin.as_deref()).of(&keys::REMOTE);
             let before = report.errors();
             let id = take_id(&mut self.point_names, "point", &mut view, report);
             let peer = self.peer_named(&mut view, report);
@@ -102,7 +103,7 @@ impl Scope<'_> {
     /// `cim = { on, class, type, phases, alias }`.
     pub(super) fn cim(&mut self, view: &mut View<'_>, classes: &[&str], report: &mut Report) -> Option<Cim> {
         let table = view.need_table("cim", report)?;
-        let mut cim = view.inner(table, format!("`cim` of {}", view.noun()));
+        let mut cim = view.inner(table, format!("`cim` of {}", view.noun())).of(&keys::CIM);
         let on = cim.need_str("on", report);
         let class = cim.need_str("class", report);
         let kind = cim.need_str("type", report);
@@ -310,7 +311,7 @@ impl Scope<'_> {
         };
         let mut limits: Vec<Limit> = Vec::new();
         for table in tables {
-            let mut inner = view.inner(table, format!("a limit of {}", view.noun()));
+            let mut inner = view.inner(table, format!("a limit of {}", view.noun())).of(&keys::LIMIT);
             let Some(limit) = limit(&mut inner, unit, report) else {
                 inner.finish(report);
                 continue;
@@ -394,7 +395,7 @@ fn limit(view: &mut View<'_>, unit: Measured, report: &mut Report) -> Option<Lim
 
 fn state_alarm(view: &mut View<'_>, report: &mut Report) -> Option<StateAlarm> {
     let table = view.take_table("alarm", report)?;
-    let mut alarm = view.inner(table, format!("`alarm` of {}", view.noun()));
+    let mut alarm = view.inner(table, format!("`alarm` of {}", view.noun())).of(&keys::ALARM);
     let when = match alarm.need("when", report).map(|e| (&e.node.shape, e.node.span)) {
         Some((Shape::Int(value), _)) => Some(*value),
         Some((Shape::Bool(value), _)) => Some(i64::from(*value)),

@@ -6,6 +6,7 @@ use bridge_diag::{Diagnostic, Entry, Node, Report, Shape, Table, View, nearest};
 
 use super::{FileReader, csv};
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::template::{Params, describe, rows, substitute};
 
 /// One expanded row.
@@ -28,7 +29,7 @@ pub(crate) struct Rows {
 }
 
 /// The lists a profile, template or group may hold, in row form and in long form.
-const KINDS: [(&str, &str); 5] =
+pub(super) const KINDS: [(&str, &str); 5] =
     [("points", "point"), ("remotes", "remote"), ("calcs", "calc"), ("controls", "control"), ("serves", "serve")];
 
 /// Lists of un-expanded rows, in the order of [`KINDS`].
@@ -41,6 +42,11 @@ struct Template<'t> {
 }
 
 impl Rows {
+    /// The rows, in the order of [`KINDS`].
+    pub(super) fn into_lists(self) -> [Vec<Row>; 5] {
+        [self.points, self.remotes, self.calcs, self.controls, self.serves]
+    }
+
     /// Reads everything that makes rows out of the profile's root table.
     pub(crate) fn read(view: &mut View<'_>, files: &mut FileReader<'_>, report: &mut Report) -> Self {
         let mut out = Self::default();
@@ -54,13 +60,13 @@ impl Rows {
 
     fn read_groups(&mut self, view: &mut View<'_>, report: &mut Report) {
         let Some(groups) = view.take_table("group", report) else { return };
-        let mut outer = view.inner(groups, "[group]");
+        let mut outer = view.inner(groups, "[group]").of(&keys::GROUPS);
         for entry in outer.take_rest() {
             let Shape::Table(table) = &entry.node.shape else {
                 report.push(outer.error(DIALECT.wrong_kind, entry.node.span, format!("group `{}` must be a table", entry.key)));
                 continue;
             };
-            let mut group = outer.inner(table, format!("group `{}`", entry.key));
+            let mut group = outer.inner(table, format!("group `{}`", entry.key)).of(&keys::GROUP);
             let lists = take_lists(&mut group, report);
             let shared: Vec<Entry> = group.take_rest().into_iter().cloned().collect();
             self.extend(&lists, &Params::new(), Some(&format!("group {}", entry.key)), &shared, report);
@@ -70,7 +76,7 @@ impl Rows {
     fn read_uses(&mut self, view: &mut View<'_>, report: &mut Report) {
         let templates = templates(view, report);
         for table in view.take_tables("use", report) {
-            let mut usage = view.inner(table, "[[use]]");
+            let mut usage = view.inner(table, "[[use]]").of(&keys::USE);
             let named = usage.need_str("template", report);
             let on = usage.take("on").cloned();
             let with = usage.take_table("with", report).map(params_of).unwrap_or_default();
@@ -119,7 +125,7 @@ impl Rows {
 
     fn read_csv(&mut self, view: &mut View<'_>, files: &mut FileReader<'_>, report: &mut Report) {
         for table in view.take_tables("points_csv", report) {
-            let mut list = view.inner(table, "[[points_csv]]");
+            let mut list = view.inner(table, "[[points_csv]]").of(&keys::POINTS_CSV);
             let file = list.need_str("file", report);
             let shared: Vec<Entry> = list.take("on").cloned().into_iter().collect();
             list.finish(report);
@@ -191,13 +197,13 @@ fn take_lists<'t>(view: &mut View<'t>, report: &mut Report) -> Lists<'t> {
 fn templates<'t>(view: &mut View<'t>, report: &mut Report) -> BTreeMap<String, Template<'t>> {
     let mut out = BTreeMap::new();
     let Some(table) = view.take_table("template", report) else { return out };
-    let mut outer = view.inner(table, "[template]");
+    let mut outer = view.inner(table, "[template]").of(&keys::TEMPLATES);
     for entry in outer.take_rest() {
         let Shape::Table(table) = &entry.node.shape else {
             report.push(outer.error(DIALECT.wrong_kind, entry.node.span, format!("template `{}` must be a table", entry.key)));
             continue;
         };
-        let mut template = View::new(table, DIALECT, format!("template `{}`", entry.key), None);
+        let mut template = View::new(table, DIALECT, format!("template `{}`", entry.key), None).of(&keys::TEMPLATE);
         let mut params: Vec<String> =
             template.take_strs("params", report).unwrap_or_default().into_iter().map(|(name, _)| name.to_owned()).collect();
         let defaults = template.take_table("defaults", report).map(params_of).unwrap_or_default();

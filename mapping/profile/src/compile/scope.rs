@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bridge_diag::{Diagnostic, Entry, Node, Report, Shape, Span, Table, View, nearest};
+use bridge_diag::{Diagnostic, Entry, Kind, Node, Report, Shape, Span, Table, View, nearest};
 use bridge_model::PointId;
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkPoint, Protocol, Role};
 
 use crate::calc::Calculation;
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::plan::{Basis, Control, Peer, Plan, PlannedLink, PlannedPoint, Resource, Served};
 use crate::quantity::{parse_duration, split};
 use crate::template::{Params, describe, rows, substitute};
@@ -129,35 +130,13 @@ impl<'p> Scope<'p> {
     /// `[era]`: the resources.
     pub(crate) fn read_eras(&mut self, view: &mut View<'_>, report: &mut Report) {
         let Some(table) = view.take_table("era", report) else { return };
-        let mut expanded: Vec<(String, Span, Table, Option<String>)> = Vec::new();
-        for entry in &table.entries {
-            let Shape::Table(inner) = &entry.node.shape else {
-                report.push(
-                    Diagnostic::error(DIALECT.wrong_kind, format!("resource `{}` must be a table", entry.key))
-                        .at(entry.node.span)
-                        .fix("write `{ address = \"era:…\", class = \"…\" }`"),
-                );
-                continue;
-            };
-            let Some(own) = inner.entry("for") else {
-                expanded.push((entry.key.clone(), entry.key_span, inner.clone(), None));
-                continue;
-            };
-            let bare = Table { span: inner.span, entries: inner.entries.iter().filter(|e| e.key != "for").cloned().collect() };
-            for params in rows(&own.node, &Params::new(), report) {
-                let origin = format!("era {}, {}", entry.key, describe(&params));
-                let key = expanded_key(entry, &params, &origin, report);
-                expanded.push((key, entry.key_span, substitute(&bare, &params, Some(&origin), report), Some(origin)));
-            }
-        }
-        expanded.sort_by(|a, b| a.0.cmp(&b.0));
-        for (key, span, table, origin) in expanded {
+        for (key, span, table, origin) in expanded_eras(table, report) {
             self.read_era(key, span, &table, origin.as_deref(), report);
         }
     }
 
     fn read_era(&mut self, key: String, span: Span, table: &Table, origin: Option<&str>, report: &mut Report) {
-        let mut view = View::new(table, DIALECT, format!("resource `{key}`"), origin);
+        let mut view = View::new(table, DIALECT, format!("resource `{key}`"), origin).of(&keys::ERA);
         let address = view.need_str("address", report);
         let class = view.need_str("class", report);
         let mrid = view.take_str("mrid", report).map(|(text, _)| text.to_owned());
@@ -186,7 +165,7 @@ impl<'p> Scope<'p> {
     /// `[alias]`: names of state codes.
     pub(crate) fn read_aliases(&mut self, view: &mut View<'_>, report: &mut Report) {
         let Some(table) = view.take_table("alias", report) else { return };
-        let mut outer = view.inner(table, "[alias]");
+        let mut outer = view.inner(table, "[alias]").of(&keys::ALIASES);
         for entry in outer.take_rest() {
             let Shape::Table(codes) = &entry.node.shape else {
                 report.push(
@@ -221,7 +200,7 @@ impl<'p> Scope<'p> {
     pub(crate) fn read_limit_sets(&mut self, view: &mut View<'_>, report: &mut Report) {
         let Some(table) = view.take_table("limits", report) else { return };
         let names: Vec<String> = table.entries.iter().map(|entry| entry.key.clone()).collect();
-        let mut outer = view.inner(table, "[limits]");
+        let mut outer = view.inner(table, "[limits]").of(&keys::LIMIT_SETS);
         for name in names {
             let set = outer.take_tables(&name, report).into_iter().cloned().collect();
             self.limit_sets.insert(name, set);
@@ -376,6 +355,33 @@ impl<'p> LinkDraft<'p> {
     }
 }
 
+/// The resources of `[era]` by key, each with its place and what it expanded from; `for` makes several.
+pub(crate) fn expanded_eras(table: &Table, report: &mut Report) -> Vec<(String, Span, Table, Option<String>)> {
+    let mut expanded: Vec<(String, Span, Table, Option<String>)> = Vec::new();
+    for entry in &table.entries {
+        let Shape::Table(inner) = &entry.node.shape else {
+            report.push(
+                Diagnostic::error(DIALECT.wrong_kind, format!("resource `{}` must be a table", entry.key))
+                    .at(entry.node.span)
+                    .fix("write `{ address = \"era:…\", class = \"…\" }`"),
+            );
+            continue;
+        };
+        let Some(own) = inner.entry("for") else {
+            expanded.push((entry.key.clone(), entry.key_span, inner.clone(), None));
+            continue;
+        };
+        let bare = Table { span: inner.span, entries: inner.entries.iter().filter(|e| e.key != "for").cloned().collect() };
+        for params in rows(&own.node, &Params::new(), report) {
+            let origin = format!("era {}, {}", entry.key, describe(&params));
+            let key = expanded_key(entry, &params, &origin, report);
+            expanded.push((key, entry.key_span, substitute(&bare, &params, Some(&origin), report), Some(origin)));
+        }
+    }
+    expanded.sort_by(|a, b| a.0.cmp(&b.0));
+    expanded
+}
+
 fn expanded_key(entry: &Entry, params: &Params, origin: &str, report: &mut Report) -> String {
     if entry.key.contains('{') {
         let node = Node { span: entry.key_span, shape: Shape::Str(entry.key.clone()) };
@@ -525,6 +531,7 @@ pub(crate) fn need_duration(view: &mut View<'_>, key: &str, report: &mut Report)
 
 /// A duration in force of law of a rule: its absence has a code of its own.
 pub(crate) fn word<T: Copy>(view: &mut View<'_>, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<T> {
+    debug_assert!(is_written_down(view, key, words), "the words of `{key}` are not those of its form");
     let (text, span) = view.take_str(key, report)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*value);
@@ -534,6 +541,16 @@ pub(crate) fn word<T: Copy>(view: &mut View<'_>, key: &str, words: &[(&str, T)],
         .map_or_else(|| format!("one of: {list}"), |near| format!("did you mean `{near}`?"));
     report.push(view.error("profile::word-unknown", span, format!("`{key}` of {} is one of {list}, not `{text}`", view.noun())).fix(fix));
     None
+}
+
+/// Whether the words that a reader takes are those that the form of the table offers.
+fn is_written_down<T>(view: &View<'_>, key: &str, words: &[(&str, T)]) -> bool {
+    match view.form().and_then(|form| form.key(key)).map(|key| key.kind) {
+        Some(Kind::Words(known)) => known.len() == words.len() && words.iter().all(|(word, _)| known.contains(word)),
+        Some(_) => false,
+        // A form whose other keys are open says nothing of this one.
+        None => true,
+    }
 }
 
 /// The unit of a row, if it names one.

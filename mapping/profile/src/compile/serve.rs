@@ -7,6 +7,7 @@ use bridge_session::{AddressUse, Role};
 use super::rows::Row;
 use super::scope::{Measure, Measured, Scope, declare, of_direction, settle, take_basis, take_conversion, take_quantity, take_unit, word};
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::plan::{Conversion, Served, ServedClass, ServedSource, StatusKind, StreamClass};
 use crate::units::unit;
 
@@ -21,7 +22,7 @@ impl Scope<'_> {
     /// Compiles the rows of `serves`.
     pub(crate) fn compile_serves(&mut self, rows: &[Row], report: &mut Report) {
         for row in rows {
-            let mut view = View::new(&row.table, DIALECT, "a served point", row.origin.as_deref());
+            let mut view = View::new(&row.table, DIALECT, "a served point", row.origin.as_deref()).of(&keys::SERVE);
             let before = report.errors();
             let stated = view.take_str("id", report);
             if let Some((id, _)) = stated {
@@ -67,7 +68,7 @@ impl Scope<'_> {
             ));
             return None;
         };
-        let mut from = view.inner(table, format!("`from` of {}", view.noun()));
+        let mut from = view.inner(table, format!("`from` of {}", view.noun())).of(&keys::FROM);
         let source = self.source_from(&mut from, report);
         from.finish(report);
         source

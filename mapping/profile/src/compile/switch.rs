@@ -5,6 +5,7 @@ use bridge_model::PointId;
 
 use super::control::{authority, expires};
 use super::scope::{Scope, need_duration, take_duration};
+use crate::keys;
 use crate::plan::{Drive, Execution, Followed, Taken};
 
 impl Scope<'_> {
@@ -68,7 +69,7 @@ impl Scope<'_> {
             return None;
         }
         let table = view.take_table("feedback", report)?;
-        let mut feedback = view.inner(table, format!("`feedback` of {}", view.noun()));
+        let mut feedback = view.inner(table, format!("`feedback` of {}", view.noun())).of(&keys::FEEDBACK);
         let point = self.position(&mut feedback, report);
         let within = need_duration(&mut feedback, "within", report);
         let dwell = take_duration(&mut feedback, "dwell", report).unwrap_or_default();

@@ -8,6 +8,7 @@ use bridge_session::{Field, Fields};
 
 use super::scope::{Scope, field_of, take_duration};
 use crate::codes::DIALECT;
+use crate::keys;
 use crate::plan::PointSource;
 use crate::testcase::{Expect, ExpectKind, Given, GivenKind, TestCase};
 
@@ -18,7 +19,7 @@ impl Scope<'_> {
     }
 
     fn test(&self, table: &Table, report: &mut Report) -> Option<TestCase> {
-        let mut view = View::new(table, DIALECT, "a test", None);
+        let mut view = View::new(table, DIALECT, "a test", None).of(&keys::TEST);
         let name = view.need_str("name", report).map(|(name, _)| name.to_owned());
         if let Some(name) = &name {
             view.rename(format!("test `{name}`"));
@@ -76,7 +77,7 @@ impl Scope<'_> {
     }
 
     fn given(&self, table: &Table, test: &View<'_>, report: &mut Report) -> Option<Given> {
-        let mut view = test.inner(table, format!("an input of {}", test.noun()));
+        let mut view = test.inner(table, format!("an input of {}", test.noun())).of(&keys::GIVEN);
         let at = take_duration(&mut view, "at", report).unwrap_or(Duration::ZERO);
         let what = if let Some((name, span)) = view.take_str("link", report) {
             let link = self.find(&self.link_names, name, "link", span, &view, report);
@@ -114,7 +115,7 @@ impl Scope<'_> {
     }
 
     fn expect(&self, table: &Table, test: &View<'_>, report: &mut Report) -> Option<Expect> {
-        let mut view = test.inner(table, format!("an expectation of {}", test.noun()));
+        let mut view = test.inner(table, format!("an expectation of {}", test.noun())).of(&keys::EXPECT);
         let within = take_duration(&mut view, "within", report);
         let at = take_duration(&mut view, "at", report);
         let what = if let Some((verb, _)) = view.take_str("verb", report) {
