@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge_model::Zone;
+use bridge_profile::{CapReason, Plan, ServedSource};
 use bridge_profile::{
     Capture, ControlKind, Conversion, Execution, JournalFailure, Lapse, Limit, PointSource, RampBy, SelectMode, ServedClass, Side,
     StatusKind, StreamClass, Verbs,
 };
-use bridge_profile::{CapReason, Plan, ServedSource};
 use bridge_session::{Field, Fields, Role};
 
 /// `90s`, `500ms`, `15min`: the largest unit that says it exactly.

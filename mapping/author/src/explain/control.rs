@@ -64,6 +64,9 @@ impl Explainer<'_> {
     }
 
     fn drive(&self, index: usize, control: &Control, drive: &Drive, value: Option<f64>, out: &mut Explained) {
+        if drive.switches {
+            return self.switch(index, control, drive, value, out);
+        }
         let unit = control.unit.as_str();
         let shown = |value: f64| words::quantity(value, unit);
         let target = value.unwrap_or_else(|| {
@@ -90,7 +93,9 @@ impl Explainer<'_> {
             let available =
                 cap.available.map(|point| format!(", what is available from {}", words::point_id(self.plan, point))).unwrap_or_default();
             out.say("policy", format!("shares count from {} rated{available}", shown(cap.rated)));
-            let reasons: Vec<String> = cap.reasons.iter().map(|(reason, known)| format!("{reason} = {}{}", known.number, if known.released { ", released at its end" } else { "" })).collect();
+            let at_end = |released: bool| if released { ", released at its end" } else { "" };
+            let reasons: Vec<String> =
+                cap.reasons.iter().map(|(reason, known)| format!("{reason} = {}{}", known.number, at_end(known.released))).collect();
             out.may("policy", (!reasons.is_empty()).then(|| format!("reasons taken: {}", reasons.join(", "))));
         }
         requires(&drive.requires, out);
@@ -115,16 +120,7 @@ impl Explainer<'_> {
             };
             out.say("to the wire", text);
         }
-        out.say("wire", self.wire_words(control.link.index(), self.addresses.controls.get(index).copied().flatten()));
-        out.say(
-            "wire",
-            match control.select {
-                SelectMode::None => "executed without select (R4)",
-                SelectMode::Bridge => "the bridge selects, awaits the confirmation, executes (R4)",
-                SelectMode::Relay => "the issuer's own SELECT is passed on (R4)",
-                SelectMode::Scl => "as the control model of the SCL file says (R4)",
-            },
-        );
+        self.selected(index, control, out);
         if target < drive.min || target > drive.max {
             out.say("worked", format!("{} lies outside the envelope: REJECTED, nothing is sent", shown(target)));
         } else {
@@ -178,12 +174,57 @@ impl Explainer<'_> {
         );
     }
 
+    /// A switch: one step, from a position that is seen (R9). `value`: 0 opens, anything else closes.
+    fn switch(&self, index: usize, control: &Control, drive: &Drive, value: Option<f64>, out: &mut Explained) {
+        let close = value.is_none_or(|value| value != 0.0);
+        let (before, after) = if close { ("OPEN", "CLOSED") } else { ("CLOSED", "OPEN") };
+        out.say("IES", format!("{} of {}", control.verb, self.resource_words(control.resource)));
+        out.say("IES", format!("one step, to {after}, with expectBefore = {before}: refused if it is seen to stand otherwise (R9)"));
+        authority(&drive.authority, out);
+        out.say("policy", format!("refused if older than {}", words::duration(drive.max_age)));
+        requires(&drive.requires, out);
+        if let Some(point) = drive.remote_enable {
+            out.say("requires", format!("{} is 1, GOOD and fresh: the plant's leave (R8)", words::point_id(self.plan, point)));
+        }
+        out.say("executed by", executed_by(drive));
+        self.selected(index, control, out);
+        self.sent(index, control, Action::Switch(close), out);
+        let followed = drive.followed;
+        out.say(
+            "feedback",
+            format!(
+                "{} shows {after} in {}, for {}",
+                self.point_words(followed.point),
+                words::duration(followed.within),
+                words::duration(followed.dwell)
+            ),
+        );
+        out.say("messages", "acknowledge: RECEIPT, ACCEPTANCE or REJECTED, COMPLETED, NOT_OPERATED, EXPIRED or INDETERMINATE");
+    }
+
+    fn selected(&self, index: usize, control: &Control, out: &mut Explained) {
+        out.say("wire", self.wire_words(control.link.index(), self.addresses.controls.get(index).copied().flatten()));
+        out.say(
+            "wire",
+            match control.select {
+                SelectMode::None => "executed without select (R4)",
+                SelectMode::Bridge => "the bridge selects, awaits the confirmation, executes (R4)",
+                SelectMode::Relay => "the issuer's own SELECT is passed on (R4)",
+                SelectMode::Scl => "as the control model of the SCL file says (R4)",
+            },
+        );
+    }
+
     fn relay(&self, index: usize, control: &Control, relay: &Relay, value: Option<f64>, out: &mut Explained) {
         out.say("wire", self.wire_words(control.link.index(), self.addresses.controls.get(index).copied().flatten()));
-        let wire = value.unwrap_or_else(|| self.plan.to_wire(control, 100.0));
-        let eng = control.conversion.to_eng(wire);
-        let basis = control.basis.map(|basis| format!(", {}", basis.as_str())).unwrap_or_default();
-        out.say("worked", format!("wire {} → {}{basis}", words::number(wire), words::quantity(eng, &control.unit)));
+        if control.verb == "reconfigure" {
+            out.say("worked", "on closes, off opens: one step from the position that is seen (R9)");
+        } else {
+            let wire = value.unwrap_or_else(|| self.plan.to_wire(control, 100.0));
+            let eng = control.conversion.to_eng(wire);
+            let basis = control.basis.map(|basis| format!(", {}", basis.as_str())).unwrap_or_default();
+            out.say("worked", format!("wire {} → {}{basis}", words::number(wire), words::quantity(eng, &control.unit)));
+        }
         out.say("IES", format!("{} of {}", control.verb, self.resource_words(control.resource)));
         out.say("goes to", format!("peer {}, as {} of {}", relay.peer, relay.instruction_code, relay.operator_ref));
         out.may("ramp", relay.ramp.map(|ramp| format!("asked for: {} {}/min", words::number(ramp), control.unit)));

@@ -57,7 +57,8 @@ fn a_control_counts_when_a_test_sees_it_taken_and_refused() {
     assert_eq!(station.verbs, ["stream", "report", "alarm", "log", "dispatch", "start", "stop"]);
     assert_eq!(row, Some(vec![25, 1, 2, 21, 1, 1, 1]));
     let park = coverage(&shipped("solar-park-dnp3").plan, PROTOCOLS);
-    assert!(park.controls.iter().all(|control| control.accepted && control.rejected), "{:?}", park.controls);
+    let open: Vec<&str> = park.controls.iter().filter(|c| !(c.accepted && c.rejected)).map(|c| c.id.as_str()).collect();
+    assert_eq!(open, ["BLK2.switch"], "its tests speak of the one that is refused without a SELECT");
     let gateway = coverage(&shipped("ems-gateway-104").plan, PROTOCOLS);
     assert!(!gateway.served.1.contains(&"U1.p".to_owned()) && gateway.served.1.contains(&"U2.p".to_owned()));
 }
