@@ -29,14 +29,8 @@ const ROLES: &[&str] =
     &["NLDC", "RLDC", "SLDC", "ALDC", "REMC", "STU", "CTU", "DISCOM", "GENCO", "IPP", "QCA", "AMC", "AGGREGATOR", "OPERATOR"];
 
 impl Scope<'_> {
-    /// Compiles the rows of `controls`.
-    pub(crate) fn compile_controls(&mut self, rows: &[Row], report: &mut Report) {
-        for row in rows {
-            self.compile_control(row, report);
-        }
-    }
-
-    fn compile_control(&mut self, row: &Row, report: &mut Report) {
+    /// Compiles a row of `controls`.
+    pub(crate) fn compile_control(&mut self, row: &Row, report: &mut Report) {
         let mut view = View::new(&row.table, DIALECT, "a control", row.origin.as_deref()).of(&keys::CONTROL);
         let before = report.errors();
         let id = take_id(&mut self.control_names, "control", &mut view, report);

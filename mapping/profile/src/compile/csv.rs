@@ -43,11 +43,18 @@ pub(crate) const MAX_CSV_ROWS: usize = 500_000;
 
 /// The rows of a point list, each shaped like a point of the profile. `on` names the resource; the link comes from `[[points_csv]]`.
 pub fn rows(source: SourceId, report: &mut Report) -> Vec<Table> {
-    let Some(text) = report.source(source).map(|s| s.text.clone()) else { return Vec::new() };
-    let mut lines = csv_records(&text, source).into_iter();
+    let mut out = Vec::new();
+    each(source, report, |table, _| out.push(table));
+    out
+}
+
+/// The same, one at a time.
+pub(super) fn each(source: SourceId, report: &mut Report, mut take: impl FnMut(Table, &mut Report)) {
+    let Some(text) = report.source(source).map(|s| s.text.clone()) else { return };
+    let mut lines = Records::new(&text, source);
     let Some(header) = lines.next() else {
         report.push(bad(Span { source, start: 0, end: 0 }, "the point list is empty").fix("start with a line of column names"));
-        return Vec::new();
+        return;
     };
     let names: Vec<&str> = header.iter().map(|(name, _)| name.trim()).collect();
     for (name, (_, span)) in names.iter().zip(&header) {
@@ -57,7 +64,7 @@ pub fn rows(source: SourceId, report: &mut Report) -> Vec<Table> {
             report.push(bad(*span, &format!("there is no column `{name}`")).fix(fix));
         }
     }
-    let mut out = Vec::new();
+    let mut count = 0;
     for record in lines {
         let span = match (record.first(), record.last()) {
             (Some(first), Some(last)) => Span { source, start: first.1.start, end: last.1.end },
@@ -70,13 +77,14 @@ pub fn rows(source: SourceId, report: &mut Report) -> Vec<Table> {
             );
             continue;
         }
-        if out.len() >= MAX_CSV_ROWS {
+        if count >= MAX_CSV_ROWS {
             report.push(bad(span, &format!("more than {MAX_CSV_ROWS} rows")).fix("split the list"));
             break;
         }
-        out.push(row(&names, &record, span, report));
+        count += 1;
+        let table = row(&names, &record, span, report);
+        take(table, report);
     }
-    out
 }
 
 fn bad(span: Span, message: &str) -> Diagnostic {
@@ -178,47 +186,73 @@ fn move_to(node: &mut Node, at: Span) {
     }
 }
 
+/// One record: its cells, each with its place.
+type Record = Vec<(String, Span)>;
+
 /// The records of a CSV text (RFC 4180: quotes double inside quotes), each cell with its place. Empty lines and lines that begin with
 /// `#` are left out.
 #[must_use]
-pub fn csv_records(text: &str, source: SourceId) -> Vec<Vec<(String, Span)>> {
-    let mut out = Vec::new();
-    let mut record: Vec<(String, Span)> = Vec::new();
-    let mut cell = String::new();
-    let mut start = 0;
-    let mut quoted = false;
-    let mut chars = text.char_indices().peekable();
-    let mut end_record = |record: &mut Vec<(String, Span)>| {
-        let blank = record.iter().all(|(cell, _)| cell.trim().is_empty());
-        let comment = record.first().is_some_and(|(cell, _)| cell.trim_start().starts_with('#'));
-        let done = std::mem::take(record);
-        if !blank && !comment {
-            out.push(done);
-        }
-    };
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
-                cell.push('"');
-                chars.next();
-            }
-            '"' => quoted = !quoted,
-            ',' | '\n' if !quoted => {
-                record.push((std::mem::take(&mut cell), Span { source, start, end: at }));
-                start = at + 1;
-                if c == '\n' {
-                    end_record(&mut record);
+pub fn csv_records(text: &str, source: SourceId) -> Vec<Record> {
+    Records::new(text, source).collect()
+}
+
+struct Records<'t> {
+    text: &'t str,
+    source: SourceId,
+    /// Where the next cell begins.
+    start: usize,
+}
+
+impl<'t> Records<'t> {
+    fn new(text: &'t str, source: SourceId) -> Self {
+        Self { text, source, start: 0 }
+    }
+
+    /// The next line that is not at the end of the text, whatever is on it.
+    fn line(&mut self) -> Option<Record> {
+        let rest = self.text.get(self.start..).filter(|rest| !rest.is_empty())?;
+        let begin = self.start;
+        let mut record = Record::new();
+        let mut cell = String::new();
+        let mut quoted = false;
+        let mut chars = rest.char_indices().map(|(at, c)| (begin + at, c)).peekable();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
+                    cell.push('"');
+                    chars.next();
                 }
+                '"' => quoted = !quoted,
+                ',' | '\n' if !quoted => {
+                    record.push((std::mem::take(&mut cell), Span { source: self.source, start: self.start, end: at }));
+                    self.start = at + 1;
+                    if c == '\n' {
+                        return Some(record);
+                    }
+                }
+                '\r' if !quoted => {}
+                _ => cell.push(c),
             }
-            '\r' if !quoted => {}
-            _ => cell.push(c),
+        }
+        record.push((cell, Span { source: self.source, start: self.start, end: self.text.len() }));
+        self.start = self.text.len();
+        Some(record)
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        loop {
+            let record = self.line()?;
+            let blank = record.iter().all(|(cell, _)| cell.trim().is_empty());
+            let comment = record.first().is_some_and(|(cell, _)| cell.trim_start().starts_with('#'));
+            if !blank && !comment {
+                return Some(record);
+            }
         }
     }
-    if start < text.len() || !record.is_empty() {
-        record.push((cell, Span { source, start, end: text.len() }));
-        end_record(&mut record);
-    }
-    out
 }
 
 #[cfg(test)]

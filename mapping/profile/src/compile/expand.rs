@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bridge_diag::{Entry, Node, Report, Shape, Span, Table, View, read};
 
-use super::rows::{KINDS, Row, Rows};
+use super::rows::{KINDS, List, Row, Rows};
 use super::{FileReader, Files, scope};
 use crate::codes::DIALECT;
 use crate::keys;
@@ -51,9 +51,9 @@ pub fn expand(files: &dyn Files, root: &str, report: &mut Report) -> Option<Expa
     let tests = view.take_tables("test", report).into_iter().cloned().collect();
     let rows = Rows::read(&mut view, &mut sources, report);
     let head = view.take_rest().into_iter().map(|entry| if entry.key == "era" { eras(entry, report) } else { entry.clone() }).collect();
-    let lists = KINDS.map(|(name, _)| name).into_iter().zip(rows.into_lists());
-    let rows =
-        lists.map(|(name, rows)| (name, rows.into_iter().map(|Row { table, origin }| ExpandedRow { table, origin }).collect())).collect();
+    let lists = KINDS.map(|(name, _)| name).into_iter().zip(List::ALL);
+    let mut expanded = |list| rows.all(list, report).into_iter().map(|Row { table, origin }| ExpandedRow { table, origin }).collect();
+    let rows = lists.map(|(name, list)| (name, expanded(list))).collect();
     Some(Expansion { head, rows, tests })
 }
 

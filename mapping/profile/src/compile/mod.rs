@@ -25,7 +25,7 @@ use crate::keys;
 use crate::plan::{Peer, Plan};
 pub use csv::{COLUMNS as CSV_COLUMNS, csv_records, rows as csv_rows};
 pub use expand::{ExpandedRow, Expansion, expand};
-use rows::Rows;
+use rows::{List, Rows};
 use scope::Scope;
 
 /// Where a profile's files are. Paths are relative to the profile's folder and use `/`.
@@ -92,11 +92,11 @@ pub fn compile(files: &dyn Files, root: &str, protocols: &[&dyn Protocol], repor
     let tests = view.take_tables("test", report);
     view.finish(report);
 
-    scope.compile_points(&rows.points, report);
-    scope.compile_remotes(&rows.remotes, report);
-    scope.compile_calcs(&rows.calcs, report);
-    scope.compile_controls(&rows.controls, report);
-    scope.compile_serves(&rows.serves, report);
+    rows.each(List::Points, report, |row, report| scope.compile_point(&row, report));
+    rows.each(List::Remotes, report, |row, report| scope.compile_remote(&row, report));
+    scope.compile_calcs(&rows.all(List::Calcs, report), report);
+    rows.each(List::Controls, report, |row, report| scope.compile_control(&row, report));
+    rows.each(List::Serves, report, |row, report| scope.compile_serve(&row, report));
     let tests = scope.compile_tests(&tests, report);
     scope.check_links_used(report);
 

@@ -47,57 +47,53 @@ impl Cim {
 }
 
 impl Scope<'_> {
-    /// Compiles the rows of `points`.
-    pub(crate) fn compile_points(&mut self, rows: &[Row], report: &mut Report) {
-        for row in rows {
-            let mut view = View::new(&row.table, DIALECT, "a point", row.origin.as_deref()).of(&keys::POINT);
-            let before = report.errors();
-            let id = take_id(&mut self.point_names, "point", &mut view, report);
-            let link = self.link_of(&mut view, of_direction(Role::Client, &row.table), report);
-            let address = self.address(&mut view, link, AddressUse::Monitor, report);
-            let cim = self.cim(&mut view, &["Analog", "Discrete", "Accumulator"], report);
-            let unit = unit_of(&mut view, cim.as_ref(), report);
-            let basis = take_basis(&mut view, unit, report);
-            let conversion = take_conversion(&mut view, unit, report);
-            let point = self.rest_of_point(&mut view, id, cim, unit, report);
-            view.finish(report);
-            let (Some(link), Some(address), Some(mut point)) = (link, address, point) else { continue };
-            if report.errors() > before {
-                continue;
-            }
-            let Ok(number) = u16::try_from(link) else { continue };
-            point.source = PointSource::Link(bridge_model::LinkId(number));
-            point.basis = basis;
-            point.conversion = conversion;
-            let index = self.points.len();
-            settle(&mut self.point_names, &point.id, index);
-            self.attach(link, index, AddressUse::Monitor, address);
-            self.points.push(point);
+    /// Compiles a row of `points`.
+    pub(crate) fn compile_point(&mut self, row: &Row, report: &mut Report) {
+        let mut view = View::new(&row.table, DIALECT, "a point", row.origin.as_deref()).of(&keys::POINT);
+        let before = report.errors();
+        let id = take_id(&mut self.point_names, "point", &mut view, report);
+        let link = self.link_of(&mut view, of_direction(Role::Client, &row.table), report);
+        let address = self.address(&mut view, link, AddressUse::Monitor, report);
+        let cim = self.cim(&mut view, &["Analog", "Discrete", "Accumulator"], report);
+        let unit = unit_of(&mut view, cim.as_ref(), report);
+        let basis = take_basis(&mut view, unit, report);
+        let conversion = take_conversion(&mut view, unit, report);
+        let point = self.rest_of_point(&mut view, id, cim, unit, report);
+        view.finish(report);
+        let (Some(link), Some(address), Some(mut point)) = (link, address, point) else { return };
+        if report.errors() > before {
+            return;
         }
+        let Ok(number) = u16::try_from(link) else { return };
+        point.source = PointSource::Link(bridge_model::LinkId(number));
+        point.basis = basis;
+        point.conversion = conversion;
+        let index = self.points.len();
+        settle(&mut self.point_names, &point.id, index);
+        self.attach(link, index, AddressUse::Monitor, address);
+        self.points.push(point);
     }
 
-    /// Compiles the rows of `remotes`: points that a peer streams.
-    pub(crate) fn compile_remotes(&mut self, rows: &[Row], report: &mut Report) {
-        for row in rows {
-            let mut view = View::new(&row.table, DIALECT, "a remote point", row.origin.as_deref()).of(&keys::REMOTE);
-            let before = report.errors();
-            let id = take_id(&mut self.point_names, "point", &mut view, report);
-            let peer = self.peer_named(&mut view, report);
-            let cim = self.remote_cim(&mut view, report);
-            let unit = unit_of(&mut view, cim.as_ref(), report);
-            let basis = take_basis(&mut view, unit, report);
-            let point = self.rest_of_point(&mut view, id, cim, unit, report);
-            view.finish(report);
-            let (Some(peer), Some(mut point)) = (peer, point) else { continue };
-            if report.errors() > before {
-                continue;
-            }
-            let Some(resource) = self.resources.get(usize::from(point.resource)) else { continue };
-            point.source = PointSource::Remote { peer, era: resource.era.clone(), measurement: point.measurement.clone() };
-            point.basis = basis;
-            settle(&mut self.point_names, &point.id, self.points.len());
-            self.points.push(point);
+    /// Compiles a row of `remotes`: a point that a peer streams.
+    pub(crate) fn compile_remote(&mut self, row: &Row, report: &mut Report) {
+        let mut view = View::new(&row.table, DIALECT, "a remote point", row.origin.as_deref()).of(&keys::REMOTE);
+        let before = report.errors();
+        let id = take_id(&mut self.point_names, "point", &mut view, report);
+        let peer = self.peer_named(&mut view, report);
+        let cim = self.remote_cim(&mut view, report);
+        let unit = unit_of(&mut view, cim.as_ref(), report);
+        let basis = take_basis(&mut view, unit, report);
+        let point = self.rest_of_point(&mut view, id, cim, unit, report);
+        view.finish(report);
+        let (Some(peer), Some(mut point)) = (peer, point) else { return };
+        if report.errors() > before {
+            return;
         }
+        let Some(resource) = self.resources.get(usize::from(point.resource)) else { return };
+        point.source = PointSource::Remote { peer, era: resource.era.clone(), measurement: point.measurement.clone() };
+        point.basis = basis;
+        settle(&mut self.point_names, &point.id, self.points.len());
+        self.points.push(point);
     }
 
     /// `cim = { on, class, type, phases, alias }`.

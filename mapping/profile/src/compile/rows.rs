@@ -1,8 +1,9 @@
 //! Rows: what templates, groups, lists and CSV files expand to, each with its origin.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use bridge_diag::{Diagnostic, Entry, Node, Report, Shape, Table, View, nearest};
+use bridge_diag::{Diagnostic, Entry, Node, Report, Shape, SourceId, Span, Table, View, nearest};
 
 use super::{FileReader, csv};
 use crate::codes::DIALECT;
@@ -18,22 +19,27 @@ pub(crate) struct Row {
     pub origin: Option<String>,
 }
 
-/// Every row of a profile.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    pub points: Vec<Row>,
-    pub remotes: Vec<Row>,
-    pub calcs: Vec<Row>,
-    pub controls: Vec<Row>,
-    pub serves: Vec<Row>,
-}
-
 /// The lists a profile, template or group may hold, in row form and in long form.
 pub(super) const KINDS: [(&str, &str); 5] =
     [("points", "point"), ("remotes", "remote"), ("calcs", "calc"), ("controls", "control"), ("serves", "serve")];
 
+/// One of the lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum List {
+    Points,
+    Remotes,
+    Calcs,
+    Controls,
+    Serves,
+}
+
+impl List {
+    /// All of them, in the order of [`KINDS`].
+    pub(super) const ALL: [Self; 5] = [Self::Points, Self::Remotes, Self::Calcs, Self::Controls, Self::Serves];
+}
+
 /// Lists of un-expanded rows, in the order of [`KINDS`].
-type Lists<'t> = [Vec<&'t Table>; 5];
+type Lists<'t> = Rc<[Vec<&'t Table>; 5]>;
 
 struct Template<'t> {
     params: Vec<String>,
@@ -41,24 +47,81 @@ struct Template<'t> {
     lists: Lists<'t>,
 }
 
-impl Rows {
-    /// The rows, in the order of [`KINDS`].
-    pub(super) fn into_lists(self) -> [Vec<Row>; 5] {
-        [self.points, self.remotes, self.calcs, self.controls, self.serves]
-    }
+/// Rows as they are written, and what they are written out for.
+struct Batch<'t> {
+    lists: Lists<'t>,
+    shared: Vec<Entry>,
+    over: Over,
+}
 
+/// What a batch's rows are written out for.
+enum Over {
+    /// Once; in a group of this name.
+    Once(Option<String>),
+    /// For each of these parameters of a template. `named` are those worth naming in an origin.
+    Template { name: String, named: Vec<String>, rows: Vec<Params> },
+}
+
+/// What makes the rows of a profile. They are written out one at a time, when they are compiled: a profile of many points is never a table of
+/// many rows.
+pub(super) struct Rows<'t> {
+    batches: Vec<Batch<'t>>,
+    /// Point lists: their file, and what their rows share.
+    lists: Vec<(SourceId, String, Vec<Entry>)>,
+}
+
+impl<'t> Rows<'t> {
     /// Reads everything that makes rows out of the profile's root table.
-    pub(crate) fn read(view: &mut View<'_>, files: &mut FileReader<'_>, report: &mut Report) -> Self {
-        let mut out = Self::default();
-        let lists = take_lists(view, report);
-        out.extend(&lists, &Params::new(), None, &[], report);
+    pub(super) fn read(view: &mut View<'t>, files: &mut FileReader<'_>, report: &mut Report) -> Self {
+        let root = Batch { lists: take_lists(view, report), shared: Vec::new(), over: Over::Once(None) };
+        let mut out = Self { batches: vec![root], lists: Vec::new() };
         out.read_groups(view, report);
         out.read_uses(view, report);
         out.read_csv(view, files, report);
         out
     }
 
-    fn read_groups(&mut self, view: &mut View<'_>, report: &mut Report) {
+    /// Writes out the rows of one list, in the order written.
+    pub(super) fn each(&self, list: List, report: &mut Report, mut take: impl FnMut(Row, &mut Report)) {
+        for Batch { lists, shared, over } in &self.batches {
+            let Some(tables) = lists.get(list as usize).filter(|tables| !tables.is_empty()) else { continue };
+            // A remote and a calculated point stand on no link.
+            let linkless = matches!(list, List::Remotes | List::Calcs);
+            let shared: Vec<Entry> = shared.iter().filter(|entry| !linkless || entry.key != "on").cloned().collect();
+            match over {
+                Over::Once(name) => {
+                    let origin = name.as_ref().map(|name| format!("group {name}"));
+                    for table in tables {
+                        expand(table, &Params::new(), origin.as_deref(), &shared, report, &mut take);
+                    }
+                }
+                Over::Template { name, named, rows } => {
+                    for params in rows {
+                        let origin = origin_of(name, named, params);
+                        for table in tables {
+                            expand(table, params, Some(&origin), &shared, report, &mut take);
+                        }
+                    }
+                }
+            }
+        }
+        if list == List::Points {
+            for (source, path, shared) in &self.lists {
+                csv::each(*source, report, |table, report| {
+                    take(Row { table: with_shared(table, shared), origin: Some(path.clone()) }, report);
+                });
+            }
+        }
+    }
+
+    /// The rows of one list, together.
+    pub(super) fn all(&self, list: List, report: &mut Report) -> Vec<Row> {
+        let mut out = Vec::new();
+        self.each(list, report, |row, _| out.push(row));
+        out
+    }
+
+    fn read_groups(&mut self, view: &mut View<'t>, report: &mut Report) {
         let Some(groups) = view.take_table("group", report) else { return };
         let mut outer = view.inner(groups, "[group]").of(&keys::GROUPS);
         for entry in outer.take_rest() {
@@ -69,11 +132,11 @@ impl Rows {
             let mut group = outer.inner(table, format!("group `{}`", entry.key)).of(&keys::GROUP);
             let lists = take_lists(&mut group, report);
             let shared: Vec<Entry> = group.take_rest().into_iter().cloned().collect();
-            self.extend(&lists, &Params::new(), Some(&format!("group {}", entry.key)), &shared, report);
+            self.batches.push(Batch { lists, shared, over: Over::Once(Some(entry.key.clone())) });
         }
     }
 
-    fn read_uses(&mut self, view: &mut View<'_>, report: &mut Report) {
+    fn read_uses(&mut self, view: &mut View<'t>, report: &mut Report) {
         let templates = templates(view, report);
         for table in view.take_tables("use", report) {
             let mut usage = view.inner(table, "[[use]]").of(&keys::USE);
@@ -90,36 +153,16 @@ impl Rows {
             };
             let mut base = template.defaults.clone();
             base.extend(with);
-            let all = rows_at.map_or_else(|| vec![base.clone()], |entry| rows(&entry.node, &base, report));
+            let mut all = rows_at.map_or_else(|| vec![base.clone()], |entry| rows(&entry.node, &base, report));
             let at = rows_at.map_or(span, |entry| entry.node.span);
             usage.finish(report);
-            for params in all {
-                let origin = format!("template {name}, {}", visible(&params, template));
-                for missing in template.params.iter().filter(|p| !params.contains_key(*p)) {
-                    report.push(
-                        Diagnostic::error("profile::param-missing", format!("template `{name}` needs the parameter `{missing}`"))
-                            .at(at)
-                            .from_origin(Some(&origin))
-                            .fix(format!("add `{missing} = …` to this row of `for`")),
-                    );
-                }
-                for extra in params.keys().filter(|p| !template.params.contains(*p)) {
-                    let fix = nearest(extra, template.params.iter().map(String::as_str)).map_or_else(
-                        || "remove it, or add it to `params` of the template".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    report.push(
-                        Diagnostic::error("profile::param-unknown", format!("template `{name}` has no parameter `{extra}`"))
-                            .at(at)
-                            .from_origin(Some(&origin))
-                            .fix(fix),
-                    );
-                }
-                if template.params.iter().all(|p| params.contains_key(p)) {
-                    let shared: Vec<Entry> = on.iter().cloned().collect();
-                    self.extend(&template.lists, &params, Some(&origin), &shared, report);
-                }
-            }
+            let named: Vec<String> = template.params.iter().filter(|name| !template.defaults.contains_key(*name)).cloned().collect();
+            all.retain(|params| {
+                check_params(template, (name, at), params, &named, report);
+                template.params.iter().all(|param| params.contains_key(param))
+            });
+            let over = Over::Template { name: name.to_owned(), named, rows: all };
+            self.batches.push(Batch { lists: template.lists.clone(), shared: on.into_iter().collect(), over });
         }
     }
 
@@ -131,39 +174,56 @@ impl Rows {
             list.finish(report);
             let Some((path, span)) = file else { continue };
             match files.try_read(path) {
-                Ok(text) => {
-                    let source = report.add_source(path, text);
-                    for table in csv::rows(source, report) {
-                        let origin = path.to_owned();
-                        self.points.push(Row { table: with_shared(table, &shared), origin: Some(origin) });
-                    }
-                }
+                Ok(text) => self.lists.push((report.add_source(path, text), path.to_owned(), shared)),
                 Err(problem) => report.push(
                     Diagnostic::error("profile::file-unreadable", problem).at(span).fix("paths are relative to the profile's folder"),
                 ),
             }
         }
     }
+}
 
-    fn extend(&mut self, lists: &Lists<'_>, params: &Params, origin: Option<&str>, shared: &[Entry], report: &mut Report) {
-        let into = [&mut self.points, &mut self.remotes, &mut self.calcs, &mut self.controls, &mut self.serves];
-        // A remote and a calculated point stand on no link.
-        let linkless: Vec<Entry> = shared.iter().filter(|entry| entry.key != "on").cloned().collect();
-        for (((_, long), list), into) in KINDS.iter().zip(lists).zip(into) {
-            let shared = if matches!(*long, "remote" | "calc") { &linkless } else { shared };
-            for table in list {
-                expand(table, params, origin, shared, into, report);
-            }
-        }
+/// Parameters that a template needs and a row does not give, or the other way round.
+fn check_params(template: &Template<'_>, (name, at): (&str, Span), params: &Params, named: &[String], report: &mut Report) {
+    let missing = template.params.iter().filter(|param| !params.contains_key(*param));
+    for missing in missing {
+        report.push(
+            Diagnostic::error("profile::param-missing", format!("template `{name}` needs the parameter `{missing}`"))
+                .at(at)
+                .from_origin(Some(&origin_of(name, named, params)))
+                .fix(format!("add `{missing} = …` to this row of `for`")),
+        );
+    }
+    for extra in params.keys().filter(|param| !template.params.contains(*param)) {
+        let fix = nearest(extra, template.params.iter().map(String::as_str))
+            .map_or_else(|| "remove it, or add it to `params` of the template".to_owned(), |near| format!("did you mean `{near}`?"));
+        report.push(
+            Diagnostic::error("profile::param-unknown", format!("template `{name}` has no parameter `{extra}`"))
+                .at(at)
+                .from_origin(Some(&origin_of(name, named, params)))
+                .fix(fix),
+        );
     }
 }
 
+/// `template unit, u=U1`: with the parameters that have no default, in the template's order.
+fn origin_of(name: &str, named: &[String], params: &Params) -> String {
+    let one = |name: &String| Some(describe(&Params::from([(name.clone(), params.get(name)?.clone())])));
+    format!("template {name}, {}", named.iter().filter_map(one).collect::<Vec<_>>().join(", "))
+}
+
 /// One row as written to the rows it stands for: a row may have a `for` of its own.
-fn expand(table: &Table, params: &Params, origin: Option<&str>, shared: &[Entry], into: &mut Vec<Row>, report: &mut Report) {
+fn expand(
+    table: &Table,
+    params: &Params,
+    origin: Option<&str>,
+    shared: &[Entry],
+    report: &mut Report,
+    take: &mut impl FnMut(Row, &mut Report),
+) {
     let Some(own) = table.entry("for") else {
         let filled = substitute(table, params, origin, report);
-        into.push(Row { table: with_shared(filled, shared), origin: origin.map(str::to_owned) });
-        return;
+        return take(Row { table: with_shared(filled, shared), origin: origin.map(str::to_owned) }, report);
     };
     let bare = Table { span: table.span, entries: table.entries.iter().filter(|e| e.key != "for").cloned().collect() };
     for row in rows(&own.node, params, report) {
@@ -173,7 +233,7 @@ fn expand(table: &Table, params: &Params, origin: Option<&str>, shared: &[Entry]
             None => format!("row with {}", describe(&inner)),
         };
         let filled = substitute(&bare, &row, Some(&origin), report);
-        into.push(Row { table: with_shared(filled, shared), origin: Some(origin) });
+        take(Row { table: with_shared(filled, shared), origin: Some(origin) }, report);
     }
 }
 
@@ -187,11 +247,11 @@ fn with_shared(mut table: Table, shared: &[Entry]) -> Table {
 }
 
 fn take_lists<'t>(view: &mut View<'t>, report: &mut Report) -> Lists<'t> {
-    KINDS.map(|(rows, long)| {
+    Rc::new(KINDS.map(|(rows, long)| {
         let mut list = view.take_tables(rows, report);
         list.extend(view.take_tables(long, report));
         list
-    })
+    }))
 }
 
 fn templates<'t>(view: &mut View<'t>, report: &mut Report) -> BTreeMap<String, Template<'t>> {
@@ -213,13 +273,6 @@ fn templates<'t>(view: &mut View<'t>, report: &mut Report) -> BTreeMap<String, T
         out.insert(entry.key.clone(), Template { params, defaults, lists });
     }
     out
-}
-
-/// The parameters worth naming in an origin, in the template's order: those without default.
-fn visible(params: &Params, template: &Template<'_>) -> String {
-    let named = template.params.iter().filter(|name| !template.defaults.contains_key(*name));
-    let one = |name: &String| Some(describe(&Params::from([(name.clone(), params.get(name)?.clone())])));
-    named.filter_map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn params_of(table: &Table) -> Params {

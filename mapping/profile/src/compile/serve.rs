@@ -19,41 +19,39 @@ struct Source {
 }
 
 impl Scope<'_> {
-    /// Compiles the rows of `serves`.
-    pub(crate) fn compile_serves(&mut self, rows: &[Row], report: &mut Report) {
-        for row in rows {
-            let mut view = View::new(&row.table, DIALECT, "a served point", row.origin.as_deref()).of(&keys::SERVE);
-            let before = report.errors();
-            let stated = view.take_str("id", report);
-            if let Some((id, _)) = stated {
-                view.rename(format!("served point `{id}`"));
-            }
-            let source = self.source(&mut view, report);
-            if let (None, Some(source)) = (stated, &source) {
-                view.rename(format!("served point `{}`", source.id));
-            }
-            let link = self.link_of(&mut view, of_direction(Role::Server, &row.table), report);
-            let address = self.address(&mut view, link, AddressUse::Monitor, report);
-            let (conversion, unit) = self.served_conversion(&mut view, source.as_ref(), report);
-            let deadband = take_quantity(&mut view, "deadband", unit, Measure::Distance, report).unwrap_or(0.0);
-            let class = word(&mut view, "class", &[("event", ServedClass::Event), ("latest", ServedClass::Latest)], report);
-            let text = view.take_str("text", report).map(|(text, _)| text.to_owned());
-            view.finish(report);
-            let (Some(source), Some(link), Some(address)) = (source, link, address) else { continue };
-            let (id, span) = stated.map_or((source.id.clone(), source.span), |(id, span)| (id.to_owned(), span));
-            let fresh = declare(&mut self.served_names, &id, span, "served point", row.origin.as_deref(), report);
-            let Ok(number) = u16::try_from(link) else { continue };
-            if !fresh || report.errors() > before {
-                continue;
-            }
-            let class = class.unwrap_or_else(|| self.served_class(&source.what));
-            let index = self.served.len();
-            settle(&mut self.served_names, &id, index);
-            let queue = self.links.get(link).map_or(0, |draft| draft.protocol.event_queue(&draft.plan.spec.params, &address));
-            self.attach(link, index, AddressUse::Monitor, address);
-            let link = LinkId(number);
-            self.served.push(Served { id, link, source: source.what, conversion, class, queue, deadband, text });
+    /// Compiles a row of `serves`.
+    pub(crate) fn compile_serve(&mut self, row: &Row, report: &mut Report) {
+        let mut view = View::new(&row.table, DIALECT, "a served point", row.origin.as_deref()).of(&keys::SERVE);
+        let before = report.errors();
+        let stated = view.take_str("id", report);
+        if let Some((id, _)) = stated {
+            view.rename(format!("served point `{id}`"));
         }
+        let source = self.source(&mut view, report);
+        if let (None, Some(source)) = (stated, &source) {
+            view.rename(format!("served point `{}`", source.id));
+        }
+        let link = self.link_of(&mut view, of_direction(Role::Server, &row.table), report);
+        let address = self.address(&mut view, link, AddressUse::Monitor, report);
+        let (conversion, unit) = self.served_conversion(&mut view, source.as_ref(), report);
+        let deadband = take_quantity(&mut view, "deadband", unit, Measure::Distance, report).unwrap_or(0.0);
+        let class = word(&mut view, "class", &[("event", ServedClass::Event), ("latest", ServedClass::Latest)], report);
+        let text = view.take_str("text", report).map(|(text, _)| text.to_owned());
+        view.finish(report);
+        let (Some(source), Some(link), Some(address)) = (source, link, address) else { return };
+        let (id, span) = stated.map_or((source.id.clone(), source.span), |(id, span)| (id.to_owned(), span));
+        let fresh = declare(&mut self.served_names, &id, span, "served point", row.origin.as_deref(), report);
+        let Ok(number) = u16::try_from(link) else { return };
+        if !fresh || report.errors() > before {
+            return;
+        }
+        let class = class.unwrap_or_else(|| self.served_class(&source.what));
+        let index = self.served.len();
+        settle(&mut self.served_names, &id, index);
+        let queue = self.links.get(link).map_or(0, |draft| draft.protocol.event_queue(&draft.plan.spec.params, &address));
+        self.attach(link, index, AddressUse::Monitor, address);
+        let link = LinkId(number);
+        self.served.push(Served { id, link, source: source.what, conversion, class, queue, deadband, text });
     }
 
     /// `point = "U1.p"`, or `from = { era, type, phases }`, `{ control, status }`, `{ link }`, `{ queue }`.
