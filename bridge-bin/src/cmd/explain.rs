@@ -38,7 +38,12 @@ const VERDICTS: &[Explanation] = &[
 
 /// Every table of the build.
 pub(crate) fn explanations() -> Explanations {
-    Explanations::default().with(bridge_profile::EXPLANATIONS).with(bridge_cim::EXPLANATIONS).with(config::EXPLANATIONS).with(VERDICTS)
+    Explanations::default()
+        .with(bridge_profile::EXPLANATIONS)
+        .with(bridge_cim::EXPLANATIONS)
+        .with(bridge_scl::EXPLANATIONS)
+        .with(config::EXPLANATIONS)
+        .with(VERDICTS)
 }
 
 /// Runs it.

@@ -135,9 +135,9 @@ fn selected(ems: &mut Process, ldc: &Process) -> Vec<f64> {
     for _ in 0..2 {
         ldc.wait_for_line("U1.p_set 204 EXECUTION COMPLETED", 3 * PATIENCE);
     }
-    command(ems, "300 select", "NOT_AUTHORIZED");
+    command(ems, "300 select", "OUT_OF_RANGE");
     ldc.wait_for_line("U1.p_set 300 ACCEPTANCE REJECTED", PATIENCE);
-    command(ems, "205 direct", "NOT_AUTHORIZED");
+    command(ems, "205 direct", "NO_SELECT");
     vec![204.0]
 }
 
@@ -145,7 +145,7 @@ fn selected(ems: &mut Process, ldc: &Process) -> Vec<f64> {
 fn direct(ems: &mut Process, ldc: &Process) -> Vec<f64> {
     command(ems, "206 direct", "SUCCESS");
     ldc.wait_for_line("U1.p_set 206 EXECUTION COMPLETED", 3 * PATIENCE);
-    command(ems, "300 direct", "NOT_AUTHORIZED");
+    command(ems, "300 direct", "OUT_OF_RANGE");
     ldc.wait_for_line("U1.p_set 300 ACCEPTANCE REJECTED", PATIENCE);
     command(ems, "204 direct", "SUCCESS");
     ldc.wait_for_line("U1.p_set 204 EXECUTION COMPLETED", 3 * PATIENCE);

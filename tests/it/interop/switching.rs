@@ -40,7 +40,7 @@ fn r15_a_crob_reaches_the_station_over_sockets_and_is_answered_by_what_it_did() 
     station.say("change U1.remote_enable 0");
     wait_until("the EMS sees it", || shows("U1.remote_enable", 0.0));
     ems.say("off U1.cb");
-    ems.wait_for_line("settled U1.cb off Refused(Status(9", PATIENCE);
+    ems.wait_for_line("settled U1.cb off Refused(Status(7", PATIENCE);
     assert_eq!(kinds(&ledger(&ours), "U1.cb", &wanted).len(), 2);
     assert!(shows("U1.cb", 2.0));
     for end in [&mut ems, &mut station] {

@@ -1,5 +1,6 @@
 //! Connecting, listening, reconnecting, latency.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -139,8 +140,9 @@ async fn black_hole() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
     (listener, addr, waiting)
 }
 
-/// The local ports of attempts to connect to an address that nobody answered yet, as the kernel sees them.
-fn attempts_under_way(to: SocketAddr) -> Vec<String> {
+/// The local ports of attempts to connect to an address that nobody answered yet, as the kernel sees them; it may list one of them twice
+/// when the table changes while it is read.
+fn attempts_under_way(to: SocketAddr) -> BTreeSet<String> {
     const SYN_SENT: &str = "02";
     let remote = format!("0100007F:{:04X}", to.port());
     let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
