@@ -30,18 +30,18 @@ fn r15_a_crob_reaches_the_station_over_sockets_and_is_answered_by_what_it_did() 
     };
     wait_until("the EMS sees the breaker open", || shows("U1.cb", 1.0));
 
-    ems.say("on U1.cb");
-    ems.wait_for_line("settled U1.cb on Completed", PATIENCE);
+    ems.say("on U1.switch");
+    ems.wait_for_line("settled U1.switch on Completed", PATIENCE);
     let wanted = [EntryKind::Select, EntryKind::Execute, EntryKind::Refused];
-    assert_eq!(kinds(&ledger(&ours), "U1.cb", &wanted), [EntryKind::Select, EntryKind::Execute], "selected, executed, once");
+    assert_eq!(kinds(&ledger(&ours), "U1.switch", &wanted), [EntryKind::Select, EntryKind::Execute], "selected, executed, once");
     wait_until("the EMS sees it closed", || shows("U1.cb", 2.0));
 
     // The plant withdraws its permission: the EMS is told no, and nothing more reaches the station.
     station.say("change U1.remote_enable 0");
     wait_until("the EMS sees it", || shows("U1.remote_enable", 0.0));
-    ems.say("off U1.cb");
-    ems.wait_for_line("settled U1.cb off Refused(Status(7", PATIENCE);
-    assert_eq!(kinds(&ledger(&ours), "U1.cb", &wanted).len(), 2);
+    ems.say("off U1.switch");
+    ems.wait_for_line("settled U1.switch off Refused(Status(7", PATIENCE);
+    assert_eq!(kinds(&ledger(&ours), "U1.switch", &wanted).len(), 2);
     assert!(shows("U1.cb", 2.0));
     for end in [&mut ems, &mut station] {
         assert!(end.finish(PATIENCE).success(), "{}", end.standard_error());

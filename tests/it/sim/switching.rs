@@ -9,7 +9,9 @@ use super::dnp3;
 use super::rules::{at_ems, ended, executes, is, ms, operations, s, shown, status_point};
 use super::world::{SLDC, Tune, World, fast};
 
-const BREAKER: &str = "U1.cb";
+/// The control, and the position that shows what became of it.
+const BREAKER: &str = "U1.switch";
+const POSITION: &str = "U1.cb";
 const OFF: f64 = 1.0;
 const ON: f64 = 2.0;
 
@@ -32,7 +34,7 @@ fn relayed() -> Tune {
 fn over_104() -> Tune {
     const STATION: &str = r#"
 [[control]]
-id = "U1.cb"
+id = "U1.switch"
 on = "rtu"
 addr = { ioa = 6900, ti = "C_DC_NA_1" }
 cim = { on = "U1", class = "Command", type = "SwitchPosition" }
@@ -46,7 +48,7 @@ authority = ["sldc"]
 "#;
     const GATEWAY: &str = r#"
 [[control]]
-id = "U1.cb"
+id = "U1.switch"
 on = "ems"
 addr = { ioa = 6900, ti = "C_DC_NA_1" }
 cim = { on = "U1", class = "Command", type = "SwitchPosition" }
@@ -78,7 +80,7 @@ fn at_station(world: &World, kind: EntryKind) -> Vec<Entry> {
 /// How the EMS sees the breaker stand: its newest value, read or told.
 fn position(world: &World) -> Option<f64> {
     let entries = world.ems_ledger.entries();
-    let values = |entry: &&Entry| matches!(entry.kind, EntryKind::Change | EntryKind::Event) && entry.point == BREAKER;
+    let values = |entry: &&Entry| matches!(entry.kind, EntryKind::Change | EntryKind::Event) && entry.point == POSITION;
     entries.iter().rfind(values).and_then(|entry| entry.value)
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use bridge_engine::{DispatchMode, REASONS};
 use bridge_profile::{Plan, ServedSource, StatusKind};
-use bridge_sim::{Dispatch, Entry, EntryKind, still_good};
+use bridge_sim::{Dispatch, Entry, EntryKind, StampedBy, still_good};
 use serde_json::Value;
 
 use super::cast::{Actor, Cast};
@@ -498,7 +498,8 @@ impl<'a> Story<'a> {
     /// The time-tagged changes of the station as it made them, or as the EMS saw them: point, value, stamp.
     fn events_at(&mut self, station: bool) -> Vec<(String, Option<f64>, Option<i64>)> {
         let entries = if station { self.station.entries() } else { self.ems.entries() };
-        let events = entries.iter().filter(|entry| entry.kind == EntryKind::Event);
+        // What an EMS is told without the station's stamp is the bridge's own word: the progress of an order.
+        let events = entries.iter().filter(|entry| entry.kind == EntryKind::Event && (station || entry.by == Some(StampedBy::Device)));
         events.map(|entry| (entry.point.clone(), entry.value, entry.stamp)).collect()
     }
 
