@@ -189,9 +189,14 @@ impl Remote {
         confirm.max(self.hold.map_or(Mono(0), |(_, until)| until)).max(self.ask_at)
     }
 
+    /// The point whose selection is kept from being undone.
+    pub(super) fn holder(&self, now: Mono) -> Option<PointId> {
+        self.hold.filter(|(_, until)| now < *until).map(|(holder, _)| holder)
+    }
+
     /// As [`Remote::free_at`], for what somebody asked: a silent outstation is asked too.
     pub(super) fn free_for(&self, point: Option<PointId>, now: Mono) -> bool {
-        let held = self.hold.is_some_and(|(holder, until)| now < until && Some(holder) != point);
+        let held = self.holder(now).is_some_and(|holder| Some(holder) != point);
         !held && self.confirm_due.is_none_or(|due| now >= due)
     }
 

@@ -268,6 +268,42 @@ fn r04_a_selection_holds_the_line_free_until_its_execute_or_its_end() {
     assert!(!bench.tx().is_empty(), "polls go on");
 }
 
+/// A trip or a limit may not wait until somebody else's selection on the same outstation was operated or has lapsed.
+#[test]
+fn r01_a_selection_makes_way_for_a_command_on_another_point() {
+    for mode in [CommandMode::Direct, CommandMode::SelectExecute] {
+        let mut bench = started(&[("poll_1", text("1s"))]);
+        ask(&mut bench, 0, ON, CommandMode::Select, 10_000);
+        let select = bench.tx_octets();
+        bench.rx(&echo(&select[0], 0));
+        bench.forget();
+        bench.pass_ms(1500);
+        ask(&mut bench, 2, Action::Set(50.0), mode, 2000);
+        let sent = bench.tx_octets();
+        assert_eq!(sent.len(), 1, "{mode:?}: it leaves at once");
+        let events = bench.events();
+        assert!(events.contains(&Event::SelectLapsed(PointId(0))), "{mode:?}: whoever selected is told: {events:?}");
+        bench.rx(&echo(&sent[0], 0));
+        if mode == CommandMode::SelectExecute {
+            let operate = bench.tx_octets();
+            assert_eq!(operate[0][1], 4);
+            bench.rx(&echo(&operate[0], 0));
+        }
+        assert_eq!(bench.settled(), [Outcome::Completed]);
+        // The outstation has forgotten the selection, so its OPERATE does not leave.
+        ask(&mut bench, 0, ON, CommandMode::Execute, 10_000);
+        assert_eq!(bench.settled(), [Outcome::NotOperated(NotOperatedWhy::NotSelected)]);
+    }
+    // An OPERATE that was asked for goes first: its selection is not given up.
+    let mut bench = started(&[]);
+    ask(&mut bench, 0, ON, CommandMode::Select, 10_000);
+    let select = bench.tx_octets();
+    bench.rx(&echo(&select[0], 0));
+    ask(&mut bench, 0, ON, CommandMode::Execute, 10_000);
+    ask(&mut bench, 2, Action::Set(50.0), CommandMode::Direct, 10_000);
+    assert_eq!(bench.tx_octets().iter().map(|sent| sent[1]).collect::<Vec<_>>(), [4]);
+}
+
 #[test]
 fn r04_a_selection_lapses_is_told_and_can_be_dropped() {
     let mut bench = started(&[("select_timeout", text("4s"))]);

@@ -67,7 +67,11 @@ impl Master {
         let due: Vec<Leaving> = self.commands.leaving(now.mono).collect();
         for leaving in due {
             let Some(at) = self.position(leaving.outstation) else { continue };
-            let Some(remote) = self.remotes.get(at).filter(|remote| remote.free_for(Some(leaving.point), now.mono)) else { continue };
+            let Some(remote) = self.remotes.get(at) else { continue };
+            let gives_way = remote.holder(now.mono).filter(|holder| *holder != leaving.point && self.commands.is_selected(*holder));
+            if !remote.free_for(gives_way.or(Some(leaving.point)), now.mono) {
+                continue;
+            }
             let is_held = remote.hold.is_some_and(|(point, until)| point == leaving.point && now.mono < until);
             if leaving.needs_selection && !is_held {
                 self.commands.hold_ended(leaving.point, &mut self.events, now);
@@ -76,6 +80,11 @@ impl Master {
             if leaving.operates && !self.is_fresh(at, now) {
                 self.commands.awaits_freshness(leaving.serial);
                 continue;
+            }
+            if let Some(holder) = gives_way {
+                // What somebody selected and may operate or not does not stand in the way of a command that is due (R1).
+                self.commands.give_way(holder, &mut self.events);
+                self.settle_holds(now);
             }
             let seq = self.remotes.get_mut(at).map_or(0, Remote::take_seq);
             let Some(permit) = &self.permit else { return false };
