@@ -382,6 +382,29 @@ fn a2_r27_no_event_is_lost_in_datagrams() {
     }
 }
 
+/// Events that are polled for: a READ or a CONFIRM may come twice, and late.
+#[test]
+fn a2_r27_no_event_is_lost_in_datagrams_where_classes_are_polled() {
+    for seed in 40..52 {
+        let params = [("connected", Field::Bool(false)), ("unsolicited", text(""))];
+        let polls = [("poll_1", text("20ms")), ("poll_2", text("20ms")), ("poll_3", text("20ms")), ("response_timeout", text("500ms"))];
+        let master = spec(Role::Client, &[10], &[&params[..], &polls].concat());
+        let mut world = World::new(seed, Way::Datagrams, &outstation_of(&params, &[10]), &[master]);
+        world.run(1000);
+        world.loss = 20;
+        for _ in 0..1000 {
+            let point = u32::try_from(world.below(u64::from(POINTS))).unwrap();
+            world.event(point);
+            let pause = 1 + world.below(20);
+            world.run(pause);
+        }
+        world.loss = 0;
+        world.run(30_000);
+        world.assert_whole(seed);
+        assert!(world.lost > 5, "seed {seed}: {} datagrams were lost", world.lost);
+    }
+}
+
 #[test]
 fn a2_r16_every_outstation_of_a_line_is_read_through_a_bad_line() {
     let outstations = [10, 11, 12];

@@ -2,7 +2,8 @@
 //!
 //! A transaction goes SELECT, OPERATE with the next sequence number and the same octets, or DIRECT_OPERATE alone. The answer echoes the
 //! request octet by octet but for the status. Until the last request's octets were taken, silence means *not operated*; from then on it
-//! means *indeterminate*. DNP3 cannot withdraw a selection: it lapses, and any other request undoes it.
+//! means *indeterminate*. DNP3 cannot withdraw a selection: it lapses, and any other request undoes it. Polls wait for it; a command for
+//! another point of the outstation does not.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -211,6 +212,18 @@ impl Commands {
         let held = self.selected.remove(&point)?;
         self.holds.push_back((held.outstation, Hold::Released(point)));
         Some(held)
+    }
+
+    /// Whether a selection of [`CommandMode::Select`] waits for its OPERATE to be asked for.
+    pub(super) fn is_selected(&self, point: PointId) -> bool {
+        self.selected.contains_key(&point)
+    }
+
+    /// A selection makes way for a command on another point: whoever selected is told, and nothing of ours can operate it any more.
+    pub(super) fn give_way(&mut self, point: PointId, events: &mut VecDeque<Event>) {
+        if self.deselect(point).is_some() {
+            events.push_back(Event::SelectLapsed(point));
+        }
     }
 
     /// Withdraws a command whose execute has not left.

@@ -114,6 +114,8 @@ pub(super) struct Remote {
     /// When static values are read next, while the journal takes no events.
     statics_at: Mono,
     failures: u8,
+    /// How long what gave way to commands was waited for in vain, since it was last heard.
+    waited: Duration,
     /// It does not answer.
     pub(super) is_silent: bool,
     silent_rest: Duration,
@@ -151,6 +153,7 @@ impl Remote {
             poll_count: 0,
             statics_at: Mono(0),
             failures: 0,
+            waited: Duration::ZERO,
             is_silent: false,
             silent_rest: SILENT_REST,
             ask_at: Mono(0),
@@ -189,9 +192,14 @@ impl Remote {
         confirm.max(self.hold.map_or(Mono(0), |(_, until)| until)).max(self.ask_at)
     }
 
+    /// The point whose selection is kept from being undone.
+    pub(super) fn holder(&self, now: Mono) -> Option<PointId> {
+        self.hold.filter(|(_, until)| now < *until).map(|(holder, _)| holder)
+    }
+
     /// As [`Remote::free_at`], for what somebody asked: a silent outstation is asked too.
     pub(super) fn free_for(&self, point: Option<PointId>, now: Mono) -> bool {
-        let held = self.hold.is_some_and(|(holder, until)| now < until && Some(holder) != point);
+        let held = self.holder(now).is_some_and(|holder| Some(holder) != point);
         !held && self.confirm_due.is_none_or(|due| now >= due)
     }
 
@@ -312,7 +320,7 @@ impl Remote {
 
     /// An answer, or anything else lawful, came of it. `true` if it was silent.
     pub(super) fn heard(&mut self) -> bool {
-        self.failures = 0;
+        (self.failures, self.waited) = (0, Duration::ZERO);
         self.silent_rest = SILENT_REST;
         if self.is_silent {
             self.ask_at = Mono(0);
@@ -320,9 +328,20 @@ impl Remote {
         std::mem::take(&mut self.is_silent)
     }
 
+    /// Whether the last request was not answered.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.is_silent || self.failures > 0
+    }
+
+    /// A request that waited for so long gave way to a command; gives how long all such waited.
+    pub(super) fn gave_way(&mut self, waited: Duration) -> Duration {
+        self.waited = self.waited.saturating_add(waited);
+        self.waited
+    }
+
     /// It did not answer. `true` if it is silent from now on.
     pub(super) fn unanswered(&mut self, now: Mono) -> bool {
-        self.failures = self.failures.saturating_add(1);
+        (self.failures, self.waited) = (self.failures.saturating_add(1), Duration::ZERO);
         if self.failures < ATTEMPTS && !self.is_silent {
             return false;
         }

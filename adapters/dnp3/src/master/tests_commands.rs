@@ -268,6 +268,42 @@ fn r04_a_selection_holds_the_line_free_until_its_execute_or_its_end() {
     assert!(!bench.tx().is_empty(), "polls go on");
 }
 
+/// A trip or a limit may not wait until somebody else's selection on the same outstation was operated or has lapsed.
+#[test]
+fn r01_a_selection_makes_way_for_a_command_on_another_point() {
+    for mode in [CommandMode::Direct, CommandMode::SelectExecute] {
+        let mut bench = started(&[("poll_1", text("1s"))]);
+        ask(&mut bench, 0, ON, CommandMode::Select, 10_000);
+        let select = bench.tx_octets();
+        bench.rx(&echo(&select[0], 0));
+        bench.forget();
+        bench.pass_ms(1500);
+        ask(&mut bench, 2, Action::Set(50.0), mode, 2000);
+        let sent = bench.tx_octets();
+        assert_eq!(sent.len(), 1, "{mode:?}: it leaves at once");
+        let events = bench.events();
+        assert!(events.contains(&Event::SelectLapsed(PointId(0))), "{mode:?}: whoever selected is told: {events:?}");
+        bench.rx(&echo(&sent[0], 0));
+        if mode == CommandMode::SelectExecute {
+            let operate = bench.tx_octets();
+            assert_eq!(operate[0][1], 4);
+            bench.rx(&echo(&operate[0], 0));
+        }
+        assert_eq!(bench.settled(), [Outcome::Completed]);
+        // The outstation has forgotten the selection, so its OPERATE does not leave.
+        ask(&mut bench, 0, ON, CommandMode::Execute, 10_000);
+        assert_eq!(bench.settled(), [Outcome::NotOperated(NotOperatedWhy::NotSelected)]);
+    }
+    // An OPERATE that was asked for goes first: its selection is not given up.
+    let mut bench = started(&[]);
+    ask(&mut bench, 0, ON, CommandMode::Select, 10_000);
+    let select = bench.tx_octets();
+    bench.rx(&echo(&select[0], 0));
+    ask(&mut bench, 0, ON, CommandMode::Execute, 10_000);
+    ask(&mut bench, 2, Action::Set(50.0), CommandMode::Direct, 10_000);
+    assert_eq!(bench.tx_octets().iter().map(|sent| sent[1]).collect::<Vec<_>>(), [4]);
+}
+
 #[test]
 fn r04_a_selection_lapses_is_told_and_can_be_dropped() {
     let mut bench = started(&[("select_timeout", text("4s"))]);
@@ -377,4 +413,86 @@ fn a_command_waits_for_its_own_outstation_only() {
     ask(&mut bench, 1, ON, CommandMode::Direct, 20_000);
     let lines = bench.tx();
     assert!(lines.len() == 1 && lines[0].starts_with("11: ") && lines[0].contains("DIRECT_OPERATE"), "{lines:?}");
+}
+
+/// A line of two outstations with a control each, of which 11 does not answer.
+fn half_deaf(answers_first: bool) -> Bench {
+    use bridge_session::AddressUse;
+    let mut spec = line_of(2, &[("poll_1", text("3s")), ("keep_alive", text("0s"))]);
+    for (number, outstation) in [(0, 10), (1, 11)] {
+        let own = [("outstation", Field::Int(outstation))];
+        spec.points.push(point(number, AddressUse::Control, "binary_output", 0, &own));
+    }
+    let mut bench = started_with(&spec);
+    // Both answer what is asked, and echo controls.
+    bench.responder = Some(|address, request| match request[1] {
+        3..=5 => Some(echo(request, 0)),
+        _ => null_responder(address, request),
+    });
+    bench.deaf.insert(11);
+    if !answers_first {
+        bench.pass_ms(60_000);
+    }
+    bench.forget();
+    bench
+}
+
+/// Ramp steps of 2 s to outstation 10 while 11 does not answer: how many completed, and how often 11 was asked.
+fn ramp(bench: &mut Bench, steps: u32) -> (usize, usize) {
+    let mut done = 0;
+    for _ in 0..steps {
+        ask(bench, 0, ON, CommandMode::Direct, 2000);
+        bench.pass_ms(2000);
+        done += bench.settled().iter().filter(|outcome| **outcome == Outcome::Completed).count();
+    }
+    let asked = bench.log().iter().filter(|(_, to, fragment)| *to == 11 && fragment[1] == 1).count();
+    (done, asked)
+}
+
+#[test]
+fn a2_r16_a_silent_outstation_does_not_hold_up_commands_to_another() {
+    let mut bench = half_deaf(false);
+    let (done, asked) = ramp(&mut bench, 100);
+    assert_eq!(done, 100, "every step left in its time");
+    assert!((1..=10).contains(&asked), "the silent one is asked again all the same: {asked}");
+    bench.deaf.clear();
+    bench.events();
+    bench.pass_ms(100_000);
+    assert!(bench.events().iter().any(|event| matches!(event, Event::Reach { answering: true, .. })), "and comes back");
+}
+
+#[test]
+fn a2_r16_an_outstation_that_falls_silent_does_not_hold_up_commands_to_another_and_is_told() {
+    let mut bench = half_deaf(true);
+    let mut events = Vec::new();
+    for _ in 0..30 {
+        ask(&mut bench, 0, ON, CommandMode::Direct, 2000);
+        bench.pass_ms(2000);
+        events.extend(bench.events());
+    }
+    let done = settled(&events).iter().filter(|outcome| **outcome == Outcome::Completed).count();
+    assert_eq!(done, 30, "every step left in its time");
+    let reach = events.iter().filter(|event| matches!(event, Event::Reach { answering: false, .. })).count();
+    assert_eq!(reach, 1, "it is told that it does not answer, whatever gave way");
+}
+
+/// What gave way is no answer to anything any more, and is asked again.
+#[test]
+fn a2_r16_a_late_answer_to_what_gave_way_disturbs_nothing() {
+    let mut bench = half_deaf(true);
+    bench.pass_ms(3200);
+    let polls: Vec<Vec<u8>> = bench.log().into_iter().filter(|(_, to, _)| *to == 11).map(|(_, _, fragment)| fragment).collect();
+    assert_eq!(polls.len(), 1, "a poll of 11 is on the line");
+    bench.responder = None;
+    ask(&mut bench, 0, ON, CommandMode::Direct, 2000);
+    assert!(bench.tx().is_empty(), "it is waited for a moment");
+    bench.pass_ms(500);
+    let sent = bench.log();
+    let [(_, 10, command)] = &sent[..] else { panic!("{sent:?}") };
+    bench.deaf.clear();
+    bench.rx_from(11, &response(polls[0][0], [0, 0], &[]));
+    bench.rx_from(10, &echo(command, 0));
+    assert_eq!(bench.settled(), [Outcome::Completed]);
+    let lines = bench.tx();
+    assert!(lines.iter().any(|line| line.starts_with("11: ")), "asked again: {lines:?}");
 }

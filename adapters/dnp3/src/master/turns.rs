@@ -1,6 +1,8 @@
 //! What leaves next: confirmations, then commands, then by turns housekeeping and what each outstation is due.
 
-use bridge_model::{Mono, Now};
+use std::time::Duration;
+
+use bridge_model::{Mono, Now, PointId};
 use bridge_session::Event;
 
 use super::commands::Leaving;
@@ -12,6 +14,8 @@ use crate::master::housekeeping::put_classes;
 
 /// While others answer, a silent outstation gets one part of so many of the line's time.
 const SILENT_SHARE: u32 = 5;
+/// How long a poll of an outstation that has always answered is waited for while a command to another one is due.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Master {
     /// CONFIRMs of what is durable.
@@ -41,6 +45,9 @@ impl Master {
 
     /// One request, if none is on the line and everything before it was taken.
     pub(super) fn put_request(&mut self, now: Now) {
+        if self.makes_way_at(now.mono) <= now.mono {
+            self.make_way(now);
+        }
         if self.flight.is_some() || self.usable().is_none_or(|open| !open.line.is_drained()) {
             return;
         }
@@ -60,6 +67,52 @@ impl Master {
         self.was_task = self.put_task(now);
     }
 
+    /// The point whose selection makes way for a command on this one.
+    fn gives_way(&self, remote: &Remote, point: PointId, now: Mono) -> Option<PointId> {
+        remote.holder(now).filter(|holder| *holder != point && self.commands.is_selected(*holder))
+    }
+
+    /// From when a poll that is not answered makes way for a command to another outstation: a ramp's step does not live as long as an answer
+    /// may take (R1). At once where the outstation failed before, else when nothing of it came for a while.
+    fn makes_way_at(&self, now: Mono) -> Mono {
+        let Some(flight) = self.flight.filter(|flight| flight.is_first && matches!(flight.ask, Ask::Duty(_))) else { return Mono::NEVER };
+        let Some(asked) = self.remotes.get(flight.remote).filter(|_| self.permit.is_some()) else { return Mono::NEVER };
+        let may_leave = |leaving: &Leaving| {
+            let other = self.position(leaving.outstation).filter(|at| *at != flight.remote).and_then(|at| self.remotes.get(at));
+            let is_free = |other: &Remote| other.free_for(self.gives_way(other, leaving.point, now).or(Some(leaving.point)), now);
+            other.is_some_and(|other| !other.is_silent && is_free(other))
+        };
+        if !self.commands.leaving(now).any(|leaving| may_leave(&leaving)) {
+            return Mono::NEVER;
+        }
+        let heard = self.open.as_ref().and_then(|open| open.line.heard(asked.address, self.local()));
+        match asked.is_failing() {
+            true => flight.sent.mono,
+            // A long fragment is on its way.
+            false if heard.is_some_and(|heard| heard > flight.sent.mono) => Mono::NEVER,
+            false => flight.sent.mono + PATIENCE,
+        }
+    }
+
+    /// Gives up what is on the line. It counts as unanswered when all that was given up so has taken as long as an answer may.
+    fn make_way(&mut self, now: Now) {
+        let (local, timeout) = (self.local(), self.params.response_timeout);
+        let Some(flight) = self.flight else { return };
+        let Some(address) = self.remotes.get(flight.remote).map(|remote| remote.address) else { return };
+        if let Some(open) = self.usable() {
+            open.line.withdraw(address, local);
+        }
+        let Some(remote) = self.remotes.get_mut(flight.remote) else { return };
+        if remote.is_silent || remote.gave_way(now.mono.since(flight.sent.mono)) >= timeout {
+            self.unanswered(now);
+            return;
+        }
+        if let Ask::Duty(duty) = flight.ask {
+            remote.wants_again(duty);
+        }
+        self.flight = None;
+    }
+
     fn put_command(&mut self, now: Now) -> bool {
         if self.permit.is_none() {
             return false;
@@ -67,7 +120,11 @@ impl Master {
         let due: Vec<Leaving> = self.commands.leaving(now.mono).collect();
         for leaving in due {
             let Some(at) = self.position(leaving.outstation) else { continue };
-            let Some(remote) = self.remotes.get(at).filter(|remote| remote.free_for(Some(leaving.point), now.mono)) else { continue };
+            let Some(remote) = self.remotes.get(at) else { continue };
+            let gives_way = self.gives_way(remote, leaving.point, now.mono);
+            if !remote.free_for(gives_way.or(Some(leaving.point)), now.mono) {
+                continue;
+            }
             let is_held = remote.hold.is_some_and(|(point, until)| point == leaving.point && now.mono < until);
             if leaving.needs_selection && !is_held {
                 self.commands.hold_ended(leaving.point, &mut self.events, now);
@@ -76,6 +133,11 @@ impl Master {
             if leaving.operates && !self.is_fresh(at, now) {
                 self.commands.awaits_freshness(leaving.serial);
                 continue;
+            }
+            if let Some(holder) = gives_way {
+                // What somebody selected and may operate or not does not stand in the way of a command that is due (R1).
+                self.commands.give_way(holder, &mut self.events);
+                self.settle_holds(now);
             }
             let seq = self.remotes.get_mut(at).map_or(0, Remote::take_seq);
             let Some(permit) = &self.permit else { return false };
@@ -289,7 +351,7 @@ impl Master {
             }
         }
         if let Some(flight) = &self.flight {
-            next = next.min(flight.answer_by);
+            next = next.min(flight.answer_by).min(later(self.makes_way_at(self.considered)));
             if let Some(change) = flight.change.filter(|change| !change.arrived) {
                 next = next.min(change.probe_at).min(change.until);
             }

@@ -74,17 +74,14 @@ impl Outstation {
         let octets = self.writer.octets().to_vec();
         let sent = self.transmit(s, a, &octets, now);
         let Some(association) = self.association(s, a) else { return };
-        if !mandatory {
+        if sent && !mandatory {
             association.broadcast = None;
         }
-        if fir
-            && fin
-            && let Some(last) = &mut association.last
-        {
+        if fir && let Some(last) = &mut association.last {
             last.answer = octets;
         }
         if con && sent {
-            association.reply = Reply::Confirming(Confirming { seq, lot, until, steps });
+            association.reply = Reply::Confirming(Confirming { seq, lot, until, steps, is_first: fir, shows_broadcast: true });
         } else if events > 0 {
             self.release(s, lot);
         }

@@ -13,11 +13,11 @@ use super::read::Step;
 use crate::app::Function;
 use crate::link::address::Broadcast;
 
-/// How long what commanded is remembered, so that a datagram of it that comes twice is not carried out twice: longer than any network keeps
-/// one, and shorter than a person takes to command the same again.
+/// How long a request is remembered, so that a datagram of it that comes twice is not carried out twice: longer than any network keeps one,
+/// and shorter than a person takes to command the same again.
 pub(super) const COMMAND_MEMORY: Duration = Duration::from_secs(5);
-/// Requests of a master since a command, beyond which its number is about to come again for another one: sixteen numbers, half of them past.
-pub(super) const COMMANDS_PAST: usize = 7;
+/// Requests of a master since another one, beyond which that one's number is about to come again: sixteen numbers, half of them past.
+pub(super) const REQUESTS_PAST: usize = 7;
 
 /// A response that waits for its CONFIRM.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub(super) struct Confirming {
     pub(super) until: Mono,
     /// What the next fragments say.
     pub(super) steps: VecDeque<Step>,
+    /// It is the first fragment of its answer.
+    pub(super) is_first: bool,
+    /// It shows every broadcast that came so far.
+    pub(super) shows_broadcast: bool,
 }
 
 /// The answer to the last request.
@@ -41,15 +45,18 @@ pub(super) enum Reply {
     Held(Held),
 }
 
-/// A request that was carried out, so that a repetition is answered and not carried out again (row 34).
+/// A request that was carried out, so that a repetition is answered and not carried out again (row 34); a READ, so that a repetition does not
+/// take the place of an answer that is being confirmed (row 27).
 #[derive(Debug)]
 pub(super) struct Last {
     /// When it came.
     pub(super) at: Mono,
     /// The request's octets, its sequence number among them.
     pub(super) request: Vec<u8>,
-    /// The answer; empty for none, or none yet.
+    /// The answer, of a READ its first fragment; empty for none, or none yet.
     pub(super) answer: Vec<u8>,
+    /// The master confirmed it.
+    pub(super) is_confirmed: bool,
 }
 
 /// An unsolicited response on its way.
@@ -58,6 +65,8 @@ pub(super) struct Unconfirmed {
     pub(super) lot: Lot,
     /// The octets: a repetition is the same.
     pub(super) octets: Vec<u8>,
+    /// It shows every broadcast that came so far.
+    pub(super) shows_broadcast: bool,
     pub(super) until: Mono,
     /// How often it was repeated.
     pub(super) repeated: u32,
@@ -95,7 +104,7 @@ pub(super) struct Association {
     /// When RECORD_CURRENT_TIME came (row 43).
     pub(super) recorded: Option<Mono>,
     pub(super) last: Option<Last>,
-    /// Requests before it, by datagram: `None` for one that commands nothing. The oldest first.
+    /// Requests before it, by datagram: `None` for one that was never carried out. The oldest first.
     pub(super) past: VecDeque<Option<Last>>,
     /// The last broadcast, and when it came.
     pub(super) last_broadcast: Option<(Vec<u8>, Mono)>,
@@ -126,20 +135,33 @@ impl Association {
 
     /// The last request is past: another one is carried out.
     pub(super) fn step(&mut self) {
-        let operates = |last: &Last| {
-            let code = last.request.get(1).copied().unwrap_or_default();
-            Function::from_code(code).is_some_and(|function| function.is_control() && function != Function::Select)
-        };
-        self.past.push_back(self.last.take().filter(operates));
-        while self.past.len() > COMMANDS_PAST {
+        let mut last = self.last.take();
+        if let Some(last) = last.as_mut().filter(|last| !operates(&last.request)) {
+            // What commanded nothing is not answered again behind other requests.
+            last.answer = Vec::new();
+        }
+        self.past.push_back(last);
+        while self.past.len() > REQUESTS_PAST {
             self.past.pop_front();
         }
     }
 
-    /// The answer to a command that comes again behind other requests: octets that were carried out a short while ago.
+    /// The answer to what comes again behind other requests: octets that were carried out a short while ago. Empty for what commanded
+    /// nothing: its master has gone on.
     pub(super) fn carried_out(&self, request: &[u8], now: Mono) -> Option<Vec<u8>> {
         let mut past = self.past.iter().flatten().filter(|last| now.since(last.at) < COMMAND_MEMORY);
         past.find(|last| last.request == request).map(|last| last.answer.clone())
+    }
+
+    /// A broadcast came: nothing that is under way shows it (row 58).
+    pub(super) fn broadcast_came(&mut self, broadcast: Broadcast) {
+        self.broadcast = Some(broadcast);
+        if let Reply::Confirming(confirming) = &mut self.reply {
+            confirming.shows_broadcast = false;
+        }
+        if let Some(waiting) = &mut self.unsolicited.waiting {
+            waiting.shows_broadcast = false;
+        }
     }
 
     pub(super) fn deadline(&self) -> Mono {
@@ -152,4 +174,10 @@ impl Association {
         let unsolicited = self.unsolicited.waiting.as_ref().map(|waiting| waiting.until).or(self.unsolicited.rests_until);
         [reply, selection, unsolicited].into_iter().flatten().min().unwrap_or(Mono::NEVER)
     }
+}
+
+/// Whether a request may operate the plant.
+fn operates(request: &[u8]) -> bool {
+    let code = request.get(1).copied().unwrap_or_default();
+    Function::from_code(code).is_some_and(|function| function.is_control() && function != Function::Select)
 }

@@ -250,10 +250,14 @@ pub(super) fn fill(steps: &mut VecDeque<Step>, lot: Lot, sources: &mut Sources<'
         let done = match step {
             Step::Events { wanted, variation, left } => {
                 let (zone, synchronised) = (sources.zone, sources.synchronised);
-                let put = |held: &Entry, image: &Image| match put_event(held, image, *variation, zone, synchronised, &mut common, writer) {
-                    Ok(()) => Put::Said,
-                    Err(Refused::Full) => Put::Full,
-                    Err(_) => Put::Unsaid,
+                let put = |held: &Entry, image: &Image| {
+                    let is_bare = writer.is_bare();
+                    match put_event(held, image, *variation, zone, synchronised, &mut common, writer) {
+                        Ok(()) => Put::Said,
+                        // What does not fit in an empty fragment never will, and must not hold up what stands behind it.
+                        Err(Refused::Full) if !is_bare => Put::Full,
+                        Err(_) => Put::Unsaid,
+                    }
                 };
                 let (taken, all) = sources.buffer.offer(*wanted, *left, lot, sources.image, put);
                 events += taken;

@@ -83,7 +83,7 @@ impl Outstation {
                 continue;
             }
             let Some(association) = self.association(s, a).filter(|association| association.master == master) else { continue };
-            association.broadcast = Some(broadcast);
+            association.broadcast_came(broadcast);
             self.count(s, Statistic::Received, now);
             let Some(association) = self.association(s, a) else { continue };
             let is_repeated = |(last, at): &(Vec<u8>, Mono)| last == octets && now.mono.since(*at) < COMMAND_MEMORY;
@@ -162,18 +162,32 @@ impl Outstation {
             }
             return;
         }
-        if view.function.is_control()
-            && let Some(answer) = association.carried_out(octets, now.mono)
-        {
+        if let Some(answer) = association.carried_out(octets, now.mono) {
             let master = association.master;
+            let became = if answer.is_empty() { "ignored" } else { "answered, not carried out" };
             if !answer.is_empty() {
                 self.transmit(s, a, &answer, now);
             }
-            self.tell(
-                || format!("master {master}: {} came again behind other requests: answered, not carried out", view.function.name()),
-                now.mono,
-            );
+            self.tell(|| format!("master {master}: {} came again behind other requests: {became}", view.function.name()), now.mono);
             return;
+        }
+        if let Some(last) = association.last.as_ref().filter(|last| is_read && last.request == octets) {
+            // Its events may go twice in the same octets, and not in others of the same number: a CONFIRM of the first would take what only
+            // the second holds (row 27).
+            match &association.reply {
+                Reply::Confirming(confirming) if confirming.is_first => {
+                    let answer = last.answer.clone();
+                    self.transmit(s, a, &answer, now);
+                    return;
+                }
+                // Its master is at a later fragment, or has confirmed all of it: this one was late.
+                Reply::Confirming(_) | Reply::None | Reply::Held(_)
+                    if is_datagram && last.is_confirmed && now.mono.since(last.at) < COMMAND_MEMORY =>
+                {
+                    return;
+                }
+                Reply::Confirming(_) | Reply::None | Reply::Held(_) => {}
+            }
         }
         if is_read && self.defers_reads(s, a) {
             // Not before the unsolicited response is confirmed or given up: the same events would go twice (row 33).
@@ -208,11 +222,10 @@ impl Outstation {
         let is_datagram =
             self.association(s, a).and_then(|association| association.channel).is_some_and(|channel| self.is_datagram(channel));
         let Some(association) = self.association(s, a) else { return };
-        let is_read = view.function == Function::Read;
         if is_datagram {
             association.step();
         }
-        association.last = (!is_read).then(|| Last { at: now.mono, request: octets.to_vec(), answer: Vec::new() });
+        association.last = Some(Last { at: now.mono, request: octets.to_vec(), answer: Vec::new(), is_confirmed: false });
         let seq = view.control.seq;
         self.begin_answer(seq);
         match self.execute(s, a, view, frame, now) {
@@ -265,8 +278,13 @@ impl Outstation {
             self.tell(|| format!("master {master}: CONFIRM of SEQ {} instead of {expected}", control.seq), now.mono);
             return;
         }
-        association.broadcast = None;
-        let Reply::Confirming(Confirming { lot, steps, .. }) = std::mem::take(&mut association.reply) else { return };
+        let Reply::Confirming(Confirming { lot, steps, shows_broadcast, .. }) = std::mem::take(&mut association.reply) else { return };
+        if shows_broadcast {
+            association.broadcast = None;
+        }
+        if let Some(last) = &mut association.last {
+            last.is_confirmed = true;
+        }
         self.deliver(s, lot);
         if !steps.is_empty() {
             self.answer_read(s, a, (AppControl::next(control.seq), false), steps, Iin(0), now);

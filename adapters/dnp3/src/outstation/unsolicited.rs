@@ -81,7 +81,8 @@ impl Outstation {
         let unsolicited = &mut association.unsolicited;
         if sent {
             unsolicited.seq = AppControl::next(seq);
-            unsolicited.waiting = Some(Unconfirmed { lot, octets, until, repeated: 0, is_null: classes.is_none(), is_stopped: false });
+            unsolicited.waiting =
+                Some(Unconfirmed { lot, octets, shows_broadcast: true, until, repeated: 0, is_null: classes.is_none(), is_stopped: false });
         } else {
             unsolicited.rests_until = Some(rest);
         }
@@ -96,7 +97,9 @@ impl Outstation {
         let of_seq = |waiting: &mut Unconfirmed| waiting.octets.first().is_some_and(|octet| AppControl::from_octet(*octet).seq == seq);
         let Some(waiting) = association.unsolicited.waiting.take_if(of_seq) else { return false };
         association.unsolicited.announced |= waiting.is_null;
-        association.broadcast = None;
+        if waiting.shows_broadcast {
+            association.broadcast = None;
+        }
         self.deliver(s, waiting.lot);
         self.run_deferred(s, a, now);
         true

@@ -402,6 +402,30 @@ fn a2_r34_a_command_whose_datagram_comes_again_behind_others_is_answered_and_not
     assert_eq!(carried_out(&mut bench, &ask(4, 1)).0, 1);
 }
 
+/// The answer of a command that waits for the bridge is not lost to what was sent before it and comes again.
+#[test]
+fn a2_r34_a_late_datagram_of_an_earlier_request_does_not_silence_a_held_command() {
+    let mut bench = Bench::quiet(&[]);
+    bench.datagrams = true;
+    let read = bench.send(Function::Read, &[1, 2, 0x00, 0, 0]);
+    assert_eq!(bench.tx().len(), 1);
+    selected(&mut bench);
+    let select = bench.seq;
+    let seq = bench.send(Function::Operate, &crob(1, CLOSE));
+    let commands = bench.commands();
+    assert_eq!(commands.len(), 1);
+    bench.rx(&request(select, Function::Select, &crob(1, CLOSE)));
+    bench.rx(&request(read, Function::Read, &[1, 2, 0x00, 0, 0]));
+    assert_eq!((bench.commands(), bench.tx()), (vec![], vec![]), "the master has gone on");
+    bench.answer(commands[0].token, Answer::Confirm);
+    let answers = bench.tx();
+    assert_eq!((answers.len(), answers[0].control.seq, statuses(&answers[0].body)), (1, seq, vec![0]));
+    // Nor does it end a selection.
+    selected(&mut bench);
+    bench.rx(&request(read, Function::Read, &[1, 2, 0x00, 0, 0]));
+    assert_eq!(operate(&mut bench, Function::Operate, &crob(1, CLOSE), Answer::Confirm), [0]);
+}
+
 /// A connection doubles nothing: there, the number of a request alone decides.
 #[test]
 fn a2_r34_on_a_connection_only_the_last_request_is_a_repetition() {

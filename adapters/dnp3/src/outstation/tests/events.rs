@@ -51,6 +51,53 @@ fn a2_r27_an_event_leaves_only_after_its_own_confirmation() {
     assert_eq!(bench.ask(Function::Read, &CLASS_1).body, []);
 }
 
+/// The CONFIRM of the first answer may be on its way: it must not take an event that only the second answer holds.
+#[test]
+fn a2_r27_a_read_that_comes_twice_is_answered_in_the_same_octets() {
+    for datagrams in [false, true] {
+        let mut bench = Bench::quiet(&[]);
+        bench.datagrams = datagrams;
+        bench.publish(BINARY, Value::Bool(true), PublishClass::Event(1));
+        let seq = bench.send(Function::Read, &CLASS_1);
+        let first = bench.tx();
+        bench.publish(BINARY + 1, Value::Bool(true), PublishClass::Event(2));
+        bench.rx(&request(seq, Function::Read, &CLASS_1));
+        assert_eq!((bench.tx(), first.len()), (first.clone(), 1), "datagrams {datagrams}");
+        bench.confirm(first[0].control);
+        assert_eq!(delivered(&mut bench), [(1, 1)]);
+        // Once more, and its CONFIRM too: by datagram it is late. On a connection it is a new request.
+        bench.rx(&request(seq, Function::Read, &CLASS_1));
+        if datagrams {
+            assert_eq!(bench.tx(), []);
+            bench.confirm(first[0].control);
+        } else {
+            assert_eq!(told(&bench.tx()[0].body), [(2, 1)]);
+        }
+        assert_eq!(delivered(&mut bench), []);
+        let got = bench.ask(Function::Read, &CLASS_1);
+        assert_eq!(told(&got.body), [(2, 1)]);
+        bench.confirm(got.control);
+        assert_eq!(delivered(&mut bench), [(2, 2)]);
+    }
+}
+
+/// An answer that was never confirmed is given again, whatever was sent meanwhile.
+#[test]
+fn a2_r27_a_read_that_comes_again_after_its_confirmation_was_overdue_is_answered_anew() {
+    let mut bench = Bench::quiet(&[("confirm_timeout", text("1s"))]);
+    bench.datagrams = true;
+    bench.publish(BINARY, Value::Bool(true), PublishClass::Event(1));
+    let seq = bench.send(Function::Read, &CLASS_1);
+    assert_eq!(bench.tx().len(), 1);
+    bench.pass_ms(1000);
+    bench.publish(BINARY + 1, Value::Bool(true), PublishClass::Event(2));
+    bench.rx(&request(seq, Function::Read, &CLASS_1));
+    let again = bench.tx();
+    assert_eq!(told(&again[0].body), [(2, 0), (2, 1)]);
+    bench.confirm(again[0].control);
+    assert_eq!(delivered(&mut bench), [(1, 2)]);
+}
+
 #[test]
 fn a2_r26_a_confirmation_that_does_not_come_in_time_keeps_the_events() {
     let mut bench = Bench::quiet(&[("confirm_timeout", text("3s"))]);

@@ -276,6 +276,31 @@ fn a2_r58_a_broadcast_is_not_answered_and_shown_until_it_may_be_forgotten() {
     }
 }
 
+/// A CONFIRM tells that the master saw what its response showed, and nothing of a broadcast that came behind it.
+#[test]
+fn a2_r58_a_broadcast_behind_a_response_is_not_forgotten_with_its_confirmation() {
+    for unsolicited in ["", "1"] {
+        for address in [0xFFFD, 0xFFFE, 0xFFFF] {
+            let mut bench = Bench::new(&[("unsolicited", text(unsolicited)), ("unsolicited_delay", text("0s"))]);
+            if !unsolicited.is_empty() {
+                let null = bench.tx().remove(0);
+                bench.confirm(null.control);
+                bench.ask(Function::EnableUnsolicited, &[60, 2, 6]);
+            }
+            bench.clear_restart();
+            bench.publish(BINARY, Value::Bool(true), PublishClass::Event(1));
+            let events = if unsolicited.is_empty() { bench.ask(Function::Read, &[60, 2, 6]) } else { bench.tx().remove(0) };
+            assert_eq!((events.iin, events.control.con, events.body.is_empty()), (Iin(0), true, false));
+            bench.rx_to(address, &request(1, Function::Write, &[80, 1, 0x00, 7, 7, 0]));
+            bench.confirm(events.control);
+            let next = bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]);
+            assert_eq!(next.iin, Iin::BROADCAST, "{unsolicited:?} {address:#06x}");
+            bench.confirm(next.control);
+            assert_eq!(bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin, Iin(0));
+        }
+    }
+}
+
 #[test]
 fn a2_r58_reads_to_all_are_not_carried_out() {
     let mut bench = Bench::quiet(&[("allow", text("reset"))]);

@@ -266,3 +266,45 @@ fn a2_r55_terminals_applications_and_configurations_are_refused_lawfully() {
         assert_eq!(bench.ask(function, &application).iin.0 & 0xFF00, Iin::NO_FUNC_CODE_SUPPORT.0, "{}", function.name());
     }
 }
+
+/// No fragment can say it: it is told and leaves, and what stands behind it in its class goes on.
+#[test]
+fn a_text_that_fits_no_fragment_does_not_hold_up_its_class() {
+    let long = "x".repeat(240);
+    let words = format!("idle, {long}, tripped");
+    for unsolicited in ["", "1"] {
+        let mut spec = spec(&[("unsolicited", text(unsolicited)), ("unsolicited_delay", text("0s")), ("max_transmit", Field::Int(249))]);
+        let fields = [("words", text(&words)), ("class", Field::Int(1))];
+        spec.points.push(point(STATE, AddressUse::Monitor, "octet_string", 0, &fields));
+        let mut bench = Bench::with(&spec, Box::new(MemoryFiles::default()));
+        bench.open();
+        if !unsolicited.is_empty() {
+            let null = bench.tx().remove(0);
+            bench.confirm(null.control);
+            bench.ask(Function::EnableUnsolicited, &[60, 2, 6]);
+        }
+        bench.clear_restart();
+        for (number, value) in [(1, 2), (2, 1), (3, 2)] {
+            bench.publish(STATE, Value::Int(value), PublishClass::Event(number));
+        }
+        let mut all = Vec::new();
+        if unsolicited.is_empty() {
+            all = bench.read(&[60, 2, 6]);
+        } else {
+            for _ in 0..10 {
+                bench.pass_ms(1);
+                for got in bench.tx() {
+                    bench.confirm(got.control);
+                    all.push(got);
+                }
+            }
+        }
+        let said: Vec<String> = all.iter().map(shown).collect();
+        assert_eq!(said.iter().map(|said| said.matches("tripped").count()).sum::<usize>(), 2, "{unsolicited:?}: {said:?}");
+        let events = bench.events();
+        let gone: Vec<&Event> = events.iter().filter(|event| matches!(event, Event::Undeliverable(_))).collect();
+        assert_eq!(gone, [&Event::Undeliverable(2)], "{unsolicited:?}: {events:?}");
+        assert!(events.iter().any(|event| matches!(event, Event::Refused { .. })), "and it is told");
+        assert_eq!(bench.ask(Function::Read, &[60, 2, 6]).body, [], "nothing waits");
+    }
+}
