@@ -162,7 +162,7 @@ impl Bridge {
         core.note(now, "descriptors", &descriptors, &[("hash", router.descriptor_name())]);
         served.publish_all(&mut core, &router.image, now);
         relays.publish(&mut core, &mut served, now);
-        served.resume(&mut core);
+        served.resume(&mut core, &router.image);
         let requests = Requests::recover(&mut core, now);
         let peers = core.settings.peers.len();
         let links = core.plan.links.len();
@@ -270,9 +270,9 @@ impl Bridge {
             }
             Event::Standby { ready } => self.standby(link, ready, now),
             Event::Housekept { id, outcome } => self.requests.handle_ended(&mut self.core, id, &outcome, now),
-            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, link, 0..=number, now),
-            Event::DeliveredOf(first, last) => self.served.handle_delivered(&mut self.core, link, first..=last, now),
-            Event::Undeliverable(number) => self.served.handle_undeliverable(&mut self.core, link, number, now),
+            Event::Delivered(number) => self.served.handle_delivered(&mut self.core, &self.router.image, link, 0..=number, now),
+            Event::DeliveredOf(first, last) => self.served.handle_delivered(&mut self.core, &self.router.image, link, first..=last, now),
+            Event::Undeliverable(number) => self.served.handle_undeliverable(&mut self.core, &self.router.image, link, number, now),
             Event::Reach { points, answering } => self.reach(link, &points, answering, now),
             Event::FilePart { id, octets } => self.requests.handle_part(id, &octets),
             Event::Refused { what } => {

@@ -177,7 +177,10 @@ impl ServedPoints {
             let listed = change.event && spec.class == ServedClass::Event;
             // A test must not reach the control room's list (R18).
             if listed && !change.duplicate && !change.test {
-                self.queue(core, &plan, place, change, now);
+                // What waits is told later; what interrogations read is never older than what is known (R20).
+                if !self.queue(core, &plan, place, image, change, now) && !change.historic {
+                    self.show(&plan, place, change.point, image);
+                }
                 continue;
             }
             if change.historic || change.test {
@@ -197,17 +200,17 @@ impl ServedPoints {
         }
     }
 
+    /// The image that interrogations read, without telling anybody.
+    fn show(&mut self, plan: &Plan, place: usize, point: usize, image: &Image) {
+        if let Some((value, quality, time)) = standing(plan, place, point, image) {
+            self.push(plan.served[place].link, place, value, quality, time, PublishClass::Latest, false, false);
+        }
+    }
+
     fn latest(&mut self, plan: &Plan, place: usize, point: usize, image: &Image, spontaneous: bool) {
         let spec = &plan.served[place];
-        let Some((value, quality, time)) = image.current(point) else {
-            // Never read: the session shows such a point as INVALID and not topical by itself (R19).
-            return;
-        };
-        let value = if value.is_state() { value } else { wire(value, |eng| plan.to_wire_served(spec, eng)) };
+        let Some((value, quality, time)) = standing(plan, place, point, image) else { return };
         let number = value.as_f64();
-        // A state told again is no event: its time goes out as neither the source's nor that of a change, so that nobody lists it.
-        let flags = time.flags.with(TimeFlags::INVALID);
-        let time = if value.is_state() { Timestamp { origin: TimeOrigin::Bridge, flags, ..time } } else { time };
         let bits = quality.to_bits();
         // A change of quality is told even if the value stood still all the while.
         let requalified = self.last[place].is_none_or(|(_, was)| was != bits);
@@ -219,12 +222,13 @@ impl ServedPoints {
         self.push(spec.link, place, value, quality, time, PublishClass::Latest, tell, false);
     }
 
-    fn queue(&mut self, core: &mut Core, plan: &Plan, place: usize, change: &Change, now: Now) {
+    /// Queues an event. Whether it was handed over at once, and shows what the point is now.
+    fn queue(&mut self, core: &mut Core, plan: &Plan, place: usize, image: &Image, change: &Change, now: Now) -> bool {
         let spec = &plan.served[place];
         let link = spec.link;
         let quality = change.quality;
         let name = plan.links[link.index()].spec.name.clone();
-        let Some(queue) = self.queues.get_mut(&link) else { return };
+        let Some(queue) = self.queues.get_mut(&link) else { return false };
         let (length, depth) = (queue.len() as u64, queue.depth);
         let mut overflowed = false;
         if length >= depth
@@ -266,15 +270,19 @@ impl ServedPoints {
         queue.next += 1;
         queue.lanes.entry(spec.queue).or_default().waiting.push_back(number);
         core.put(Table::EventQueue, &numbered(&name, number), &waiting);
-        self.fill(core, link);
+        self.fill(core, image, link);
+        let last = self.batch.get(&link).and_then(|batch| batch.last());
+        let shows = last.is_some_and(|publish| publish.class == PublishClass::Event(number));
         if overflowed {
             self.publish_overflow(core, &name, true, now);
         }
+        shows
     }
 
-    /// Hands over as many events as the window allows.
-    fn fill(&mut self, core: &mut Core, link: LinkId) {
-        let name = core.plan.links[link.index()].spec.name.clone();
+    /// Hands over as many events as the window allows. One that is not what its point is now is past: the image does not go back to it.
+    fn fill(&mut self, core: &mut Core, image: &Image, link: LinkId) {
+        let plan = core.plan.clone();
+        let name = plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return };
         for number in queue.take_ready() {
             let Some(waiting) = core.load::<Waiting>(Table::EventQueue, &numbered(&name, number)) else { continue };
@@ -287,26 +295,33 @@ impl ServedPoints {
             let origin = if waiting.by_bridge { TimeOrigin::Bridge } else { TimeOrigin::Device };
             let time = Timestamp { utc: Utc(waiting.at_ns), origin, flags: TimeFlags(waiting.time_flags) };
             core.counters.events_served += 1;
-            self.push(link, waiting.served as usize, value, quality, time, PublishClass::Event(number), true, waiting.return_info);
+            let place = waiting.served as usize;
+            let current = match plan.served.get(place).map(|spec| &spec.source) {
+                Some(ServedSource::Point(point)) => image.current(point.index()),
+                Some(ServedSource::Status { .. } | ServedSource::LinkState(_) | ServedSource::QueueOverflow(_)) | None => None,
+            };
+            let stands = current.is_some_and(|(last, now, at)| last == value && now.to_bits() == waiting.quality && at.utc == time.utc);
+            let class = if stands { PublishClass::Event(number) } else { PublishClass::Past(number) };
+            self.push(link, place, value, quality, time, class, true, waiting.return_info);
         }
     }
 
     /// The peer of a serving link acknowledged events.
-    pub(crate) fn handle_delivered(&mut self, core: &mut Core, link: LinkId, numbers: RangeInclusive<u64>, now: Now) {
-        core.counters.events_delivered += self.take_out(core, link, &numbers, now);
+    pub(crate) fn handle_delivered(&mut self, core: &mut Core, image: &Image, link: LinkId, numbers: RangeInclusive<u64>, now: Now) {
+        core.counters.events_delivered += self.take_out(core, image, link, &numbers, now);
     }
 
     /// An event cannot be said to the peer of a serving link: it is lost to it, and that is told.
-    pub(crate) fn handle_undeliverable(&mut self, core: &mut Core, link: LinkId, number: u64, now: Now) {
+    pub(crate) fn handle_undeliverable(&mut self, core: &mut Core, image: &Image, link: LinkId, number: u64, now: Now) {
         let name = core.plan.links[link.index()].spec.name.clone();
         *core.counters.dropped.entry(format!("event that cannot be said on {name}")).or_default() +=
-            self.take_out(core, link, &(number..=number), now);
+            self.take_out(core, image, link, &(number..=number), now);
         let fields = [("link", name), ("first", number.to_string()), ("count", "1".to_owned())];
         core.note(now, "gap", "an event that the link's protocol cannot say was lost to the peer; it is in the journal", &fields);
     }
 
     /// Takes events out of the queue for good; gives how many there were.
-    fn take_out(&mut self, core: &mut Core, link: LinkId, numbers: &RangeInclusive<u64>, now: Now) -> u64 {
+    fn take_out(&mut self, core: &mut Core, image: &Image, link: LinkId, numbers: &RangeInclusive<u64>, now: Now) -> u64 {
         let name = core.plan.links[link.index()].spec.name.clone();
         let Some(queue) = self.queues.get_mut(&link) else { return 0 };
         let mut count = 0;
@@ -322,7 +337,7 @@ impl ServedPoints {
         // What was lost is told whole, and what shows it falls.
         let has_room = queue.has_room_again();
         let lost = queue.lost.take_if(|_| has_room);
-        self.fill(core, link);
+        self.fill(core, image, link);
         if let Some((first, count)) = lost {
             core.delete(Table::Lost, name.as_bytes());
             let fields = [("link", name.clone()), ("first", first.to_string()), ("count", count.to_string())];
@@ -333,10 +348,10 @@ impl ServedPoints {
     }
 
     /// After a restart: what the tables still hold goes to the new sessions.
-    pub(crate) fn resume(&mut self, core: &mut Core) {
+    pub(crate) fn resume(&mut self, core: &mut Core, image: &Image) {
         let links: Vec<LinkId> = self.queues.keys().copied().collect();
         for link in links {
-            self.fill(core, link);
+            self.fill(core, image, link);
         }
     }
 
@@ -351,7 +366,7 @@ impl ServedPoints {
         for point in 0..self.of_point.len() {
             self.refresh(core, image, point);
         }
-        self.fill(core, link);
+        self.fill(core, image, link);
     }
 
     /// The status points of a relay control.
@@ -427,6 +442,18 @@ impl ServedPoints {
             }
         }
     }
+}
+
+/// What a served point is now, in wire units; `None` if it was never read: the session shows such a point as INVALID and not topical by
+/// itself (R19).
+fn standing(plan: &Plan, place: usize, point: usize, image: &Image) -> Option<(Value, Quality, Timestamp)> {
+    let spec = &plan.served[place];
+    let (value, quality, time) = image.current(point)?;
+    let value = if value.is_state() { value } else { wire(value, |eng| plan.to_wire_served(spec, eng)) };
+    // A state told again is no event: its time goes out as neither the source's nor that of a change, so that nobody lists it.
+    let flags = time.flags.with(TimeFlags::INVALID);
+    let time = if value.is_state() { Timestamp { origin: TimeOrigin::Bridge, flags, ..time } } else { time };
+    Some((value, quality, time))
 }
 
 /// Converts a number and keeps its width.

@@ -48,6 +48,8 @@ pub struct Close {
 pub enum PublishClass {
     /// Never dropped: queued in order until the peer acknowledges (R16). The number comes back in [`Event::Delivered`].
     Event(u64),
+    /// As [`PublishClass::Event`], but something newer is known of the point: it is listed, and what interrogations read stays (R20).
+    Past(u64),
     /// Latest only: a newer value replaces an unsent one.
     Latest,
 }
@@ -63,7 +65,7 @@ pub struct Publish {
     pub quality: Quality,
     /// The source's own stamp.
     pub time: Timestamp,
-    /// Event or latest-only.
+    /// Event, past or not, or latest-only.
     pub class: PublishClass,
     /// Whether the change is worth a spontaneous transmission; `false` only refreshes the image that interrogations read.
     pub spontaneous: bool,

@@ -226,7 +226,7 @@ fn r20_events_wait_in_the_buffer_and_leave_in_order_as_they_are_delivered() {
     let events = |bench: &Bench| {
         let numbered = bench.session.published().into_iter().filter_map(|publish| match publish.class {
             PublishClass::Event(number) => Some((number, publish.time.utc)),
-            PublishClass::Latest => None,
+            PublishClass::Past(_) | PublishClass::Latest => None,
         });
         numbered.collect::<Vec<_>>()
     };

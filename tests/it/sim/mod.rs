@@ -17,6 +17,7 @@ mod reversed;
 mod rules;
 mod seeds;
 mod select;
+mod standing;
 mod story;
 mod switching;
 mod tune;

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use bridge_model::{Detail, DoublePoint, PointId, Quality, TimeOrigin, Timestamp, Validity, Value};
-use bridge_session::{IndexMap, Publish};
+use bridge_session::{IndexMap, Publish, PublishClass};
 
 use crate::address::{PointType, ServedAddress};
 use crate::objects::{FlagKind, Flags, Variation};
@@ -98,11 +98,16 @@ impl Served {
         Value::Int(whole(value).wrapping_sub(self.cleared))
     }
 
-    /// Takes a value. An event older than what is shown moves nothing (R20). Whether the change is beyond the dead-band, as it stands.
+    /// Takes a value. What is past, and an event older than what is shown, moves nothing (R20). Whether the change is beyond the dead-band, as it stands.
     pub(super) fn take(&mut self, publish: &Publish) -> (Value, Flags, bool) {
         let (value, flags) = self.shaped(publish);
         let older = self.time.is_some_and(|time| time.origin == TimeOrigin::Device && publish.time.utc < time.utc);
-        if !(older && matches!(publish.class, bridge_session::PublishClass::Event(_))) {
+        let moves = match publish.class {
+            PublishClass::Latest => true,
+            PublishClass::Event(_) => !older,
+            PublishClass::Past(_) => false,
+        };
+        if moves {
             (self.value, self.flags, self.time) = (value, flags, Some(publish.time));
         }
         let number = value.as_f64();
@@ -267,7 +272,6 @@ mod tests {
     use crate::address::Address;
     use crate::objects::lookup;
     use bridge_model::Utc;
-    use bridge_session::PublishClass;
 
     fn served(of: PointType, index: u16) -> ServedAddress {
         let ((fixed, event), (fixed_default, event_default)) = (of.groups(), of.default_variations());
@@ -314,6 +318,19 @@ mod tests {
         assert_eq!((point.value, point.flags), (Value::Bool(true), Flags::PLAIN));
         point.take(&publish(Value::Bool(false), Quality::GOOD.stale(), 1000, PublishClass::Latest));
         assert_eq!((point.value, point.flags), (Value::Bool(false), Flags(Flags::ONLINE | Flags::COMM_LOST)));
+    }
+
+    /// What the bridge tells of a state by itself has the bridge's time: only the bridge knows what is older than it.
+    #[test]
+    fn r20_a_past_event_does_not_move_the_image_whatever_its_time() {
+        let mut point = Served::new(PointId(0), served(PointType::Binary, 0));
+        let told = publish(Value::Bool(true), Quality::GOOD, 2000, PublishClass::Latest);
+        point.take(&Publish { time: Timestamp::at_receipt(told.time.utc), ..told });
+        for at in [1000, 2000, 3000] {
+            let (value, flags, moved) = point.take(&publish(Value::Bool(false), Quality::GOOD, at, PublishClass::Past(1)));
+            assert_eq!((value, flags, moved), (Value::Bool(false), Flags(Flags::ONLINE), true), "what the event says, at {at}");
+            assert_eq!((point.value, point.flags), (Value::Bool(true), Flags::PLAIN), "what a READ shows, at {at}");
+        }
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl Outstation {
         let Some(&(s, slot)) = self.points.find(publish.point.0).and_then(|place| self.places.get(place as usize)) else { return };
         let Some(Station { image, buffer, .. }) = self.stations.get_mut(s) else { return };
         let number = match publish.class {
-            PublishClass::Event(number) => Some(number),
+            PublishClass::Event(number) | PublishClass::Past(number) => Some(number),
             PublishClass::Latest => None,
         };
         let is_test = publish.quality.detail.contains(Detail::TEST);

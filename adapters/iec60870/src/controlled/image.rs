@@ -185,6 +185,18 @@ impl Image {
         State { value, quality, ..state }
     }
 
+    /// What an object showed when `point` had this state, as far as that is known: its other parts are as they stand. Nothing is moved (R20).
+    pub(super) fn compose_past(&mut self, point: PointId, index: u32, state: State) -> State {
+        let known = self.parts.get(&point).copied();
+        let elapsed = self.points.get(index as usize).and_then(|served| served.elapsed);
+        let state = self.compose(point, index, state);
+        if let (Some(known), Some(served)) = (known, self.points.get_mut(index as usize)) {
+            self.parts.insert(point, known);
+            served.elapsed = elapsed;
+        }
+        state
+    }
+
     /// The index of the first point of a common address.
     pub(super) fn first_of(&self, ca: u16) -> usize {
         self.points.partition_point(|served| served.ca < ca)

@@ -49,11 +49,20 @@ impl Outbox {
             told.push_back(Event::Refused { what: format!("point {} is not served on this link", value.point.0) });
             return;
         };
-        let state = image.compose(value.point, index, State::of(value));
+        let state = State::of(value);
         match value.class {
-            PublishClass::Latest => image.set(index, state, value.spontaneous, now),
-            PublishClass::Event(number) => {
-                image.set_event(index, state);
+            PublishClass::Latest => {
+                let state = image.compose(value.point, index, state);
+                image.set(index, state, value.spontaneous, now);
+            }
+            PublishClass::Event(number) | PublishClass::Past(number) => {
+                let state = if matches!(value.class, PublishClass::Past(_)) {
+                    image.compose_past(value.point, index, state)
+                } else {
+                    let state = image.compose(value.point, index, state);
+                    image.set_event(index, state);
+                    state
+                };
                 if value.spontaneous {
                     self.queue(Queued { index, state, number }, told);
                 } else if let Some(last) = self.events.back_mut() {

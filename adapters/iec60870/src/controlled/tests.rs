@@ -715,3 +715,24 @@ fn changes_and_an_interrogation_take_turns() {
     }
     assert_eq!(kinds, ["C_IC_NA_1", "M_ME_TF_1", "M_SP_NA_1", "M_ME_TF_1", "M_DP_NA_1", "M_ME_TF_1", "M_ME_NC_1", "M_ME_TF_1"]);
 }
+
+/// R20: what is past is sent as it was; what an interrogation reads, and what waits to be told of the point, stays.
+#[test]
+fn r20_a1_r45_a_past_event_is_sent_and_does_not_move_the_image() {
+    let mut bench = started(&[]);
+    let told = value(0, Value::Bool(true), PublishClass::Latest);
+    let told = Publish { time: Timestamp::at_receipt(told.time.utc), ..told };
+    let past = Publish { time: Timestamp::by_device(Utc(UTC_START_NS - 600_000_000_000)), ..event(0, false, 1) };
+    let past = Publish { class: PublishClass::Past(1), ..past };
+    bench.request(Request::Publish(vec![told, past]));
+    let lines = sent(&mut bench);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("ioa=100 off 2026-04-01T09:50:00.000"), "{lines:?}");
+    assert!(lines[1].contains("ioa=100 on "), "what waited of the point is newer: {lines:?}");
+    bench.rx_i(&asdu(100, 1, 6, 21, &object(0, &[20])));
+    let lines = sent(&mut bench);
+    assert!(lines[1].contains("M_SP_NA_1 inrogen ca=21\n  ioa=100 on\n"), "{lines:?}");
+    let nr = bench.nr;
+    bench.rx_s(nr);
+    assert_eq!(bench.events(), [Event::Delivered(1)]);
+}

@@ -125,6 +125,29 @@ fn bits_of_one_object_are_told_together_with_the_worst_quality() {
     assert_eq!(sent(&mut bench), ["M_BO_NA_1 spont ca=21\n  ioa=14 0x00000020"]);
 }
 
+/// R20: the object keeps its bits and the elapsed time of its event.
+#[test]
+fn r20_a_past_part_of_an_object_moves_nothing_of_it() {
+    let mut bench = started(&[]);
+    let past = |point, value, number| {
+        let (time, class) = (Timestamp::by_device(Utc(0)), PublishClass::Past(number));
+        let quality = Quality::GOOD.stale();
+        Request::Publish(vec![Publish { point: PointId(point), value, quality, time, class, spontaneous: true, return_info: false }])
+    };
+    for (point, value) in [(14, Value::Bool(true)), (15, Value::Bool(true)), (9, Value::Int(300)), (8, Value::Double(DoublePoint::On))] {
+        publish(&mut bench, point, value);
+    }
+    sent(&mut bench);
+    bench.request(past(14, Value::Bool(false), 1));
+    assert_eq!(sent(&mut bench), ["M_BO_NA_1 spont ca=21\n  ioa=14 0x00000020 NT"], "as it was, beside what else stands");
+    bench.request(past(9, Value::Int(700), 2));
+    sent(&mut bench);
+    publish(&mut bench, 15, Value::Bool(true));
+    assert_eq!(sent(&mut bench), ["M_BO_NA_1 spont ca=21\n  ioa=14 0x00000021"]);
+    publish(&mut bench, 8, Value::Double(DoublePoint::On));
+    assert_eq!(sent(&mut bench), [format!("M_EP_TD_1 spont ca=21\n  ioa=9 on 300ms {AT}")]);
+}
+
 #[test]
 fn a1_r43_the_elapsed_time_of_an_event_goes_with_it() {
     let mut bench = started(&[]);
