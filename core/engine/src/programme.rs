@@ -24,7 +24,7 @@ pub(crate) use state::{Kind, Place, Programme, Write};
 
 /// How often the issuer hears of a ramp that goes well.
 const PROGRESS_STEPS: u32 = 1;
-/// How often a limit comes again that the station refused.
+/// How often a limit comes again that the station refused, or that did not leave in time.
 const CAP_TRIES: u32 = 3;
 /// How soon it does.
 const CAP_RETRY: Duration = Duration::from_millis(250);
@@ -520,8 +520,8 @@ impl Programmes {
         }
     }
 
-    /// A limit that the station refused comes again: most likely the transaction that it pre-empted had not ended there. A refusal is a
-    /// definite no, so nothing can be executed twice.
+    /// A limit that the station refused, or that did not leave in time, comes again: most likely the transaction that it pre-empted had not
+    /// ended there, or another one held the line. Both are a definite no, so nothing can be executed twice.
     fn again(&mut self, desk: &mut Desk<'_>, control: usize, text: &str) -> bool {
         let Some(programme) =
             self.active.get_mut(&control).filter(|programme| programme.kind != Kind::Dispatch && programme.refused < CAP_TRIES)
@@ -565,6 +565,9 @@ impl Programmes {
     }
 
     fn handle_not_operated(&mut self, desk: &mut Desk<'_>, control: usize, why: NotOperatedWhy) {
+        if may_come_again(why) && self.again(desk, control, not_operated_text(why)) {
+            return;
+        }
         if self.active.get(&control).is_some_and(|programme| programme.confirmed.is_none()) {
             self.finish_not_operated(desk, control, why);
         } else {
@@ -736,6 +739,18 @@ fn held_at(programme: &Programme) -> String {
 
 pub(crate) fn parse_id(text: &str) -> Option<CommandId> {
     u128::from_str_radix(&text.replace('-', ""), 16).ok().map(CommandId)
+}
+
+/// Whether what did not leave may leave a moment later: the way was taken, not closed.
+const fn may_come_again(why: NotOperatedWhy) -> bool {
+    match why {
+        NotOperatedWhy::Expired
+        | NotOperatedWhy::NotFresh
+        | NotOperatedWhy::SelectUnanswered
+        | NotOperatedWhy::NotSelected
+        | NotOperatedWhy::Busy => true,
+        NotOperatedWhy::LinkDown | NotOperatedWhy::Restart | NotOperatedWhy::Cancelled | NotOperatedWhy::NotPermitted => false,
+    }
 }
 
 pub(crate) const fn not_operated_code(why: NotOperatedWhy) -> &'static str {

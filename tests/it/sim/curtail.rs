@@ -312,6 +312,21 @@ fn power_before(steps: &[Entry]) -> f64 {
     steps.last().and_then(|entry| entry.value).expect("steps")
 }
 
+/// A cap that nothing was written for is no cap: what did not leave in time comes again, as what was refused does.
+#[test]
+fn r01_a_cap_that_did_not_leave_in_time_comes_again() {
+    let mut world = park(614);
+    world.cut_station();
+    let id = curtail(&mut world, &cap(120.0, 900, "OVERFREQUENCY"));
+    world.run_for(Duration::from_millis(2600));
+    assert_eq!(written(&world), 0, "nothing came there");
+    world.heal_station();
+    world.run_for(s(60));
+    assert!(world.told().contains("the limit comes again"), "{}", world.told());
+    assert_eq!(limits(&world).last(), Some(&120.0), "{}", world.told());
+    assert_eq!(is(&world, &id), words("COMPLETED", ""), "{}", world.told());
+}
+
 #[test]
 fn r06_of_two_caps_the_lowest_holds_each_for_its_own_period() {
     let mut world = park(602);

@@ -181,6 +181,27 @@ fn r04_r15_a_crob_is_selected_through_both_bridges_and_its_operate_executes_it()
     assert_eq!(executes(&world, BREAKER).len(), 1);
 }
 
+/// What the EMS selected at an outstation and has not operated does not keep a command on another of its points waiting.
+#[test]
+fn r01_a_selection_at_an_outstation_makes_way_for_a_command_on_another_of_its_points() {
+    let mut world = ready(1707, relayed());
+    switch(&mut world, false, CommandMode::Select);
+    world.run_for(s(3));
+    assert_eq!(at_station(&world, EntryKind::Select).len(), 1, "{}", world.told());
+    super::story::order(&mut world, "U1.p_set", 210.0);
+    let ordered = world.now().utc.0;
+    world.run_for(s(2));
+    let steps = executes(&world, "U1.p_set");
+    assert!(steps.first().is_some_and(|step| step.t - ordered < 1_000_000_000), "{steps:?}\n{}", world.told());
+    // Whoever selected is told, and its OPERATE moves nothing.
+    switch(&mut world, false, CommandMode::Execute);
+    world.run_for(s(60));
+    assert_eq!((executes(&world, BREAKER).len(), position(&world)), (0, Some(ON)), "{}", world.told());
+    assert!(ended(&world).contains(&is("COMPLETED", "")) && !ended(&world).contains(&is("PARTIAL", "STEP_NOT_SENT")), "{}", world.told());
+    assert_eq!(executes(&world, "U1.p_set").last().and_then(|step| step.value), Some(210.0), "{}", world.told());
+    assert_eq!(operations(&world).iter().filter(|operation| operation.status == "EXPIRED").count(), 1, "{}", world.told());
+}
+
 #[test]
 fn r15_r09_a_double_command_of_104_goes_the_same_way_and_is_terminated_when_the_breaker_is_seen_to_have_moved() {
     let mut world = ready(1706, over_104());

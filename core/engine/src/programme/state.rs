@@ -64,7 +64,7 @@ pub(crate) struct Programme {
     pub(crate) selected: Option<f64>,
     pub(crate) steps: u32,
     pub(crate) start_by_ns: i64,
-    /// How often the station refused a step of a cap.
+    /// How often a step of a cap was refused by the station, or did not leave in time.
     #[serde(default)]
     pub(crate) refused: u32,
     #[serde(default)]
