@@ -108,15 +108,15 @@ fn r07_a_plant_that_ramps_by_itself_gets_one_limit_and_one_switch() {
     assert_eq!(values(&executes(&world, "park.curtail.enable")), [1.0, 0.0], "{}", world.told());
     assert_eq!(limits(&world), [120.0], "its own release is the whole of it");
     assert_eq!(is(&world, &id), words("COMPLETED", "RELEASED"), "{}", world.told());
-    // Without a switch the limit itself goes up, at once; and a lower one first holds what a higher one let go.
+    // Without a switch the limit itself goes up, at once: first to what an older one still holds.
     let mut world = ready(7_302, Tune { thermal: plant_ramps_without_a_switch, ..tune() });
-    let low = curtail(&mut world, &cap(120.0, 60, "OVERFREQUENCY"));
-    world.run_for(s(2));
     let high = curtail(&mut world, &cap(150.0, 120, "OVERFREQUENCY"));
+    world.run_for(s(2));
+    let low = curtail(&mut world, &cap(120.0, 60, "OVERFREQUENCY"));
     world.run_for(s(80));
-    assert_eq!((limits(&world), is(&world, &low)), (vec![120.0, 150.0], words("COMPLETED", "RELEASED")), "{}", world.told());
+    assert_eq!((limits(&world), is(&world, &low)), (vec![150.0, 120.0, 150.0], words("COMPLETED", "RELEASED")), "{}", world.told());
     world.run_for(s(60));
-    assert_eq!((limits(&world), is(&world, &high)), (vec![120.0, 150.0, 300.0], words("COMPLETED", "RELEASED")), "{}", world.told());
+    assert_eq!((limits(&world), is(&world, &high)), (vec![150.0, 120.0, 150.0, 300.0], words("COMPLETED", "RELEASED")), "{}", world.told());
 }
 
 #[test]
