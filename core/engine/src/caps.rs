@@ -115,8 +115,12 @@ fn bounding(core: &Core, control: usize) -> impl Iterator<Item = Cap> {
     caps.into_iter().filter(move |cap| word == Some(cap.word.as_str()))
 }
 
-/// A cap on the same resource that came later, and is not on its way out: an older one is not released under it (R7).
+/// A cap on the same resource that came later, and is not on its way out: an older one does not let the plant up under it, neither by its
+/// issuer's word nor by its end (R7). Where another one stands as low as the older one nothing goes up, and it may go.
 pub(crate) fn newer(core: &Core, than: &Cap) -> Option<Cap> {
+    if lowest_but(core, &than.control, &than.operation).is_some_and(|other| other.limit <= than.limit) {
+        return None;
+    }
     let later = |cap: &Cap| (cap.received_ns, &cap.operation) > (than.received_ns, &than.operation);
     all(core).into_iter().find(|cap| cap.word == than.word && cap.stand != Stand::Releasing && later(cap))
 }

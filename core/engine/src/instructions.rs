@@ -14,6 +14,7 @@ use bridge_profile::ControlKind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::caps::Cap;
 use crate::core::Core;
 use crate::exchange::Exchange;
 use crate::image::Image;
@@ -403,13 +404,31 @@ impl Instructions {
             .filter(|other| other.received_ns <= by.received_ns)
             .map(|other| other.operation.clone())
             .collect();
+        self.supersede(bench, &displaced, (&by.operation, &by.words()));
+    }
+
+    /// A cap is in force: set-points above it that people were told, wherever they have come to, make way (R6).
+    pub(crate) fn handle_cap(&mut self, bench: &mut Bench<'_>, cap: &Cap) {
+        let above = |instruction: &&Instruction| {
+            let bounded = match kind(bench.core, instruction) {
+                Some(ControlKind::Drive(drive)) => drive.cap.is_none() && drive.exclusive == cap.word,
+                Some(ControlKind::Relay(_) | ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_)) | None => false,
+            };
+            bounded && instruction.setpoint.as_ref().is_some_and(|setpoint| setpoint.value > cap.limit)
+        };
+        let displaced: Vec<String> = self.open.values().filter(above).map(|instruction| instruction.operation.clone()).collect();
+        self.supersede(bench, &displaced, (&cap.operation, &format!("the cap of {} by {}", cap.limit, cap.peer)));
+    }
+
+    /// Ends instructions for another operation, which is given with its words.
+    fn supersede(&mut self, bench: &mut Bench<'_>, displaced: &[String], (by, words): (&str, &str)) {
         for id in displaced {
-            if let Some(other) = self.open.get(&id) {
-                bench.core.tell(format!("{}: superseded by {}", other.words(), by.words()));
+            if let Some(other) = self.open.get(id) {
+                bench.core.tell(format!("{}: superseded by {words}", other.words()));
             }
             // The text is the superseding operation; `acknowledge` names its issuer (R6).
-            bench.tell_issuer(&id, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", &by.operation)), None);
-            self.close(bench.core, &id);
+            bench.tell_issuer(id, Stage::Execution, "SUPERSEDED", Some(("SUPERSEDED", by)), None);
+            self.close(bench.core, id);
         }
     }
 

@@ -108,6 +108,8 @@ pub(crate) struct ServedPoints {
     of_queue: BTreeMap<String, Vec<usize>>,
     /// The value and quality last told spontaneously.
     last: Vec<Option<(f64, u16)>>,
+    /// What was last told of what is the bridge's own: statuses, sources, overflow.
+    own: BTreeMap<usize, (Value, Timestamp)>,
     queues: BTreeMap<LinkId, EventQueue>,
     batch: BTreeMap<LinkId, Vec<Publish>>,
 }
@@ -121,6 +123,7 @@ impl ServedPoints {
             of_source: BTreeMap::new(),
             of_queue: BTreeMap::new(),
             last: vec![None; plan.served.len()],
+            own: BTreeMap::new(),
             queues: BTreeMap::new(),
             batch: BTreeMap::new(),
         };
@@ -363,8 +366,17 @@ impl ServedPoints {
                 lane.waiting.push_front(number);
             }
         }
-        for point in 0..self.of_point.len() {
-            self.refresh(core, image, point);
+        let plan = core.plan.clone();
+        for (place, spec) in plan.served.iter().enumerate().filter(|(_, spec)| spec.link == link) {
+            match (&spec.source, self.own.get(&place)) {
+                (ServedSource::Point(point), _) => {
+                    self.last[place] = None;
+                    self.latest(&plan, place, point.index(), image, true);
+                }
+                (_, Some((value, time))) => self.push(link, place, *value, Quality::GOOD, *time, PublishClass::Latest, true, false),
+                // Never told yet.
+                (_, None) => {}
+            }
         }
         self.fill(core, image, link);
     }
@@ -386,8 +398,7 @@ impl ServedPoints {
             } else {
                 wire(Value::Real32(0.0), |_| plan.to_wire_served(spec, number))
             };
-            let time = Timestamp::at_receipt(now.utc);
-            self.push(spec.link, place, value, Quality::GOOD, time, PublishClass::Latest, true, false);
+            self.tell_own(spec.link, place, value, now);
         }
     }
 
@@ -395,8 +406,7 @@ impl ServedPoints {
     pub(crate) fn publish_source(&mut self, core: &mut Core, name: &str, up: bool, now: Now) {
         let plan = core.plan.clone();
         for place in self.of_source.get(name).cloned().unwrap_or_default() {
-            let time = Timestamp::at_receipt(now.utc);
-            self.push(plan.served[place].link, place, Value::Bool(up), Quality::GOOD, time, PublishClass::Latest, true, false);
+            self.tell_own(plan.served[place].link, place, Value::Bool(up), now);
         }
     }
 
@@ -404,9 +414,15 @@ impl ServedPoints {
     fn publish_overflow(&mut self, core: &mut Core, name: &str, lost: bool, now: Now) {
         let plan = core.plan.clone();
         for place in self.of_queue.get(name).cloned().unwrap_or_default() {
-            let time = Timestamp::at_receipt(now.utc);
-            self.push(plan.served[place].link, place, Value::Bool(lost), Quality::GOOD, time, PublishClass::Latest, true, false);
+            self.tell_own(plan.served[place].link, place, Value::Bool(lost), now);
         }
+    }
+
+    /// Tells what is the bridge's own, and remembers it for a session that comes after this one.
+    fn tell_own(&mut self, link: LinkId, place: usize, value: Value, now: Now) {
+        let time = Timestamp::at_receipt(now.utc);
+        self.own.insert(place, (value, time));
+        self.push(link, place, value, Quality::GOOD, time, PublishClass::Latest, true, false);
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one Publish")]

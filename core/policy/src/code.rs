@@ -54,7 +54,7 @@ pub const BASIS_NOT_OFFERED: &str = "BASIS_NOT_OFFERED";
 pub const REASON_NOT_OFFERED: &str = "REASON_NOT_OFFERED";
 /// A period that is over, or has no end where it needs one.
 pub const BAD_PERIOD: &str = "BAD_PERIOD";
-/// A release while a newer cap is in force.
+/// A release, or an end that releases, while a newer cap is in force.
 pub const NEWER_CAP: &str = "NEWER_CAP";
 /// A release of a cap that its issuer does not have.
 pub const NO_SUCH_CAP: &str = "NO_SUCH_CAP";
@@ -251,8 +251,9 @@ const CAPS: &[(&str, &str)] = &[
     ),
     (
         NEWER_CAP,
-        "A release was asked while a newer cap is in force on the same resource. Nothing was raised: what was curtailed since would be \
-         undone by an older word (R7). The newer cap has to end first; its issuer is named in the text.",
+        "A cap would have let the plant up while a newer one is in force on the same resource. Nothing was raised: what was curtailed since would be \
+         undone by an older word (R7). The newer cap has to end first, its issuer is named in the text; or the older one is replaced by a \
+         new order of its own issuer. A cap that is OVERDUE with this code has reached the end of its period in that state.",
     ),
     (
         NO_SUCH_CAP,

@@ -605,6 +605,8 @@ pub struct Relay {
     pub accept_within: Option<Duration>,
     /// Of verb `reconfigure`: the switch's position as it is seen here. An EMS that switches does so from there (R9).
     pub position: Option<PointId>,
+    /// What must hold at the plant so that the control may be used; else its link tells local control (DNP3: IIN1.5). The far bridge decides.
+    pub enabled_by: Vec<Require>,
 }
 
 /// The timing contract with an EMS (R15).

@@ -3,6 +3,7 @@
 mod backlog;
 mod cap_seeds;
 mod curtail;
+mod displaced;
 mod dnp3;
 mod ems;
 mod faults;
@@ -13,6 +14,7 @@ mod paths;
 mod profiles;
 mod released;
 mod replaced;
+mod restarted;
 mod reversed;
 mod rules;
 mod seeds;

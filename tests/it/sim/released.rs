@@ -72,9 +72,11 @@ fn r08_people_release_a_cap_and_the_bridge_writes_it() {
     assert_eq!(accept(&mut world, &stranger)["status"], "ACCEPTED");
     world.run_for(s(20));
     assert_eq!(limits(&world).last(), Some(&120.0), "another party replaces nothing\n{}", world.told());
-    world.run_for(s(120));
+    // The other one goes first: under it the older one would let nothing up (R7).
+    knock(&mut world, &json!({ "releaseOf": stranger, "reason": { "code": "OVER" } }));
+    world.run_for(s(150));
     assert_eq!(is(&world, &id), words("COMPLETED", "RELEASED"), "its end needs no further word\n{}", world.told());
-    assert_eq!(limits(&world).last(), Some(&160.0), "up to the other one\n{}", world.told());
+    assert_released(&world);
     assert_ramped_up(&world, 120.0);
 }
 
@@ -108,15 +110,15 @@ fn r07_a_plant_that_ramps_by_itself_gets_one_limit_and_one_switch() {
     assert_eq!(values(&executes(&world, "park.curtail.enable")), [1.0, 0.0], "{}", world.told());
     assert_eq!(limits(&world), [120.0], "its own release is the whole of it");
     assert_eq!(is(&world, &id), words("COMPLETED", "RELEASED"), "{}", world.told());
-    // Without a switch the limit itself goes up, at once; and a lower one first holds what a higher one let go.
+    // Without a switch the limit itself goes up, at once: first to what an older one still holds.
     let mut world = ready(7_302, Tune { thermal: plant_ramps_without_a_switch, ..tune() });
-    let low = curtail(&mut world, &cap(120.0, 60, "OVERFREQUENCY"));
-    world.run_for(s(2));
     let high = curtail(&mut world, &cap(150.0, 120, "OVERFREQUENCY"));
+    world.run_for(s(2));
+    let low = curtail(&mut world, &cap(120.0, 60, "OVERFREQUENCY"));
     world.run_for(s(80));
-    assert_eq!((limits(&world), is(&world, &low)), (vec![120.0, 150.0], words("COMPLETED", "RELEASED")), "{}", world.told());
+    assert_eq!((limits(&world), is(&world, &low)), (vec![150.0, 120.0, 150.0], words("COMPLETED", "RELEASED")), "{}", world.told());
     world.run_for(s(60));
-    assert_eq!((limits(&world), is(&world, &high)), (vec![120.0, 150.0, 300.0], words("COMPLETED", "RELEASED")), "{}", world.told());
+    assert_eq!((limits(&world), is(&world, &high)), (vec![150.0, 120.0, 150.0, 300.0], words("COMPLETED", "RELEASED")), "{}", world.told());
 }
 
 #[test]

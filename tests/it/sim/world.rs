@@ -76,9 +76,9 @@ enum Pending {
     Confirm,
 }
 
-struct LinkNode {
-    session: Box<dyn Session>,
-    wire: Wire,
+pub(super) struct LinkNode {
+    pub(super) session: Box<dyn Session>,
+    pub(super) wire: Wire,
 }
 
 pub(crate) struct Node {
@@ -88,7 +88,7 @@ pub(crate) struct Node {
     pub(crate) bridge: Option<Bridge>,
     pub(crate) disk: Arc<SimDisk>,
     pub(crate) plan: Arc<Plan>,
-    links: Vec<LinkNode>,
+    pub(super) links: Vec<LinkNode>,
     syncs: Vec<(Mono, SyncDone)>,
     pending: BTreeMap<MessageId, Pending>,
     requests: BTreeMap<u64, MessageId>,
@@ -176,7 +176,7 @@ fn profile(name: &str, edit: fn(String) -> String) -> Plan {
     plan.unwrap_or_else(|| panic!("{}", report.render_text()))
 }
 
-fn protocol(name: &str) -> &'static dyn Protocol {
+pub(super) fn protocol(name: &str) -> &'static dyn Protocol {
     if name == Dnp3.name() { &Dnp3 } else { &Iec104 }
 }
 

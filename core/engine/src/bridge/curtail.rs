@@ -4,7 +4,7 @@ use bridge_ies::{
     CurtailCap, CurtailPayload, GridOperation, Mode, Party, Payload, PowerBasis, Quantity, ReleaseMode, Setpoint, Unit, Verb,
 };
 use bridge_model::{Now, Utc};
-use bridge_policy::code::AWAITS_RELEASE;
+use bridge_policy::code::{AWAITS_RELEASE, NEWER_CAP};
 use bridge_policy::{CapFacts, CapRequest, Decision, LiftRequest, decide_cap, decide_lift};
 use bridge_profile::{ControlKind, Execution, Lapse, RampBy};
 
@@ -12,7 +12,7 @@ use super::orders::{era_of, valid_until};
 use super::{Bridge, desk};
 use crate::caps::{self, Cap, Stand};
 use crate::door::Admitted;
-use crate::instructions::Instruction;
+use crate::instructions::{Bench, Instruction};
 use crate::operations::{Readback, Stage, acknowledge};
 use crate::programme::{Desk, Kind, Programme, Programmes, blocked, driven, good};
 
@@ -196,6 +196,8 @@ impl Bridge {
                 self.programmes.preempt(&mut desk, other, id);
             }
         }
+        let mut bench = Bench { core: &mut *desk.core, exchange: &mut *desk.exchange, image: desk.image, now };
+        self.instructions.handle_cap(&mut bench, &cap);
         if cap.by_hand {
             return;
         }
@@ -249,10 +251,13 @@ impl Bridge {
         };
         let written = cap.is_some_and(|cap| !cap.by_hand);
         let facts = self.facts(&operation.issuer, Verb::Curtail, era_of(&admitted.operation), control, written, now);
-        let newer = cap
-            .and_then(|cap| caps::newer(&self.core, cap))
-            .map(|newer| format!("a newer cap of {} by {} is in force ({})", newer.limit, newer.peer, newer.operation));
-        decide_lift(&request, &facts, cap.is_some(), newer)
+        decide_lift(&request, &facts, cap.is_some(), cap.and_then(|cap| self.newer(cap)))
+    }
+
+    /// The newer cap under which this one does not let the plant up (R7), in words.
+    fn newer(&self, cap: &Cap) -> Option<String> {
+        let newer = caps::newer(&self.core, cap)?;
+        Some(format!("a newer cap of {} by {} is in force ({})", newer.limit, newer.peer, newer.operation))
     }
 
     /// The period of a cap is over. What its issuer did not sign, or cannot be asked about, moves nothing (R7).
@@ -281,6 +286,9 @@ impl Bridge {
         }
         if !drive.cap.as_ref().is_some_and(|capping| capping.releases(&cap.reason)) {
             return Some((AWAITS_RELEASE, format!("one for {} waits for its issuer's confirmation", cap.reason)));
+        }
+        if let Some(newer) = self.newer(cap) {
+            return Some((NEWER_CAP, newer));
         }
         let peer = self.core.settings.peers.iter().position(|peer| peer.name == cap.peer);
         if !peer.is_some_and(|peer| self.issuer_live[peer]) {

@@ -2,9 +2,11 @@
 
 use bridge_model::{Now, Utc};
 use bridge_policy::Decision;
+use bridge_policy::code::ABOVE_CAP;
 use serde_json::{Value, json};
 
 use super::Bridge;
+use crate::caps;
 use crate::instructions::{Bench, Instruction, Instructions, OperatorAnswer, Stand};
 use crate::programme::driven;
 
@@ -66,6 +68,7 @@ impl Bridge {
                 status
             }
             OperatorAnswer::Accept => {
+                self.under_caps(&instruction)?;
                 let first = instruction.clone();
                 let (instructions, mut bench) = self.bench(now);
                 let status = instructions.accept(&mut bench, instruction, operator)?;
@@ -77,6 +80,7 @@ impl Bridge {
                 instructions.reject(&mut bench, instruction, operator, reason, text.as_deref())?
             }
             OperatorAnswer::Done { text } => {
+                self.under_caps(&instruction)?;
                 let (instructions, mut bench) = self.bench(now);
                 let first = instruction.clone();
                 let status = instructions.done(&mut bench, instruction, operator, text.as_deref())?;
@@ -85,6 +89,19 @@ impl Bridge {
             }
         };
         Ok((operation, status))
+    }
+
+    /// A set-point that came while a cap was on its way out is not begun if that cap stands again (R6).
+    fn under_caps(&self, instruction: &Instruction) -> Result<(), String> {
+        let control = self.core.plan.control(&instruction.control).map(bridge_model::PointId::index);
+        let cap = control.and_then(|control| caps::bound(&self.core, control));
+        let setpoint = instruction.setpoint.as_ref().map(|setpoint| setpoint.value);
+        match (cap, setpoint) {
+            (Some(cap), Some(value)) if instruction.stand == Stand::Presented && value > cap => {
+                Err(format!("a cap of {cap} is in force, and {value} is above it ({ABOVE_CAP}); it still waits for its answer"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A cap that people carry out is in force from their first answer.

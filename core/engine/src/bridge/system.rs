@@ -29,9 +29,18 @@ impl Systems {
         let mut systems: BTreeMap<LinkId, Behind> = servers.map(|(_, link)| (LinkId(link), Behind::default())).collect();
         let mut conditions = BTreeMap::new();
         for control in &plan.controls {
-            if let ControlKind::Drive(drive) = &control.kind {
-                conditions.extend(drive.requires.iter().map(|require| (require.point, require.equals)));
-                conditions.extend(drive.remote_enable.map(|point| (point, 1.0)));
+            match &control.kind {
+                ControlKind::Drive(drive) => {
+                    conditions.extend(drive.requires.iter().map(|require| (require.point, require.equals)));
+                    conditions.extend(drive.remote_enable.map(|point| (point, 1.0)));
+                }
+                // What a control behind another bridge needs is said by whoever wrote this profile.
+                ControlKind::Relay(relay) => {
+                    if let Some(behind) = systems.get_mut(&control.link) {
+                        behind.enabling.extend(relay.enabled_by.iter().map(|require| (require.point, require.equals)));
+                    }
+                }
+                ControlKind::Instruct(_) | ControlKind::Ask(_) | ControlKind::Companion(_) => {}
             }
         }
         for served in &plan.served {

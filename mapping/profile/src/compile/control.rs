@@ -294,6 +294,7 @@ impl Scope<'_> {
                     .fix(format!("`accept_within` is shorter than `execute_con` ({:?})", ems.execute_con)),
             );
         }
+        let enabled_by = self.conditions("enabled_by", view, report);
         let position = if switches { Some(self.position(view, report)?) } else { None };
         Some(Relay {
             peer: peer?,
@@ -303,12 +304,17 @@ impl Scope<'_> {
             ramp,
             accept_within,
             position,
+            enabled_by,
         })
     }
 
     /// `requires = ["U1.remote == 1", "U1.state == synchronised"]`.
     pub(super) fn requires(&self, view: &mut View<'_>, report: &mut Report) -> Vec<Require> {
-        let conditions = view.take_strs("requires", report).unwrap_or_default();
+        self.conditions("requires", view, report)
+    }
+
+    fn conditions(&self, key: &str, view: &mut View<'_>, report: &mut Report) -> Vec<Require> {
+        let conditions = view.take_strs(key, report).unwrap_or_default();
         conditions.into_iter().filter_map(|(text, span)| self.condition(text, span, view, report)).collect()
     }
 

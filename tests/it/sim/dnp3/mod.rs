@@ -1,6 +1,7 @@
 //! The whole bridge with DNP3 on its OT side: a plant's bridge that is the master of two outstations on one line, and a dispatch centre's
 //! that is the outstation of a legacy EMS. The profiles beside this file are the tests' own.
 
+mod indications;
 mod journal;
 mod misbehave;
 mod rules;
