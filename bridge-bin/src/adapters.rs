@@ -72,7 +72,11 @@ fn of_dnp3(spec: &LinkSpec) -> String {
     let bridge_dnp3::Params { allow, .. } = bridge_dnp3::Params::from_fields(&spec.params);
     let may_change = spec.role == Role::Server || !spec.monitor_only;
     let words = permitted(&[
-        ("clock synchronisation (WRITE g50)", allow.clock_sync),
+        match spec.role {
+            Role::Client => ("clock synchronisation (WRITE g50)", allow.clock_sync),
+            // Nothing of ours is changed by it, so nothing allows it (R22).
+            Role::Server => ("a master's time (WRITE g50), by which no clock is set", true),
+        },
         ("freezing counters (FREEZE)", allow.counter_freeze && may_change),
         ("clearing counters (FREEZE_CLEAR)", allow.counter_freeze && allow.counter_reset && may_change),
         ("restart (COLD_RESTART, WARM_RESTART)", allow.reset && may_change),

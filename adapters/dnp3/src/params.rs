@@ -20,7 +20,8 @@ pub enum TimeSync {
 /// What an outstation of ours does with a master's time. It never steps a clock (R22).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ClockPolicy {
-    /// Our clock is right: NEED_TIME only while it is not synchronised; what a master writes is taken and only told.
+    /// Our clock is right: NEED_TIME only while it is not synchronised, and not for `need_time_every` after a master wrote the time, which
+    /// is taken and only told.
     #[default]
     Own,
     /// The master is the clock: NEED_TIME at the start and every `need_time_every`; until then no event is stamped as synchronised.
@@ -31,7 +32,8 @@ pub enum ClockPolicy {
 /// it takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Allowed {
-    /// `clock_sync`: WRITE of the time. What an outstation does with one is said by `clock`, and steps no clock.
+    /// `clock_sync`: WRITE of the time by a master. An outstation takes one in any case: it steps no clock, so it is none of R22's
+    /// commands, and what it is good for is said by `clock`.
     pub clock_sync: bool,
     /// `counter_freeze`: FREEZE.
     pub counter_freeze: bool,
@@ -110,7 +112,7 @@ pub struct Params {
     pub broadcast_controls: bool,
     /// `clock`: `own` or `master`.
     pub clock: ClockPolicy,
-    /// `need_time_every`: with `clock = "master"`.
+    /// `need_time_every`: how long a time that a master wrote keeps NEED_TIME away.
     pub need_time_every: Duration,
     /// `restart_delay`: what a restart is said to take (row 47).
     pub restart_delay: Duration,

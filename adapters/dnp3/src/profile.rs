@@ -157,8 +157,9 @@ fn outstation(params: &Params) -> Section {
         ("rest after the last repetition", format!("{:?}", params.unsolicited_rest)),
         ("events of security statistics", statistics(params)),
         ("events", "delivered once, to the master that confirms first; kept until then".to_owned()),
+        ("frozen values as events", "each waits for itself, in memory: a restart of the bridge loses them".to_owned()),
         ("classes and dead-bands written by a master", "kept until the session ends".to_owned()),
-        ("time written by a master", "told; no clock is stepped".to_owned()),
+        ("time written by a master", "taken and told; no clock is stepped".to_owned()),
     ];
     items("application layer", rows)
 }

@@ -78,6 +78,42 @@ fn a2_r24_the_matrix_of_an_outstation_is_found_by_asking_it() {
     assert!(object(objects, 34, "3")[0].contains("WRITE"), "dead-bands");
 }
 
+/// Every cell of the four levels, as data: no request of a level is without its answer, and what a level says is said.
+#[test]
+fn a2_r24_every_cell_of_the_subset_levels_is_there() {
+    let everything = "clock_sync,counter_freeze,counter_reset,reset,assign_class,parameters,files,file_write";
+    let profile = of_link(Role::Server, false, &[("allow", text(everything))]);
+    let objects = section(&profile, "objects");
+    let table = include_str!("../testdata/subset_levels.txt");
+    let (mut missing, mut cells) = (Vec::new(), [0_usize; 4]);
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let [level, group, variations, functions, qualifiers] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let level: usize = level.parse().unwrap();
+        for variation in variations.split(',') {
+            let found = object(objects, group.parse().unwrap(), variation);
+            for function in functions.split(',') {
+                if function == "SAYS" {
+                    cells[level - 1] += 1;
+                    if !qualifiers.split(',').any(|qualifier| found[1].split(' ').any(|own| own == qualifier)) {
+                        missing.push(format!("level {level}: g{group}v{variation} is not said in {qualifiers}"));
+                    }
+                    continue;
+                }
+                let mut takes = found[0].split("; ").filter_map(|taken| taken.split_once(": "));
+                let own = takes.find(|(names, _)| names.split(", ").any(|name| name == function)).map_or("", |(_, own)| own);
+                for qualifier in qualifiers.split(',') {
+                    cells[level - 1] += 1;
+                    if !own.split(' ').any(|own| own == qualifier) {
+                        missing.push(format!("level {level}: {function} of g{group}v{variation} with {qualifier}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(cells.iter().all(|count| *count >= 30), "the table has its four levels: {cells:?}");
+}
+
 #[test]
 fn a2_r01_the_ports_are_the_standards() {
     assert_eq!((bridge_dnp3::PORT, bridge_dnp3::PORT_TLS), (20_000, 19_999));

@@ -17,6 +17,9 @@ pub(super) const EVENT_WINDOW: usize = 4096;
 /// Events beside those of points that may wait, on their way or not: one that finds no room is told and shown as any other.
 pub(super) const ASIDES_MAX: usize = 1000;
 
+/// Frozen values that may wait, on their way or not: as many as there are indexes, each a reading of its own that no later one replaces.
+pub(super) const FROZEN_MAX: usize = 65_536;
+
 /// What an event is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Subject {
@@ -38,11 +41,11 @@ impl Subject {
         }
     }
 
-    /// The slot of a point, and which of its two faces.
-    fn face(self) -> Option<(usize, usize)> {
+    /// The slot of a point whose value a newer one may replace. What a freeze kept is of its own instant.
+    fn slot(self) -> Option<usize> {
         match self {
-            Self::Point(slot, of) => Some((slot, usize::from(Image::source(of).1))),
-            Self::Command(..) | Self::Statistic(_) => None,
+            Self::Point(slot, of) if !Image::source(of).1 => Some(slot),
+            Self::Point(..) | Self::Command(..) | Self::Statistic(_) => None,
         }
     }
 }
@@ -60,7 +63,7 @@ pub(super) struct Entry {
     pub(super) value: Value,
     pub(super) flags: Flags,
     pub(super) time: Option<Timestamp>,
-    /// The bridge's number of a never-dropped event; `None` for a value whose newer one replaces it.
+    /// The bridge's number of a never-dropped event; `None` for a value whose newer one replaces it, and for what is the outstation's own.
     pub(super) number: Option<u64>,
     /// The fragment that it is on its way in.
     lot: Lot,
@@ -83,6 +86,46 @@ pub(super) struct Wanted {
     pub(super) before: u64,
 }
 
+/// How many there are of what is bounded.
+#[derive(Debug, Default)]
+struct Counts {
+    numbered: usize,
+    frozen: usize,
+    asides: usize,
+}
+
+impl Counts {
+    /// The count of such events and its bound; a value that a newer one replaces is bounded by the points.
+    fn of(&mut self, subject: Subject, number: Option<u64>) -> Option<(&mut usize, usize)> {
+        match subject {
+            _ if number.is_some() => Some((&mut self.numbered, EVENT_WINDOW)),
+            Subject::Point(..) if subject.slot().is_some() => None,
+            Subject::Point(..) => Some((&mut self.frozen, FROZEN_MAX)),
+            Subject::Command(..) | Subject::Statistic(_) => Some((&mut self.asides, ASIDES_MAX)),
+        }
+    }
+
+    fn has_room(&mut self, subject: Subject, number: Option<u64>) -> bool {
+        self.of(subject, number).is_none_or(|(count, most)| *count < most)
+    }
+
+    fn enters(&mut self, subject: Subject, number: Option<u64>) {
+        if let Some((count, _)) = self.of(subject, number) {
+            *count += 1;
+        }
+    }
+
+    fn leaves(&mut self, held: &Entry) {
+        if let Some((count, _)) = self.of(held.subject, held.number) {
+            *count -= 1;
+        }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.numbered >= EVENT_WINDOW || self.frozen >= FROZEN_MAX || self.asides >= ASIDES_MAX
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     queues: [VecDeque<Entry>; 3],
@@ -90,9 +133,7 @@ pub(super) struct Buffer {
     lots: u32,
     /// Waiting events of each class.
     waiting: [usize; 3],
-    numbered: usize,
-    /// Waiting events that are of no point.
-    asides: usize,
+    counts: Counts,
     /// Events that no fragment can say: they are told, and do not hold up those behind them.
     unsaid: Vec<Entry>,
     /// An event found no room, and there has been none since (row 29).
@@ -105,15 +146,10 @@ impl Buffer {
         self.entered
     }
 
-    /// Enters an event of a class of 1 to 3. Without a number it replaces the value of the same face that still waits. `false`: no room.
+    /// Enters an event of a class of 1 to 3. Without a number a point's value replaces the one that still waits. `false`: no room.
     pub(super) fn enter(&mut self, class: u8, event: Event, image: &mut Image) -> bool {
         let Some(at) = place(class) else { return true };
-        if event.number.is_some() && self.numbered >= EVENT_WINDOW {
-            self.overflow = true;
-            return false;
-        }
-        let face = event.subject.face();
-        if face.is_none() && self.asides >= ASIDES_MAX {
+        if !self.counts.has_room(event.subject, event.number) {
             self.overflow = true;
             return false;
         }
@@ -131,8 +167,7 @@ impl Buffer {
             // A never-dropped event stands for itself; what comes behind it must not be said before it.
             *pending = event.number.is_none().then_some(entry);
         }
-        self.numbered += usize::from(event.number.is_some());
-        self.asides += usize::from(face.is_none());
+        self.counts.enters(event.subject, event.number);
         let Event { subject, value, flags, time, number } = event;
         let queued = Entry { entry, subject, value, flags, time, number, lot: Lot::default() };
         if let (Some(queue), Some(waiting)) = (self.queues.get_mut(at), self.waiting.get_mut(at)) {
@@ -191,8 +226,7 @@ impl Buffer {
                 *held
             } else {
                 let Some(held) = self.queues.get_mut(at).and_then(|queue| queue.remove(*cursors.get(at)?)) else { return (taken, true) };
-                self.numbered -= usize::from(held.number.is_some());
-                self.asides -= usize::from(held.subject.face().is_none());
+                self.counts.leaves(&held);
                 self.unsaid.push(held);
                 held
             };
@@ -216,12 +250,13 @@ impl Buffer {
 
     /// The events of a fragment were confirmed: they leave. Their numbers, ascending.
     pub(super) fn confirm(&mut self, lot: Lot) -> Vec<u64> {
-        let (mut numbers, mut asides) = (Vec::new(), 0);
+        let Self { queues, counts, .. } = self;
+        let mut numbers = Vec::new();
         let mut leaves = |held: &Entry| {
             numbers.extend(held.number);
-            asides += usize::from(held.subject.face().is_none());
+            counts.leaves(held);
         };
-        for queue in &mut self.queues {
+        for queue in queues {
             while let Some(held) = queue.pop_front_if(|held| held.lot == lot) {
                 leaves(&held);
             }
@@ -230,9 +265,7 @@ impl Buffer {
                 queue.retain(|held| held.lot != lot);
             }
         }
-        self.numbered -= numbers.len();
-        self.asides -= asides;
-        self.overflow &= self.numbered >= EVENT_WINDOW || self.asides >= ASIDES_MAX;
+        self.overflow &= self.counts.is_full();
         numbers.sort_unstable();
         numbers
     }
@@ -298,8 +331,7 @@ pub(super) struct Event {
 
 /// The entry of a point's value that a newer one may still replace.
 fn pending(image: &mut Image, subject: Subject) -> Option<&mut Option<u64>> {
-    let (slot, face) = subject.face()?;
-    image.get_mut(slot)?.pending.get_mut(face)
+    Some(&mut image.get_mut(subject.slot()?)?.pending)
 }
 
 fn place(class: u8) -> Option<usize> {

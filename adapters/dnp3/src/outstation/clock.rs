@@ -23,7 +23,8 @@ impl Clock {
     /// NEED_TIME.
     pub(super) fn needs_time(&self, params: &Params, system: SystemState, now: Mono) -> bool {
         match params.clock {
-            ClockPolicy::Own => system.unsynchronised,
+            // A master that wrote it did what it can: it is not asked again at once, or it would write for ever.
+            ClockPolicy::Own => system.unsynchronised && now >= self.due,
             ClockPolicy::Master => now >= self.due,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bridge_model::{Mono, Now, Timestamp};
 
-use super::buffer::{Event, Subject};
+use super::buffer::{Event, FROZEN_MAX, Subject};
 use super::classes::named;
 use super::{Outstation, Station};
 use crate::address::PointType;
@@ -93,6 +93,7 @@ impl Outstation {
         let Some(Station { image, buffer, .. }) = self.stations.get_mut(s) else { return };
         // The moment of a freeze is the outstation's own to stamp.
         let at = Timestamp::by_device(now.utc);
+        let mut lost = 0_usize;
         for slot in slots.iter().cloned().flatten() {
             let Some(served) = image.get_mut(slot) else { continue };
             let frozen = served.freeze(at, clear);
@@ -100,7 +101,10 @@ impl Outstation {
             let of = if served.of == PointType::Counter { PointType::FrozenCounter } else { PointType::FrozenAnalog };
             let event =
                 Event { subject: Subject::Point(slot, of), value: frozen.value, flags: frozen.flags, time: frozen.time, number: None };
-            buffer.enter(class, event, image);
+            lost += usize::from(!buffer.enter(class, event, image));
+        }
+        if lost > 0 {
+            self.tell(|| format!("{lost} frozen values found no room among the events: {FROZEN_MAX} wait already"), now.mono);
         }
     }
 

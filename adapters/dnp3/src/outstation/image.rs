@@ -45,8 +45,8 @@ pub(super) struct Served {
     pub(super) frozen: Option<Frozen>,
     /// How an octet string says it.
     pub(super) words: Words,
-    /// Entries of the event buffer that a newer value may still replace: of the value, of its frozen object.
-    pub(super) pending: [Option<u64>; 2],
+    /// The entry of the event buffer that a newer value may still replace.
+    pub(super) pending: Option<u64>,
 }
 
 impl Served {
@@ -75,7 +75,7 @@ impl Served {
             cleared: 0,
             frozen: None,
             words: served.words,
-            pending: [None; 2],
+            pending: None,
         }
     }
 

@@ -7,6 +7,7 @@ use bridge_session::{Event, Field, PublishClass, Request, SystemState};
 
 use crate::app::{Function, Iin};
 use crate::objects::DnpTime;
+use crate::outstation::buffer::FROZEN_MAX;
 use crate::outstation::test_kit::*;
 
 fn time(ms: i64) -> [u8; 6] {
@@ -129,6 +130,45 @@ fn a2_r42_a_freeze_at_a_time_comes_then_and_again() {
     assert_eq!(bench.ask(Function::FreezeAtTime, &[20, 0, 6]).iin.without(Iin(0xFF)), Iin::PARAMETER_ERROR, "no time");
 }
 
+/// A freeze every quarter of an hour, and a master that was away for an hour: it gets all of them.
+#[test]
+fn a2_r42_a_frozen_value_is_never_replaced_by_a_later_one() {
+    let mut bench = Bench::quiet(&[("allow", text("assign_class,counter_freeze")), ("keep_alive", text("0s"))]);
+    assert_eq!(bench.ask(Function::AssignClass, &[60, 2, 6, 21, 0, 0x00, 0, 0]).iin, Iin(0));
+    for count in 1..=4 {
+        bench.publish(COUNTER, Value::Int(count), PublishClass::Latest);
+        bench.ask(Function::ImmediateFreeze, &[20, 0, 0x00, 0, 0]);
+        bench.pass(Duration::from_secs(900));
+    }
+    let frozen = |n: u8| [&[0, 0, 1, n + 1, 0, 0, 0][..], &time(i64::from(n) * 900_000)].concat();
+    let got = bench.ask(Function::Read, &[23, 5, 6]);
+    assert_eq!(got.body, [vec![23, 5, 0x28, 4, 0], frozen(0), frozen(1), frozen(2), frozen(3)].concat(), "each of its own instant");
+    // Not confirmed they come again, all of them, and once confirmed no more.
+    bench.pass_ms(5000);
+    let again = bench.ask(Function::Read, &[23, 5, 6]);
+    assert_eq!(again.body, got.body);
+    bench.confirm(again.control);
+    assert_eq!(bench.ask(Function::Read, &[23, 5, 6]).body, []);
+}
+
+#[test]
+fn a2_r29_a2_r42_a_frozen_value_without_room_is_told_and_shown() {
+    let mut bench = Bench::quiet(&[("allow", text("assign_class,counter_freeze"))]);
+    assert_eq!(bench.ask(Function::AssignClass, &[60, 2, 6, 21, 0, 6]).iin, Iin(0));
+    // Three counters.
+    for _ in 0..FROZEN_MAX / 3 {
+        bench.send(Function::ImmediateFreezeNoAck, &[20, 0, 6]);
+    }
+    assert_eq!(bench.told(), Vec::<String>::new());
+    assert!(!bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin.contains(Iin::EVENT_BUFFER_OVERFLOW));
+    bench.send(Function::ImmediateFreezeNoAck, &[20, 0, 6]);
+    assert_eq!(bench.told(), [format!("2 frozen values found no room among the events: {FROZEN_MAX} wait already")]);
+    let full = bench.ask(Function::Read, &[60, 2, 0x07, 10]);
+    assert!(full.iin.contains(Iin::EVENT_BUFFER_OVERFLOW));
+    bench.confirm(full.control);
+    assert!(!bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin.contains(Iin::EVENT_BUFFER_OVERFLOW), "there is room");
+}
+
 #[test]
 fn a2_r43_r44_a_masters_time_is_told_and_no_clock_is_set() {
     let mut bench = Bench::quiet(&[]);
@@ -173,6 +213,31 @@ fn a2_r45_with_the_masters_clock_the_time_is_asked_for_and_trusted_only_then() {
     let mut own = Bench::quiet(&[]);
     own.request(Request::System(SystemState { unsynchronised: true, ..SystemState::default() }));
     assert_eq!(common(&mut own), (2, true));
+}
+
+/// What a master writes sets no clock of ours. Without a rest it would write for ever, each time without an error.
+#[test]
+fn a2_r45_a_master_that_wrote_the_time_is_not_asked_again_at_once() {
+    let mut bench = Bench::quiet(&[("need_time_every", text("60s"))]);
+    bench.request(Request::System(SystemState { unsynchronised: true, ..SystemState::default() }));
+    let asks = |bench: &mut Bench| bench.ask(Function::Read, &[1, 2, 0x00, 0, 0]).iin.contains(Iin::NEED_TIME);
+    assert!(asks(&mut bench));
+    assert_eq!(bench.ask(Function::Write, &[&[50, 1, 0x07, 1][..], &time(0)].concat()).iin, Iin(0));
+    bench.pass_ms(59_999);
+    assert!(!asks(&mut bench));
+    bench.pass_ms(1);
+    assert!(asks(&mut bench), "our clock is as it was");
+}
+
+/// R22 is about what changes a station. A time changes nothing here, so nothing has to allow it; what does change something is off.
+#[test]
+fn r22_a_masters_time_is_taken_without_allow_and_a_freeze_is_not() {
+    let mut bench = Bench::quiet(&[]);
+    assert_eq!(bench.ask(Function::Write, &[&[50, 1, 0x07, 1][..], &time(7_200_000)].concat()).iin, Iin(0));
+    assert_eq!(bench.ask(Function::Read, &[50, 1, 0x07, 1]).body, [&[50, 1, 0x07, 1][..], &time(0)].concat(), "ours goes on");
+    for function in [Function::ImmediateFreeze, Function::AssignClass, Function::WarmRestart] {
+        assert_eq!(bench.ask(function, &[20, 0, 6]).iin, Iin::NO_FUNC_CODE_SUPPORT, "{function:?}");
+    }
 }
 
 #[test]
