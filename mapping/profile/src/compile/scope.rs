@@ -476,30 +476,34 @@ pub(crate) fn field_of(node: &Node) -> Option<Field> {
 /// Whether two tables of scalars say the same.
 pub(crate) fn same_shape(a: &Node, b: &Node) -> bool {
     let fields = |node: &Node| match &node.shape {
-        Shape::Table(table) => {
-            Some(table.entries.iter().filter_map(|e| Some((e.key.clone(), field_of(&e.node)?))).collect::<BTreeMap<String, Field>>())
-        }
+        Shape::Table(table) => Some(table.entries.iter().filter_map(|e| Some((e.key.as_str(), field_of(&e.node)?))).collect::<Fields>()),
         Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) => None,
     };
     fields(a).is_some_and(|fields_of_a| fields(b) == Some(fields_of_a))
 }
 
 fn fields_of(table: &Table, view: &View<'_>, report: &mut Report) -> Option<Fields> {
-    let mut fields = Fields::new();
     let mut good = true;
-    for entry in &table.entries {
-        if let Some(field) = field_of(&entry.node) {
-            fields.insert(entry.key.clone(), field);
-        } else {
-            good = false;
-            report.push(view.error(
-                DIALECT.wrong_kind,
-                entry.node.span,
-                format!("`{}` of {} must be text or a number, not {}", entry.key, view.noun(), entry.node.shape.noun()),
-            ));
-        }
-    }
+    let fields = table.entries.iter().filter_map(|entry| {
+        let field = scalar_of(entry, view, report);
+        good &= field.is_some();
+        Some((entry.key.as_str(), field?))
+    });
+    let fields = fields.collect();
     good.then_some(fields)
+}
+
+/// The entry's scalar, or a problem.
+pub(crate) fn scalar_of(entry: &Entry, view: &View<'_>, report: &mut Report) -> Option<Field> {
+    let field = field_of(&entry.node);
+    if field.is_none() {
+        report.push(view.error(
+            DIALECT.wrong_kind,
+            entry.node.span,
+            format!("`{}` of {} must be text or a number, not {}", entry.key, view.noun(), entry.node.shape.noun()),
+        ));
+    }
+    field
 }
 
 /// An adapter's problem, at the field it is about.
