@@ -7,6 +7,7 @@ use bridge_diag::{Diagnostic, Entry, Kind, Node, Report, Shape, Span, Table, Vie
 use bridge_model::PointId;
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkPoint, Protocol, Role};
 
+use super::nouns::{Noun, Nouns};
 use crate::calc::Calculation;
 use crate::codes::DIALECT;
 use crate::keys;
@@ -21,8 +22,8 @@ pub(crate) struct LinkDraft<'p> {
     pub plan: PlannedLink,
     pub protocol: &'p dyn Protocol,
     pub span: Span,
-    /// Address keys in use: who and where.
-    used: BTreeMap<u64, (String, Span)>,
+    /// Address keys in use: whose noun and where.
+    used: BTreeMap<u64, (Noun, Span)>,
 }
 
 /// A name that was declared; `index` is `None` if its own row had problems, so that using it is not a second problem.
@@ -48,8 +49,10 @@ pub(crate) struct Scope<'p> {
     pub limit_sets: BTreeMap<String, Vec<Table>>,
     pub points: Vec<PlannedPoint>,
     pub point_names: Names,
-    /// (resource, measurement, phases) → point id: the name of a point to a peer.
-    pub measured: BTreeMap<(u16, String, Option<String>), String>,
+    /// (measurement, phases) → resource → whose noun: the name of a point to a peer.
+    pub measured: BTreeMap<(String, Option<String>), BTreeMap<u16, Noun>>,
+    /// Of the rows in `measured` and in the links' `used`.
+    pub nouns: Nouns,
     pub calculations: Vec<Calculation>,
     pub controls: Vec<Control>,
     pub control_names: Names,
@@ -103,6 +106,7 @@ impl<'p> Scope<'p> {
             points: Vec::new(),
             point_names: Names::new(),
             measured: BTreeMap::new(),
+            nouns: Nouns::default(),
             calculations: Vec::new(),
             controls: Vec::new(),
             control_names: Names::new(),
@@ -304,6 +308,7 @@ impl<'p> Scope<'p> {
         match draft.protocol.check_address(draft.plan.spec.role, usage, &draft.plan.spec.params, &fields) {
             Ok(key) => {
                 if let Some((other, at)) = draft.used.get(&key) {
+                    let other = self.nouns.text(*other);
                     let place = report.place(*at).map(|p| format!(" ({}:{})", p.file, p.line)).unwrap_or_default();
                     report.push(
                         view.error(
@@ -315,7 +320,7 @@ impl<'p> Scope<'p> {
                     );
                     return None;
                 }
-                draft.used.insert(key, (view.noun().to_owned(), entry.node.span));
+                draft.used.insert(key, (self.nouns.number(view.noun()), entry.node.span));
                 Some(fields)
             }
             Err(problems) => {
