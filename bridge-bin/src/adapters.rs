@@ -29,7 +29,7 @@ pub(crate) fn contradicts(protocol: &str, spec: &LinkSpec, is_connection: bool) 
 /// Tells a link's session what the way says that it runs over; what the profile says stays.
 pub(crate) fn suit(protocol: &str, spec: &mut LinkSpec, is_connection: bool) {
     if protocol == DNP3.name() && !is_connection {
-        spec.params.entry(CONNECTED.to_owned()).or_insert(Field::Bool(false));
+        spec.params.insert_if_absent(CONNECTED, Field::Bool(false));
     }
 }
 

@@ -233,7 +233,7 @@ impl Address {
     }
 
     fn read(params: &Params, fields: &Fields, known: &str, types: &[PointType], problems: &mut Vec<FieldProblem>) -> Option<Self> {
-        for name in fields.keys().filter(|name| !known.split(", ").any(|own| own == name.as_str())) {
+        for name in fields.keys().filter(|name| !known.split(", ").any(|own| own == *name)) {
             problems.push(problem(name, "unknown-field", format!("`{name}` is no field of this DNP3 address"), &format!("use {known}")));
         }
         let mut keep = |outcome: Result<u16, FieldProblem>| outcome.map_err(|found| problems.push(found)).ok();
@@ -322,7 +322,7 @@ impl CommandAddress {
             class: 0,
         };
         for (name, field) in fields {
-            let outcome = match (name.as_str(), of) {
+            let outcome = match (name, of) {
                 ("model" | "on_ms" | "off_ms" | "count", Some(PointType::AnalogOutput)) | ("variation", Some(PointType::BinaryOutput)) => {
                     let what = format!("`{name}` is not of this type");
                     Err(problem(

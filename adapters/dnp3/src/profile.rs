@@ -373,7 +373,7 @@ fn link(role: Role, params: Fields) -> LinkSpec {
 /// The link with the points that the stations are asked with, all of one outstation.
 pub(crate) fn rehearsal(spec: &LinkSpec) -> LinkSpec {
     let mut params = spec.params.clone();
-    params.entry("outstation".to_owned()).or_insert(Field::Int(1));
+    params.insert_if_absent("outstation", Field::Int(1));
     LinkSpec { params, points: points(), monitor_only: spec.monitor_only, zone: spec.zone, ..link(spec.role, Fields::new()) }
 }
 

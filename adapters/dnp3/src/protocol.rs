@@ -137,13 +137,13 @@ fn number(value: Value) -> Field {
 /// The response that a test input describes, and whose point it is.
 fn test_fragment(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<(Address, FragmentWriter), FieldProblem> {
     const KNOWN: [&str; 9] = ["link", "outstation", "type", "index", "value", "event", "static", "time", "quality"];
-    if let Some(name) = input.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+    if let Some(name) = input.keys().find(|name| !KNOWN.contains(name)) {
         let what = format!("`{name}` is no field of a DNP3 test input");
         return Err(problem(name, "unknown-field", what, &format!("use {}", KNOWN.join(", "))));
     }
     let params = Params::from_fields(&spec.params);
     let named = |name: &str| ["outstation", "type", "index"].contains(&name);
-    let fields: Fields = input.iter().filter(|(name, _)| named(name)).map(|(name, field)| (name.clone(), field.clone())).collect();
+    let fields: Fields = input.iter().filter(|(name, _)| named(name)).map(|(name, field)| (name, field.clone())).collect();
     let address = Address::monitored(&params, &fields).map_err(|mut problems| problems.remove(0))?;
     if !Address::all_monitored(spec).any(|(_, known)| known == address) {
         let what = format!("link {} has no {} {} of outstation {}", spec.name, address.of.name(), address.index, address.outstation);

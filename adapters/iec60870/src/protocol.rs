@@ -119,7 +119,7 @@ impl Protocol for Iec104 {
 fn test_asdu(spec: &LinkSpec, input: &Fields, received: Utc) -> Result<MonitorAsdu, FieldProblem> {
     const KNOWN: [&str; 13] =
         ["link", "reversed", "ca", "ioa", "ti", "value", "cot", "time", "quality", "test", "bit", "elapsed", "transient"];
-    if let Some(name) = input.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+    if let Some(name) = input.keys().find(|name| !KNOWN.contains(name)) {
         return Err(problem(
             name,
             "unknown-field",

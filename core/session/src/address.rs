@@ -1,7 +1,5 @@
 //! Protocol addresses and parameters as neutral fields: the profile reads them, the adapter checks them.
 
-use std::collections::BTreeMap;
-
 /// One value of a protocol address or link parameter, as written in a profile.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Field {
@@ -14,9 +12,6 @@ pub enum Field {
     /// Text; durations ("10s") are text too.
     Text(String),
 }
-
-/// Named fields, in order of name: `{ ioa = 1001, ti = "M_ME_TF_1" }`.
-pub type Fields = BTreeMap<String, Field>;
 
 /// What is wrong with a field, in the user's words. The caller knows the file and line.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@
 mod address;
 mod door;
 mod event;
+mod fields;
 mod findings;
 mod frame;
 mod housekeeping;
@@ -21,11 +22,12 @@ mod session;
 mod webhook;
 mod window;
 
-pub use address::{Field, FieldProblem, Fields};
+pub use address::{Field, FieldProblem};
 pub use door::{
     Ack, Delivery, DeliveryResult, DoorReply, DoorRequest, Inbound, Outbound, SinkId, StreamEvent, StreamMessage, SubscriberId,
 };
 pub use event::{CommandReceived, CommandToken, Event, LinkState, Phase, Suspicion};
+pub use fields::Fields;
 pub use findings::{FINDINGS_MAX, FINDINGS_WINDOW, Findings};
 pub use frame::{Frame, FrameBatch};
 pub use housekeeping::{CounterFreeze, FileWish, Housekeeping, HousekeepingOutcome, Parameter};

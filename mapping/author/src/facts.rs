@@ -202,7 +202,7 @@ fn link_facts(link: &PlannedLink) -> Facts {
     facts.say(Rule::Breaks, "zone", words::zone(link.spec.zone));
     facts.say(Rule::Breaks, "monitor_only", link.spec.monitor_only.to_string());
     for (name, field) in &link.spec.params {
-        facts.say(Rule::Breaks, name.as_str(), words::plain_field(field));
+        facts.say(Rule::Breaks, name, words::plain_field(field));
     }
     facts.time(Rule::Refines, "stale_after", link.stale_after);
     facts.time(Rule::Refines, "invalid_after", link.invalid_after);

@@ -22,7 +22,7 @@ pub(crate) fn ems_session(spec: &LinkSpec) -> Box<dyn Session> {
     let mut spec = spec.clone();
     let unsolicited = Params::from_fields(&spec.params).unsolicited;
     let mut default = |name: &str, value: &str| {
-        spec.params.entry(name.to_owned()).or_insert_with(|| Field::Text(value.to_owned()));
+        spec.params.insert_if_absent(name, Field::Text(value.to_owned()));
     };
     default("response_timeout", EMS_TIMEOUT);
     for class in (1..=3_u8).filter(|class| unsolicited & 1 << class == 0) {
@@ -47,7 +47,7 @@ pub(crate) fn far_side(flipped: &LinkSpec) -> LinkSpec {
     match spec.role {
         Role::Client => {
             for point in spec.points.iter_mut().filter(|point| point.usage == AddressUse::Monitor) {
-                point.address.retain(|name, _| !SERVED_ONLY.contains(&name.as_str()));
+                point.address.retain(|name, _| !SERVED_ONLY.contains(&name));
             }
             // It is one of the masters that the outstation knows: the first.
             spec.params.insert("master".to_owned(), Field::Int(i64::from(params.master())));
@@ -56,7 +56,7 @@ pub(crate) fn far_side(flipped: &LinkSpec) -> LinkSpec {
             // A READ is put off while a CONFIRM is awaited: its master must not give up before that.
             let confirm = params.response_timeout / 2;
             let confirm = Field::Text(format!("{}ms", confirm.as_millis().max(10)));
-            spec.params.entry("confirm_timeout".to_owned()).or_insert(confirm);
+            spec.params.insert_if_absent("confirm_timeout", confirm);
             let is_served = |address: &Fields| ServedAddress::from_fields(&params, address).is_ok();
             spec.points.retain(|point| point.usage == AddressUse::Control || is_served(&point.address));
         }

@@ -101,7 +101,7 @@ fn differences(expect: &Expect, seen: &Seen) -> Option<Vec<String>> {
     let mut list = Vec::new();
     for (name, wanted) in &expect.fields {
         if name != "tolerance" && !matches(expect, name, wanted, seen) {
-            let key = if matches!(name.as_str(), "first_value" | "last_value") { "value" } else { name };
+            let key = if matches!(name, "first_value" | "last_value") { "value" } else { name };
             let actual = seen.fields.get(key).map_or_else(|| "none".to_owned(), plain);
             list.push(format!("{name}: expected {}, actual {actual}", plain(wanted)));
         }

@@ -212,7 +212,7 @@ impl Cast {
         for (key, field) in fields {
             let Field::Text(word) = field else { return Err(format!("`{key}` of an operation is text, as \"210 MW\" or \"1s\"")) };
             let duration = || parse_duration(word).ok_or_else(|| format!("`{key}`: `{word}` is no duration"));
-            match key.as_str() {
+            match key {
                 "from" => {}
                 "limit" | "of" | "for" | "release" | "reason" | "release_of" | "ramp" | "basis" if verb == "curtail" => {}
                 "action" | "before" if verb == "reconfigure" => {}

@@ -41,7 +41,7 @@ impl Places {
         for (at, point) in points.iter().enumerate() {
             for (name, field) in &point.address {
                 if let Field::Int(number) = field {
-                    places.entry(name.clone()).or_default().entry(*number).or_default().push(at);
+                    places.entry(name.to_owned()).or_default().entry(*number).or_default().push(at);
                 }
             }
         }
@@ -94,7 +94,7 @@ impl Device {
                 }
             },
         };
-        let known: BTreeSet<&str> = planned.spec.points.iter().flat_map(|point| point.address.keys().map(String::as_str)).collect();
+        let known: BTreeSet<&str> = planned.spec.points.iter().flat_map(|point| point.address.keys()).collect();
         let fields_of_link = |name: &str| known.contains(name);
         let mut report = Report::new();
         let source = report.add_source("list", list);

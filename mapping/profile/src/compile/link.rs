@@ -6,7 +6,7 @@ use bridge_diag::{Entry, Report, Shape, Table, View, nearest};
 use bridge_model::Zone;
 use bridge_session::{CounterFreeze, Fields, Housekeeping, LinkSpec, Role};
 
-use super::scope::{LinkDraft, Scope, declare, field_of, push_field_problem, settle, take_duration, word};
+use super::scope::{LinkDraft, Scope, declare, push_field_problem, scalar_of, settle, take_duration, word};
 use crate::codes::DIALECT;
 use crate::keys;
 use crate::plan::{Capture, JournalFailure, PlannedLink};
@@ -81,18 +81,8 @@ impl Scope<'_> {
         let fresh_link = take_duration(&mut view, "fresh_link", report).unwrap_or(FRESH_LINK);
         view.take_str("text", report);
 
-        let mut params = Fields::new();
-        for rest in view.take_rest() {
-            if let Some(field) = field_of(&rest.node) {
-                params.insert(rest.key.clone(), field);
-            } else {
-                report.push(view.error(
-                    DIALECT.wrong_kind,
-                    rest.node.span,
-                    format!("`{}` of {} must be text or a number, not {}", rest.key, view.noun(), rest.node.shape.noun()),
-                ));
-            }
-        }
+        let rest = view.take_rest();
+        let params: Fields = rest.iter().filter_map(|rest| Some((rest.key.as_str(), scalar_of(rest, &view, report)?))).collect();
         let Some((name, span)) = protocol else { return };
         let Some(protocol) = self.protocols.iter().find(|p| p.name() == name) else {
             let names = || self.protocols.iter().map(|p| p.name());

@@ -7,6 +7,7 @@ mod curtail;
 mod expand;
 mod instruct;
 mod link;
+mod nouns;
 mod point;
 mod rows;
 mod scope;

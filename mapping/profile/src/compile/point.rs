@@ -170,8 +170,9 @@ impl Scope<'_> {
 
     /// Resource, type and phases name a point to a peer: once only.
     fn claim(&mut self, resource: u16, kind: &str, phases: Option<&str>, span: Span, view: &View<'_>, report: &mut Report) {
-        let name = (resource, kind.to_owned(), phases.map(str::to_owned));
-        if let Some(other) = self.measured.get(&name) {
+        let owners = self.measured.entry((kind.to_owned(), phases.map(str::to_owned))).or_default();
+        if let Some(other) = owners.get(&resource) {
+            let other = self.nouns.text(*other);
             report.push(
                 view.error(
                     "profile::measurement-reused",
@@ -181,7 +182,7 @@ impl Scope<'_> {
                 .fix("resource, type and phases name a point to other parties; use another type (`x-…` for your own) or `phases`"),
             );
         } else {
-            self.measured.insert(name, view.noun().to_owned());
+            owners.insert(resource, self.nouns.number(view.noun()));
         }
     }
 
@@ -305,7 +306,7 @@ impl Scope<'_> {
                 view.take_tables("limits", report)
             }
         };
-        let mut limits: Vec<Limit> = Vec::new();
+        let mut limits: Vec<Limit> = Vec::with_capacity(tables.len());
         for table in tables {
             let mut inner = view.inner(table, format!("a limit of {}", view.noun())).of(&keys::LIMIT);
             let Some(limit) = limit(&mut inner, unit, report) else {

@@ -7,6 +7,7 @@ use bridge_diag::{Diagnostic, Entry, Kind, Node, Report, Shape, Span, Table, Vie
 use bridge_model::PointId;
 use bridge_session::{AddressUse, Field, FieldProblem, Fields, LinkPoint, Protocol, Role};
 
+use super::nouns::{Noun, Nouns};
 use crate::calc::Calculation;
 use crate::codes::DIALECT;
 use crate::keys;
@@ -21,8 +22,8 @@ pub(crate) struct LinkDraft<'p> {
     pub plan: PlannedLink,
     pub protocol: &'p dyn Protocol,
     pub span: Span,
-    /// Address keys in use: who and where.
-    used: BTreeMap<u64, (String, Span)>,
+    /// Address keys in use: whose noun and where.
+    used: BTreeMap<u64, (Noun, Span)>,
 }
 
 /// A name that was declared; `index` is `None` if its own row had problems, so that using it is not a second problem.
@@ -48,8 +49,10 @@ pub(crate) struct Scope<'p> {
     pub limit_sets: BTreeMap<String, Vec<Table>>,
     pub points: Vec<PlannedPoint>,
     pub point_names: Names,
-    /// (resource, measurement, phases) → point id: the name of a point to a peer.
-    pub measured: BTreeMap<(u16, String, Option<String>), String>,
+    /// (measurement, phases) → resource → whose noun: the name of a point to a peer.
+    pub measured: BTreeMap<(String, Option<String>), BTreeMap<u16, Noun>>,
+    /// Of the rows in `measured` and in the links' `used`.
+    pub nouns: Nouns,
     pub calculations: Vec<Calculation>,
     pub controls: Vec<Control>,
     pub control_names: Names,
@@ -103,6 +106,7 @@ impl<'p> Scope<'p> {
             points: Vec::new(),
             point_names: Names::new(),
             measured: BTreeMap::new(),
+            nouns: Nouns::default(),
             calculations: Vec::new(),
             controls: Vec::new(),
             control_names: Names::new(),
@@ -304,6 +308,7 @@ impl<'p> Scope<'p> {
         match draft.protocol.check_address(draft.plan.spec.role, usage, &draft.plan.spec.params, &fields) {
             Ok(key) => {
                 if let Some((other, at)) = draft.used.get(&key) {
+                    let other = self.nouns.text(*other);
                     let place = report.place(*at).map(|p| format!(" ({}:{})", p.file, p.line)).unwrap_or_default();
                     report.push(
                         view.error(
@@ -315,7 +320,7 @@ impl<'p> Scope<'p> {
                     );
                     return None;
                 }
-                draft.used.insert(key, (view.noun().to_owned(), entry.node.span));
+                draft.used.insert(key, (self.nouns.number(view.noun()), entry.node.span));
                 Some(fields)
             }
             Err(problems) => {
@@ -476,30 +481,34 @@ pub(crate) fn field_of(node: &Node) -> Option<Field> {
 /// Whether two tables of scalars say the same.
 pub(crate) fn same_shape(a: &Node, b: &Node) -> bool {
     let fields = |node: &Node| match &node.shape {
-        Shape::Table(table) => {
-            Some(table.entries.iter().filter_map(|e| Some((e.key.clone(), field_of(&e.node)?))).collect::<BTreeMap<String, Field>>())
-        }
+        Shape::Table(table) => Some(table.entries.iter().filter_map(|e| Some((e.key.as_str(), field_of(&e.node)?))).collect::<Fields>()),
         Shape::Str(_) | Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Datetime(_) | Shape::List(_) => None,
     };
     fields(a).is_some_and(|fields_of_a| fields(b) == Some(fields_of_a))
 }
 
 fn fields_of(table: &Table, view: &View<'_>, report: &mut Report) -> Option<Fields> {
-    let mut fields = Fields::new();
     let mut good = true;
-    for entry in &table.entries {
-        if let Some(field) = field_of(&entry.node) {
-            fields.insert(entry.key.clone(), field);
-        } else {
-            good = false;
-            report.push(view.error(
-                DIALECT.wrong_kind,
-                entry.node.span,
-                format!("`{}` of {} must be text or a number, not {}", entry.key, view.noun(), entry.node.shape.noun()),
-            ));
-        }
-    }
+    let fields = table.entries.iter().filter_map(|entry| {
+        let field = scalar_of(entry, view, report);
+        good &= field.is_some();
+        Some((entry.key.as_str(), field?))
+    });
+    let fields = fields.collect();
     good.then_some(fields)
+}
+
+/// The entry's scalar, or a problem.
+pub(crate) fn scalar_of(entry: &Entry, view: &View<'_>, report: &mut Report) -> Option<Field> {
+    let field = field_of(&entry.node);
+    if field.is_none() {
+        report.push(view.error(
+            DIALECT.wrong_kind,
+            entry.node.span,
+            format!("`{}` of {} must be text or a number, not {}", entry.key, view.noun(), entry.node.shape.noun()),
+        ));
+    }
+    field
 }
 
 /// An adapter's problem, at the field it is about.
