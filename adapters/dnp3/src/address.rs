@@ -296,7 +296,7 @@ fn words(of: Option<PointType>, fields: &Fields, problems: &mut Vec<FieldProblem
 }
 
 fn refuse(names: &[&str], why: &str, fields: &Fields, problems: &mut Vec<FieldProblem>) {
-    for name in names.iter().filter(|name| fields.contains_key(**name)) {
+    for name in names.iter().filter(|name| fields.contains_key(name)) {
         problems.push(problem(name, "field-of-other-type", format!("`{name}` is not of this type"), &format!("leave it out; {why}")));
     }
 }

@@ -67,7 +67,7 @@ type Nearest<'a> = Option<(&'a Seen, Vec<String>)>;
 /// What fulfils an expectation, or what comes nearest to it with the differences.
 fn find<'a>(expect: &Expect, seen: &'a [Seen]) -> Result<&'a Seen, Nearest<'a>> {
     let all: Vec<(&Seen, Vec<String>)> = seen.iter().filter_map(|one| Some((one, differences(expect, one)?))).collect();
-    let of_order = ["first_value", "last_value"].into_iter().find(|name| expect.fields.contains_key(*name));
+    let of_order = ["first_value", "last_value"].into_iter().find(|name| expect.fields.contains_key(name));
     let nearest = match of_order {
         // The first or the last of those that are alike in everything else.
         Some(name) => {

@@ -99,7 +99,7 @@ impl Touched {
             Some(Field::Text(wanted)) => own == Some(wanted.as_str()),
             Some(Field::Int(_) | Field::Float(_) | Field::Bool(_)) | None => true,
         };
-        let says_which = ["point", "era", "type"].iter().any(|name| expect.fields.contains_key(*name));
+        let says_which = ["point", "era", "type"].iter().any(|name| expect.fields.contains_key(name));
         for (index, point) in plan.points.iter().enumerate() {
             let resource = plan.resource_of(point);
             let era = |wanted: &str| resource.is_some_and(|resource| resource.era == wanted || resource.key == wanted);

@@ -80,8 +80,8 @@ impl Explainer<'_> {
                 let named = fields.iter().all(|(name, value)| {
                     point
                         .address
-                        .get(*name)
-                        .or_else(|| link.spec.params.get(*name))
+                        .get(name)
+                        .or_else(|| link.spec.params.get(name))
                         .is_some_and(|field| crate::words::plain_field(field) == *value)
                 });
                 let numbered =
