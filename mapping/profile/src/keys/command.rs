@@ -66,6 +66,7 @@ pub(crate) static CONTROL: Form = Form {
         key("reason", Kind::Table(&REASON), "Of `curtail`: where the reason's number is written."),
         key("peer", Kind::Text, "On a server link: the party that is commanded."),
         key("ems", Kind::Table(&EMS), "On a server link: the times the EMS waits (R15)."),
+        key("enabled_by", Kind::Texts, "On a server link: what must hold for the plant to be in remote: `plant.remote == 1`."),
         key("instruction_code", Kind::Text, "On a server link: the code of the instruction (R8)."),
         key("operator_ref", Kind::Text, "On a server link: who answers for it (R8)."),
         key("text", Kind::Text, "For people."),
