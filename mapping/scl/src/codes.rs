@@ -171,7 +171,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
         text: "The control model asks for a select before an operate, but the type has not the attribute for it: SBO for normal \
                security, SBOw for enhanced. The device will refuse the select.",
     },
-    Explanation { code: "scl::dataset-empty", text: "A data set has no members. Reports of it carry nothing." },
+    Explanation {
+        code: "scl::dataset-empty",
+        text: "A data set has no members. Reports of it carry nothing, and whoever waits for its values waits in vain.",
+    },
     Explanation {
         code: "scl::dataset-too-large",
         text: "A data set has more members than the device declares it can take (maxAttributes of ConfDataSet). The device \

@@ -85,7 +85,7 @@ fn problems_are_sarif_and_tests_are_junit() {
     let ran = run(&failing, &["profile", "test", ".", "--junit", "tests.xml"]);
     assert_eq!(ran.code, 1, "{}", ran.out);
     let xml = std::fs::read_to_string(failing.join("tests.xml")).expect("it was written");
-    assert!(xml.contains("<testsuites tests=\"12\" failures=\"1\" errors=\"0\" skipped=\"0\">"), "{xml}");
+    assert!(xml.contains("<testsuites tests=\"14\" failures=\"1\" errors=\"0\" skipped=\"0\">"), "{xml}");
     for part in ["<failure message=\"expected  stream basis=GROSS", "value: expected 32.25, actual 31.25\n"] {
         assert!(xml.contains(part), "{part} is not in\n{xml}");
     }

@@ -40,7 +40,11 @@ const BURST: usize = 60;
 /// a test has patience for.
 fn profile(outstation: Dnp3Peer, profile: String) -> String {
     let doubles = outstation == Dnp3Peer::Yadnp3;
-    let lines = profile.lines().filter(|line| !line.contains("u = \"U2\"") && (doubles || !line.contains("{u}.cb")));
+    // Without double points there is no breaker, and nothing that switches it.
+    let breaker = |text: &str| text.contains("{u}.cb") || text.contains("{u}.switch");
+    let blocks = profile.split("\n[[").filter(|block| doubles || !block.contains("id = \"{u}.switch\""));
+    let profile = blocks.collect::<Vec<_>>().join("\n[[");
+    let lines = profile.lines().filter(|line| !line.contains("u = \"U2\"") && (doubles || !breaker(line)));
     let profile = lines.collect::<Vec<_>>().join("\n");
     let profile = profile
         .replace("integrity_every = \"60s\",", "")

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use bridge_profile::{Plan, ServedSource};
-use bridge_sim::{Book, ControlMap, Dispatch, Entry, EntryKind, PointMap, Verdict, compare, parse_jsonl};
+use bridge_sim::{Book, ControlMap, Dispatch, Entry, EntryKind, PointMap, StampedBy, Verdict, compare, parse_jsonl};
 
 use super::folder::Folder;
 use super::story::Story;
@@ -106,8 +106,13 @@ fn judge_one(
         .collect();
     let book = Book { points, controls, dispatches: elsewhere.to_vec(), ..Book::default() };
     let (station, ems) = (station.whole()?, ems.whole()?);
-    let delivered = ems.iter().filter(|entry| entry.kind == EntryKind::Event).count() as u64;
+    let delivered = ems.iter().filter(|entry| is_stamped(entry)).count() as u64;
     Ok((compare(&station, &ems, &book), delivered))
+}
+
+/// A change with the station's own stamp. What an EMS is told without one is the bridge's own word: the progress of an order.
+pub(super) fn is_stamped(entry: &Entry) -> bool {
+    entry.kind == EntryKind::Event && entry.by == Some(StampedBy::Device)
 }
 
 #[cfg(test)]

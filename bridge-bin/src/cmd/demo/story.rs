@@ -11,12 +11,12 @@ use std::time::Duration;
 use anyhow::anyhow;
 use bridge_engine::{DispatchMode, REASONS};
 use bridge_profile::{Plan, ServedSource, StatusKind};
-use bridge_sim::{Dispatch, Entry, EntryKind, StampedBy, still_good};
+use bridge_sim::{Dispatch, Entry, EntryKind, still_good};
 use serde_json::Value;
 
 use super::cast::{Actor, Cast};
 use super::folder::{Folder, Party, SILENCE, Tempo};
-use super::ledgers::{Ledger, shown_points};
+use super::ledgers::{Ledger, is_stamped, shown_points};
 use super::teller::Teller;
 use super::wide_area::WideArea;
 use crate::control::{Ask, SOCKET, ask};
@@ -168,7 +168,7 @@ impl<'a> Story<'a> {
         self.change("U1.pa_fan", 1)?;
         let from = 0;
         self.until("two changes of state at the EMS", SOON, |story| {
-            let seen = story.ems.entries().iter().skip(from).filter(|entry| entry.kind == EntryKind::Event).count();
+            let seen = story.ems.entries().iter().skip(from).filter(|entry| is_stamped(entry)).count();
             (seen >= 2).then_some(())
         })?;
         self.hold("two changes of state reached the EMS with the station's own time");
@@ -498,8 +498,7 @@ impl<'a> Story<'a> {
     /// The time-tagged changes of the station as it made them, or as the EMS saw them: point, value, stamp.
     fn events_at(&mut self, station: bool) -> Vec<(String, Option<f64>, Option<i64>)> {
         let entries = if station { self.station.entries() } else { self.ems.entries() };
-        // What an EMS is told without the station's stamp is the bridge's own word: the progress of an order.
-        let events = entries.iter().filter(|entry| entry.kind == EntryKind::Event && (station || entry.by == Some(StampedBy::Device)));
+        let events = entries.iter().filter(|entry| if station { entry.kind == EntryKind::Event } else { is_stamped(entry) });
         events.map(|entry| (entry.point.clone(), entry.value, entry.stamp)).collect()
     }
 
