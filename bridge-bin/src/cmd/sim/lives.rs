@@ -28,6 +28,10 @@ pub(super) fn is_thermal(plan: &Plan, spec: &LinkSpec, limits: &UnitLimits, star
                 Some(output)
             }),
             AddressUse::Control => plan.controls.get(point.point.index()).and_then(|control| {
+                // The model of a unit moves its breaker by itself: what switches it is another station's.
+                if drive(control).is_some_and(|drive| drive.switches) {
+                    return Some(false);
+                }
                 quantity(&control.id)?;
                 Some(drive(control).is_some_and(|drive| control.unit == "MW" && drive.min >= limits.min_mw && drive.max <= limits.max_mw))
             }),
