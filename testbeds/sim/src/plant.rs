@@ -81,7 +81,7 @@ pub struct PlantBinding {
 }
 
 impl Default for PlantBinding {
-    /// Units `U1` and `U2`; suffixes `.p .aux .p_set .p_echo .cb .remote .remote_enable .p_min .p_max`, and of a curtailment
+    /// Units `U1` and `U2`; suffixes `.p .aux .p_set .p_echo .cb .switch .remote .remote_enable .p_min .p_max`, and of a curtailment
     /// `.curtail .curtail.enable .cap_echo`, and `.cap_on` or `.curtail_on`.
     fn default() -> Self {
         let suffixes = [
@@ -90,6 +90,7 @@ impl Default for PlantBinding {
             (".p_set", Quantity::Setpoint),
             (".p_echo", Quantity::Echo),
             (".cb", Quantity::Breaker),
+            (".switch", Quantity::Breaker),
             (".remote", Quantity::Remote),
             (".remote_enable", Quantity::RemoteEnable),
             (".p_min", Quantity::LimitLow),
