@@ -154,6 +154,9 @@ fn killed(test: &str, peer: Dnp3Peer) {
             outstation.say(&format!("set {STATE} {}", rng.below(2)));
             std::thread::sleep(Duration::from_millis(4));
         }
+        // Between the arrival of events and their confirmation lies a millisecond or two.
+        count_up(&mut outstation, &mut counted, 3);
+        std::thread::sleep(Duration::from_micros(rng.below(4000)));
         plant.kill();
         count_up(&mut outstation, &mut counted, 10);
     }
